@@ -1,0 +1,81 @@
+/*
+ * heap/watch.h - what the heap tells whoever watches blocks.
+ *
+ * The heap knows nothing of stacks, profiles or errors' texts. It calls this table, which one place
+ * (src/shim/) fills before the first watched allocation. The hooks run on the allocating thread's slow path,
+ * with no lock held, and must not allocate from the heap.
+ */
+#ifndef METE_HEAP_WATCH_H
+#define METE_HEAP_WATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "heap/record.h"
+
+struct mete__cache;
+
+/* The program's own call of malloc or free, as the first frame an unwinder starts from: the state
+ * right after that call returns. Taken at the outermost function of mete's (see METE__CALLER). */
+struct mete__caller {
+    uintptr_t pc;  /* return address: the program's instruction after its call */
+    uintptr_t cfa; /* stack pointer after the return */
+    uintptr_t fp;  /* frame pointer register (rbp, x29) after the return */
+};
+
+/* The caller of the function this stands in. That function must keep a frame pointer (the runtime is
+ * compiled so) and be the one the program called, or be reached from it by tail calls only; frames of
+ * mete's own text at the start are skipped by the tracker all the same. */
+#if defined(__x86_64__)
+#define METE__CALLER                                                                   \
+    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0),               \
+                           .cfa = (uintptr_t)__builtin_frame_address(0) + 16,          \
+                           .fp = *(const uintptr_t *)__builtin_frame_address(0)})
+#elif defined(__aarch64__)
+#define METE__CALLER                                                                   \
+    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0),               \
+                           .cfa = (uintptr_t)__builtin_dwarf_cfa(),                    \
+                           .fp = *(const uintptr_t *)__builtin_frame_address(0)})
+#else
+#error "mete knows x86-64 and aarch64"
+#endif
+
+enum mete__misuse {
+    METE__DOUBLE_FREE = 1, /* numbered as enum mete_profile_error_kind */
+    METE__INVALID_FREE,
+    METE__INTERIOR_FREE,
+    METE__MISMATCHED_FREE,
+};
+
+struct mete__watch_hooks {
+    /* `block` has just been taken for `size` bytes. Fills record->stack, sequence and shard; the heap has
+     * set size and live. */
+    void (*allocated)(struct mete__cache *cache, struct mete__record *record, void *block,
+                      const struct mete__caller *caller);
+    /* `block` is about to go back; record still describes it as live. */
+    void (*freed)(struct mete__cache *cache, struct mete__record *record, void *block,
+                  const struct mete__caller *caller);
+    /* A request of `size` bytes was answered with NULL. */
+    void (*failed)(struct mete__cache *cache, size_t size, const struct mete__caller *caller);
+    /* Misuse, before the heap writes its line and aborts. block, block_bytes and record are NULL, 0 and NULL
+     * where the address is in no watched block. */
+    void (*misused)(enum mete__misuse kind, const void *address, const void *block,
+                    size_t block_bytes, const struct mete__record *record,
+                    const struct mete__caller *caller);
+};
+
+/* Which blocks are watched. */
+enum mete__watch_mode {
+    METE__WATCH_NONE,    /* none: the fast paths serve everything */
+    METE__WATCH_SAMPLED, /* one per watch_sample_bytes, a Poisson process per size class and thread */
+    METE__WATCH_ALL,
+};
+
+/* From now on every thread watches as said, each from its own next slow path on. `hooks` stays the caller's
+ * and must outlive the process; a mode other than NONE needs it. Blocks handed out before stay as they
+ * are. Any thread. */
+METE_HIDDEN void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
+                                 const struct mete__watch_hooks *hooks);
+
+#endif
