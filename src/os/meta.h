@@ -37,4 +37,8 @@ METE_HIDDEN void mete__meta_each_range(void (*visit)(void *context, uintptr_t st
 /* Bytes taken for tables so far (mapped ranges count with what is asked for, not what is touched). */
 METE_HIDDEN size_t mete__meta_bytes(void);
 
+/* In the child of a fork, before anything else here: a thread that does not exist in the child may have
+ * held the lock. What it was doing is lost (at most one table of memory), the rest is whole. */
+METE_HIDDEN void mete__meta_after_fork(void);
+
 #endif

@@ -1,0 +1,129 @@
+/* os/memory.h for Linux. */
+#include "os/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+size_t mete__memory_page_size(void) {
+    static size_t known; /* races write the same value */
+    if (METE_UNLIKELY(known == 0)) {
+        size_t answer = getauxval(AT_PAGESZ);
+        known = answer != 0 ? answer : 4096;
+    }
+    return known;
+}
+
+static void *map(void *where, size_t size, int protection, int flags) {
+    int saved = errno;
+    void *start = mmap(where, size, protection, flags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *mete__memory_reserve(size_t size, size_t align) {
+    size_t page = mete__memory_page_size();
+    size_t slack = align > page ? align - page : 0;
+    size_t total;
+
+    if (mete__add_overflows(size, slack, &total)) return NULL;
+    char *start = map(NULL, total, PROT_NONE, MAP_NORESERVE);
+    if (start == NULL) return NULL;
+    char *aligned = (char *)mete__round_up((uintptr_t)start, align);
+    size_t before = (size_t)(aligned - start);
+    size_t after = total - size - before;
+    if (before > 0) mete__memory_release(start, before);
+    if (after > 0) mete__memory_release(aligned + size, after);
+    return aligned;
+}
+
+void mete__memory_release(void *start, size_t size) {
+    int saved = errno;
+    munmap(start, size);
+    errno = saved;
+}
+
+int mete__memory_commit(void *start, size_t size) {
+    int saved = errno;
+    int status = mprotect(start, size, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+    errno = saved;
+    return status;
+}
+
+void mete__memory_decommit(void *start, size_t size) {
+    /* A new mapping over the old: madvise would drop the pages but keep the charge. */
+    if (map(start, size, PROT_NONE, MAP_FIXED | MAP_NORESERVE) == NULL)
+        mete__memory_purge(start, size);
+}
+
+void mete__memory_purge(void *start, size_t size) {
+    int saved = errno;
+    madvise(start, size, MADV_DONTNEED);
+    errno = saved;
+}
+
+void mete__memory_wish_huge(void *start, size_t size, bool huge) {
+    int saved = errno;
+    madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
+int mete__memory_move(void *from, void *to, size_t size) {
+    int saved = errno;
+    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    int status = moved == MAP_FAILED ? -errno : 0;
+    errno = saved;
+    return status;
+}
+
+void *mete__memory_map(size_t size) {
+    void *start = map(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+    if (start != NULL) mete__memory_wish_huge(start, size, false);
+    return start;
+}
+
+bool mete__memory_unlimited(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY;
+}
+
+/* The first number in a small file of /proc, or -1. Raw: stdio would allocate. */
+static long long first_number(const char *path) {
+    char text[64];
+    long long value = -1;
+    int saved = errno;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file >= 0) {
+        ssize_t length = read(file, text, sizeof text);
+        for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+            value = (value < 0 ? 0 : value * 10) + (text[i] - '0');
+        close(file);
+    }
+    errno = saved;
+    return value;
+}
+
+size_t mete__memory_left(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+    long long pages = first_number("/proc/self/statm");
+    /* Without /proc nobody can tell: half of the limit is a guess that leaves room for the program. */
+    size_t used = pages < 0 ? (size_t)limit.rlim_cur / 2
+                            : (size_t)pages * mete__memory_page_size();
+    return used < limit.rlim_cur ? (size_t)limit.rlim_cur - used : 0;
+}
+
+bool mete__memory_strict(void) {
+    return first_number("/proc/sys/vm/overcommit_memory") == 2;
+}

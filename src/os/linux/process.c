@@ -1,0 +1,72 @@
+/* os/process.h for Linux. */
+#include "os/process.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/memory.h"
+
+uint32_t mete__process_id(void) {
+    return (uint32_t)syscall(SYS_getpid);
+}
+
+uint32_t mete__process_thread_id(void) {
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+uint32_t *mete__process_wiped_on_fork(uint32_t value) {
+    size_t page = mete__memory_page_size();
+    uint32_t *word = mete__memory_map(page);
+    if (word == NULL) return NULL;
+    int saved = errno;
+    bool refused = madvise(word, page, MADV_WIPEONFORK) != 0;
+    errno = saved;
+    if (refused) {
+        mete__memory_release(word, page);
+        return NULL;
+    }
+    *word = value;
+    return word;
+}
+
+void mete__process_wait(uint32_t *word, uint32_t value) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    errno = saved;
+}
+
+void mete__process_wake(uint32_t *word) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+static uint64_t clock_ns(clockid_t clock) {
+    struct timespec now = {0, 0};
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t mete__process_clock(void) {
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t mete__process_clock_coarse(void) {
+    return clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+void mete__process_complain(const char *text, size_t length) {
+    int saved = errno;
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) break;
+        text += written;
+        length -= (size_t)written;
+    }
+    errno = saved;
+}

@@ -1,0 +1,35 @@
+/*
+ * os/process.h - the process and its threads, as the runtime asks about them.
+ *
+ * Async-signal-safe, allocation-free, keep errno.
+ */
+#ifndef METE_OS_PROCESS_H
+#define METE_OS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+/* Kernel ids. The thread's is asked from the kernel each time: fork and clone change it unseen. */
+METE_HIDDEN uint32_t mete__process_id(void);
+METE_HIDDEN uint32_t mete__process_thread_id(void);
+
+/* A word that holds `value` until the process forks; the child, however it was forked, finds 0 (vfork and
+ * CLONE_VM children share the parent's). NULL where the kernel cannot (before Linux 4.14): then compare
+ * mete__process_id(). */
+METE_HIDDEN uint32_t *mete__process_wiped_on_fork(uint32_t value);
+
+/* Waits while *word is `value`; wakes one waiter. Spurious returns happen. */
+METE_HIDDEN void mete__process_wait(uint32_t *word, uint32_t value);
+METE_HIDDEN void mete__process_wake(uint32_t *word);
+
+/* Nanoseconds of CLOCK_MONOTONIC; the coarse one costs a few ns and steps by a few ms. */
+METE_HIDDEN uint64_t mete__process_clock(void);
+METE_HIDDEN uint64_t mete__process_clock_coarse(void);
+
+/* Writes text to standard error, all of it where the descriptor takes it, with no buffer between. */
+METE_HIDDEN void mete__process_complain(const char *text, size_t length);
+
+#endif
