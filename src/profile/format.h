@@ -2,14 +2,15 @@
  * profile/format.h - the records of a mete profile, byte by byte.
  *
  * A profile is a live file: the program under mete maps it shared and writes it while it runs;
- * anybody may read it at any time, also after a SIGKILL. FORMAT.md explains it in prose. This header
- * is the only one that both sides of the house include, and it has no code but size checks.
+ * anybody may read it at any time, also after a SIGKILL. FORMAT.md explains it in prose. This
+ * header is the only one that both sides of the house include, and it has no code but size checks.
  *
  * Layout of the file: one header page, then chunks. A section (a growing array of equal records)
  * lives in chunks whose sizes double: chunk k of a section holds `first_records << k` records and
  * starts at file offset `chunk[k]` (0: not there yet). So record i is found with one log2, records
- * never move, and the file ends where its last chunk ends. `count` is published with release order after
- * the records below it are whole; counters inside records change for as long as the program runs.
+ * never move, and the file ends where its last chunk ends. `count` is published with release order
+ * after the records below it are whole; counters inside records change for as long as the program
+ * runs.
  *
  * All numbers are little-endian, as on every machine mete runs on. A reader trusts nothing.
  */
@@ -38,9 +39,9 @@ enum mete_profile_section {
 
 /* Where one section's records are. 240 bytes. */
 struct mete_profile_directory {
-    uint32_t record_bytes;  /* size of one record */
-    uint32_t first_records; /* records in chunk 0, a power of two */
-    uint64_t count;         /* records published; written with release order */
+    uint32_t record_bytes;               /* size of one record */
+    uint32_t first_records;              /* records in chunk 0, a power of two */
+    uint64_t count;                      /* records published; written with release order */
     uint64_t chunk[METE_PROFILE_CHUNKS]; /* file offsets; 0: not there yet */
 };
 
@@ -53,30 +54,30 @@ enum mete_profile_mode {
 };
 
 enum mete_profile_state {
-    METE_PROFILE_RUNNING = 0,  /* also what a killed program leaves behind */
-    METE_PROFILE_ENDED = 1,    /* the program reached its exit */
-    METE_PROFILE_EXECED = 2,   /* the image was replaced by exec; the successor has its own file */
+    METE_PROFILE_RUNNING = 0, /* also what a killed program leaves behind */
+    METE_PROFILE_ENDED = 1,   /* the program reached its exit */
+    METE_PROFILE_EXECED = 2,  /* the image was replaced by exec; the successor has its own file */
 };
 
 enum mete_profile_leak_check {
-    METE_LEAK_CHECK_NONE = 0,     /* not run: "leaks" is null */
-    METE_LEAK_CHECK_RUNNING = 1,  /* began; if it stays so, the program died in it */
+    METE_LEAK_CHECK_NONE = 0,    /* not run: "leaks" is null */
+    METE_LEAK_CHECK_RUNNING = 1, /* began; if it stays so, the program died in it */
     METE_LEAK_CHECK_DONE = 2,
-    METE_LEAK_CHECK_FAILED = 3,   /* could not run; leak_check_errno says why */
+    METE_LEAK_CHECK_FAILED = 3, /* could not run; leak_check_errno says why */
 };
 
 /* The header page. Strings are offsets into METE_SECTION_STRINGS plus 1; 0 is no string. */
 struct mete_profile_header {
     char magic[8];
     uint32_t version;
-    uint32_t header_size;    /* METE_PROFILE_HEADER_SIZE */
-    uint32_t machine;        /* ELF e_machine of the program: 62 x86-64, 183 aarch64 */
-    uint32_t page_size;      /* bytes */
+    uint32_t header_size; /* METE_PROFILE_HEADER_SIZE */
+    uint32_t machine;     /* ELF e_machine of the program: 62 x86-64, 183 aarch64 */
+    uint32_t page_size;   /* bytes */
     uint32_t pid;
     uint32_t parent_pid;
-    uint32_t mode;           /* enum mete_profile_mode */
-    uint32_t state;          /* enum mete_profile_state, atomic */
-    uint32_t leak_check;     /* enum mete_profile_leak_check, atomic */
+    uint32_t mode;       /* enum mete_profile_mode */
+    uint32_t state;      /* enum mete_profile_state, atomic */
+    uint32_t leak_check; /* enum mete_profile_leak_check, atomic */
     uint32_t leak_check_errno;
     uint64_t sample_bytes;   /* sampled mode: mean distance of samples; else 0 */
     uint64_t start_realtime; /* ns since 1970 */
@@ -85,48 +86,54 @@ struct mete_profile_header {
     uint64_t used_bytes;     /* file length that holds every chunk; atomic */
     uint64_t argv;           /* string list: argc texts one after the other */
     uint32_t argc;
-    uint32_t request;        /* a word readers may set; 0: nothing asked */
-    uint64_t executable;     /* path string */
-    uint64_t inherited_shards; /* forked child: shards below this index are its parent's past */
+    uint32_t request;    /* a word readers may set; 0: nothing asked */
+    uint64_t executable; /* path string */
+    /* A forked child goes on where its parent was: its counters begin with its parent's past, which
+     * these were at the fork. All zero in other processes. */
+    uint64_t inherited_allocations;
+    uint64_t inherited_frees;
+    uint64_t inherited_allocated_bytes;
+    uint64_t inherited_freed_bytes;
     /* The program's live bytes and their peak, as flushed by its threads. */
     int64_t live_bytes;      /* atomic */
     int64_t live_blocks;     /* atomic */
     int64_t peak_live_bytes; /* atomic */
     uint32_t peak_epoch;     /* number of the newest peak; see struct mete_profile_site */
-    uint32_t threads_seen;   /* most shards in use at one time: 1 means the peak is exact */
-    uint64_t peak_clock;     /* ns, CLOCK_MONOTONIC: when the peak was (coarse) */
+    uint32_t threads_seen; /* most threads that allocated at one time: 1 means the peak is exact */
+    uint64_t peak_clock;   /* ns, CLOCK_MONOTONIC: when the peak was (coarse) */
     /* What could not be kept, because memory, the disk or the size cap ran out. */
     uint64_t dropped_allocations; /* allocations whose stack or site could not be recorded */
     uint64_t dropped_errors;
-    uint64_t truncated_stacks; /* captures cut at the depth limit or at a frame that cannot be unwound */
-    uint64_t tracker_bytes;  /* memory of the tracker itself, for "what it cost" */
-    uint64_t reserved[8];    /* zero */
+    uint64_t truncated_stacks; /* captures cut at the depth limit or where unwinding failed */
+    uint64_t tracker_bytes;    /* memory of the tracker itself, for "what it cost" */
+    uint64_t reserved[8];      /* zero */
     struct mete_profile_directory sections[METE_SECTION_COUNT];
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");
 
 #define METE_BUILD_ID_MAX 32
 
-/* One mapped object: the executable, a shared library, the vdso. A module unloaded and loaded again has
- * two records. A node belongs to the module that covers its pc and whose life [first_node,
+/* One mapped object: the executable, a shared library, the vdso. A module unloaded and loaded again
+ * has two records. A node belongs to the module that covers its pc and whose life [first_node,
  * last_node) holds the node's index. 96 bytes. */
 struct mete_profile_module {
-    uint64_t start;       /* first mapped address */
-    uint64_t end;         /* one past the last */
-    uint64_t bias;        /* address = bias + the ELF file's virtual address */
-    uint64_t path;        /* string */
-    uint64_t first_node;  /* nodes below this index were made before it was loaded */
-    uint64_t last_node;   /* nodes from this index on were made after it was unloaded; UINT64_MAX: loaded */
+    uint64_t start;      /* first mapped address */
+    uint64_t end;        /* one past the last */
+    uint64_t bias;       /* address = bias + the ELF file's virtual address */
+    uint64_t path;       /* string */
+    uint64_t first_node; /* nodes below this index were made before it was loaded */
+    uint64_t last_node;  /* nodes from this index on were made after its unloading; or UINT64_MAX */
     uint32_t build_id_bytes; /* 0: none */
-    uint32_t flags;       /* zero */
+    uint32_t flags;          /* zero */
     uint8_t build_id[METE_BUILD_ID_MAX];
     uint64_t reserved;
 };
 static_assert(sizeof(struct mete_profile_module) == 96, "module record");
 
-/* One frame of the stack tree: the path to the root is a stack, innermost frame first. Node 0 is the
- * root and no frame. pc is the return address as found on the stack (the call is before it), except
- * where METE_NODE_EXACT_PC says that it is the instruction itself (a signal frame). 16 bytes. */
+/* One frame of the stack tree: the path to the root is a stack, innermost frame first. Node 0 is
+ * the root and no frame. pc is the return address as found on the stack (the call is before it),
+ * except where METE_NODE_EXACT_PC says that it is the instruction itself (a signal frame). 16
+ * bytes. */
 struct mete_profile_node {
     uint64_t pc;
     uint32_t parent; /* smaller than this node's own index */
@@ -136,10 +143,17 @@ static_assert(sizeof(struct mete_profile_node) == 16, "node record");
 #define METE_NODE_EXACT_PC  1u /* pc is not a return address */
 #define METE_NODE_TRUNCATED 2u /* frames beyond this (outermost known) one are missing */
 
-/* Counters of one stack in one shard; a reader adds up the records of a stack. Live is allocated minus
- * freed (per shard it may be negative: another thread freed). at_peak_bytes are the live bytes at the moment of
- * peak number `peak_epoch`; where that is not the header's peak_epoch, the record has not changed since the
- * newest peak and its present live bytes are the ones at the peak. 64 bytes: one cache line. */
+/* Counters of one stack in one shard; a reader adds up the records of a stack. Live is allocated
+ * minus freed (per shard it may be negative: another thread freed). at_peak_bytes are the live
+ * bytes at the moment of peak number `peak_epoch`; where that is not the header's peak_epoch, the
+ * record has not changed since the newest peak and its present live bytes are the ones at the peak.
+ * own_peak_bytes is the highest the stack's live bytes, all shards together, ever were: a stack's
+ * own peak is the largest among its records. Stack 0 counts what has no stack, because memory or
+ * the size cap ran out.
+ *
+ * In sampled mode all counters are estimates in whole blocks and bytes: a block of s bytes that was
+ * sampled with probability p adds s/p bytes and 1/p blocks, rounded at random so that the mean is
+ * right. 64 bytes: one cache line. */
 struct mete_profile_site {
     uint32_t stack; /* node */
     uint32_t peak_epoch;
@@ -149,11 +163,12 @@ struct mete_profile_site {
     uint64_t freed_bytes;
     uint64_t temporary;
     int64_t at_peak_bytes;
-    int64_t own_peak_bytes; /* the highest live bytes this record ever had */
+    int64_t own_peak_bytes;
 };
 static_assert(sizeof(struct mete_profile_site) == 64, "site record");
 
-#define METE_SIZE_BUCKETS 48 /* bucket b holds requested sizes of b significant bits: 0, 1, 2..3, 4..7 */
+#define METE_SIZE_BUCKETS \
+    48 /* bucket b holds requested sizes of b significant bits: 0, 1, 2..3, 4..7 */
 
 /* Counters of one thread at a time: a shard is handed on when its thread ends. */
 struct mete_profile_shard {
@@ -162,16 +177,20 @@ struct mete_profile_shard {
     uint64_t allocated_bytes;
     uint64_t freed_bytes;
     uint64_t temporary;
-    uint64_t failed;      /* requests answered with NULL */
-    uint64_t reallocations; /* realloc calls counted as a free and an allocation */
-    uint32_t thread;      /* kernel thread id of the newest owner */
+    uint64_t failed; /* requests answered with NULL */
+    uint64_t
+        samples;     /* sampled mode: blocks recorded, each counted above with its weight; else 0 */
+    uint32_t thread; /* kernel thread id of the newest owner */
     uint32_t reserved;
     uint64_t size_counts[METE_SIZE_BUCKETS]; /* allocations by requested size */
     uint64_t size_bytes[METE_SIZE_BUCKETS];  /* their bytes */
 };
 static_assert(sizeof(struct mete_profile_shard) == 64 + 16 * METE_SIZE_BUCKETS, "shard record");
 
-/* One point of the program's life. When the section is full every second moment is dropped and the distance doubles. */
+/* One point of the program's life, in order of time. When METE_MOMENTS_MAX are there every second
+ * one is dropped and the distance in time doubles, so a program of any length has between half as
+ * many and that many (fewer if it is short). */
+#define METE_MOMENTS_MAX 1024
 struct mete_profile_moment {
     uint64_t clock; /* ns since start */
     int64_t live_bytes;

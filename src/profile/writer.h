@@ -1,0 +1,66 @@
+/*
+ * profile/writer.h - writing the profile of this process, while it runs.
+ *
+ * A process has one profile at most, so the writer is one set of functions without an object. The
+ * file is mapped shared at its full (sparse) size when it is opened, and its descriptor closed;
+ * from then on appending is arithmetic and stores. Space is taken from the disk step by step, in a
+ * way that turns a full disk into an error value, never into a signal. Where nothing can or shall
+ * be written to disk, the same tables live in memory.
+ *
+ * Appending is lock-free, allocates nothing from the heap and is async-signal-safe: any thread, any
+ * time. Records never move: the address of one stays good until the writer closes, also in a forked
+ * child that has gone on to a file of its own (mete__writer_fork).
+ */
+#ifndef METE_PROFILE_WRITER_H
+#define METE_PROFILE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "profile/format.h"
+
+#define METE__WRITER_LIMIT_DEFAULT ((uint64_t)1 << 30)
+
+struct mete__writer_options {
+    /* A new file; a regular one that is there is replaced. NULL: memory only. */
+    const char *path;
+    /* The file's largest size; 0: METE__WRITER_LIMIT_DEFAULT. Lowered to what RLIMIT_FSIZE and
+     * RLIMIT_AS leave. */
+    uint64_t limit_bytes;
+};
+
+/* Makes the profile, with the header's fixed part filled (magic to page_size, pid, clocks).
+ * Negative errno where it cannot be made (-ENOSPC: disk full, -EFBIG: no room under the limits);
+ * then nothing is open and no file left. Not to be raced with anything else. */
+METE_HIDDEN int mete__writer_open(const struct mete__writer_options *options);
+/* Unmaps; the file keeps its sparse length, `used_bytes` of it in use. For tests and failed starts.
+ */
+METE_HIDDEN void mete__writer_close(void);
+METE_HIDDEN bool mete__writer_is_open(void);
+/* Whether there is a file (or one the runner can fetch), not memory only. */
+METE_HIDDEN bool mete__writer_has_file(void);
+
+/* The mapped header, or NULL where nothing is open. Fields said to be atomic are stored with
+ * __atomic. */
+METE_HIDDEN struct mete_profile_header *mete__writer_header(void);
+
+/* Takes the next `count` (at least 1) records of a section, zeroed, and returns the index of the
+ * first; they are not published yet. Neighbours in index may lie apart in memory. -ENOSPC where the
+ * limit or the disk is reached, -EBADF where nothing is open. */
+METE_HIDDEN int64_t mete__writer_reserve(enum mete_profile_section section, uint64_t count);
+/* The record's place; it must have been reserved. */
+METE_HIDDEN void *mete__writer_record(enum mete_profile_section section, uint64_t index);
+/* Lets readers see the records up to `index`, itself included. */
+METE_HIDDEN void mete__writer_publish(enum mete_profile_section section, uint64_t index);
+/* reserve, copy, publish: the index of the new record or a negative errno. */
+METE_HIDDEN int64_t mete__writer_append(enum mete_profile_section section, const void *record);
+/* Records reserved so far. */
+METE_HIDDEN uint64_t mete__writer_count(enum mete_profile_section section);
+
+/* Adds `length` bytes and a NUL to the strings; the reference to store in a record, or 0 where they
+ * do not fit. */
+METE_HIDDEN uint64_t mete__writer_string(const char *text, size_t length);
+
+#endif

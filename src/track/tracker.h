@@ -1,0 +1,53 @@
+/*
+ * track/tracker.h - counts what the program allocates, exactly, into the profile.
+ *
+ * The tracker is the heap's watcher (heap/watch.h): it hears of every watched block twice, finds
+ * the stack it came from, and counts it in a shard, one per thread, so that threads never wait for
+ * each other. All it learns stands at once in the mapped profile (profile/format.h), where it
+ * survives the process.
+ *
+ * A forked child goes on where its parent was, in a file of its own, from its first allocation or
+ * free on (fork.c). vfork children share their parent's memory and so its profile.
+ *
+ * Nothing here calls malloc or stdio, or takes a lock.
+ */
+#ifndef METE_TRACK_TRACKER_H
+#define METE_TRACK_TRACKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "heap/watch.h"
+#include "profile/format.h"
+
+struct mete__tracker_options {
+    const char *path;        /* the profile's file; NULL: in memory only */
+    const char *program;     /* for the names of children's files; NULL: "program" */
+    const char *executable;  /* its path, or NULL */
+    const char *const *argv; /* argc texts, or NULL */
+    uint32_t argc;
+    enum mete_profile_mode mode;
+    uint64_t sample_bytes; /* sampled mode: the mean distance of samples */
+    uint64_t limit_bytes;  /* largest profile; 0: the default */
+    bool no_children;      /* forked children count nothing and make no file */
+};
+
+/* Opens the profile and makes the hooks below ready; the caller then gives those to the heap.
+ * Negative errno where the profile cannot be made: then nothing is tracked. Call it once, before
+ * threads allocate under watch. */
+METE_HIDDEN int mete__tracker_start(const struct mete__tracker_options *options);
+METE_HIDDEN bool mete__tracker_is_started(void);
+
+/* What to give mete__watch_set(). */
+METE_HIDDEN const struct mete__watch_hooks *mete__tracker_hooks(void);
+
+/* Writes the last moment, the clock and the state. Blocks may still come and go after it, and are
+ * still counted. */
+METE_HIDDEN void mete__tracker_finish(enum mete_profile_state state);
+
+/* To be called before anything but the hooks writes the profile (a leak check, a snapshot): in a
+ * forked child that has not allocated yet, moves on to the child's own file. */
+METE_HIDDEN void mete__tracker_settle(void);
+
+#endif
