@@ -59,6 +59,12 @@ enum mete_profile_state {
     METE_PROFILE_EXECED = 2,  /* the image was replaced by exec; the successor has its own file */
 };
 
+enum mete_profile_end {
+    METE_PROFILE_END_UNKNOWN = 0, /* still running, or nobody waited for it */
+    METE_PROFILE_END_EXIT = 1,
+    METE_PROFILE_END_SIGNAL = 2,
+};
+
 enum mete_profile_leak_check {
     METE_LEAK_CHECK_NONE = 0,    /* not run: "leaks" is null */
     METE_LEAK_CHECK_RUNNING = 1, /* began; if it stays so, the program died in it */
@@ -106,7 +112,11 @@ struct mete_profile_header {
     uint64_t dropped_errors;
     uint64_t truncated_stacks; /* captures cut at the depth limit or where unwinding failed */
     uint64_t tracker_bytes;    /* memory of the tracker itself, for "what it cost" */
-    uint64_t reserved[8];      /* zero */
+    uint64_t program;          /* string: the name files are named after */
+    uint64_t run;              /* the same in all profiles of one `mete run`; 0: made without it */
+    uint32_t end;              /* enum mete_profile_end, written by `mete run` */
+    uint32_t end_code;         /* exit status or number of the signal */
+    uint64_t reserved[5];      /* zero */
     struct mete_profile_directory sections[METE_SECTION_COUNT];
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");
