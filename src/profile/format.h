@@ -123,20 +123,19 @@ static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "h
 
 #define METE_BUILD_ID_MAX 32
 
-/* One mapped object: the executable, a shared library, the vdso. A module unloaded and loaded again
- * has two records. A node belongs to the module that covers its pc and whose life [first_node,
- * last_node) holds the node's index. 96 bytes. */
+/* One mapped object: the executable, a shared library, the vdso. Different objects mapped over the
+ * same addresses one after the other (dlclose, dlopen) have different generations, counted from 0;
+ * one that comes back to where it was keeps its record. A node belongs to the module that covers
+ * its pc and has its generation. 96 bytes. */
 struct mete_profile_module {
-    uint64_t start;      /* first mapped address */
-    uint64_t end;        /* one past the last */
-    uint64_t bias;       /* address = bias + the ELF file's virtual address */
-    uint64_t path;       /* string */
-    uint64_t first_node; /* nodes below this index were made before it was loaded */
-    uint64_t last_node;  /* nodes from this index on were made after its unloading; or UINT64_MAX */
+    uint64_t start;          /* first mapped address */
+    uint64_t end;            /* one past the last */
+    uint64_t bias;           /* address = bias + the ELF file's virtual address */
+    uint64_t path;           /* string */
+    uint32_t generation;     /* at most METE_GENERATION_MAX */
     uint32_t build_id_bytes; /* 0: none */
-    uint32_t flags;          /* zero */
     uint8_t build_id[METE_BUILD_ID_MAX];
-    uint64_t reserved;
+    uint64_t reserved[3];
 };
 static_assert(sizeof(struct mete_profile_module) == 96, "module record");
 
@@ -147,11 +146,14 @@ static_assert(sizeof(struct mete_profile_module) == 96, "module record");
 struct mete_profile_node {
     uint64_t pc;
     uint32_t parent; /* smaller than this node's own index */
-    uint32_t flags;  /* METE_NODE_* */
+    uint32_t flags;  /* METE_NODE_*; the upper 16 bits are the module's generation */
 };
 static_assert(sizeof(struct mete_profile_node) == 16, "node record");
-#define METE_NODE_EXACT_PC  1u /* pc is not a return address */
-#define METE_NODE_TRUNCATED 2u /* frames beyond this (outermost known) one are missing */
+#define METE_NODE_EXACT_PC          1u /* pc is not a return address */
+#define METE_NODE_TRUNCATED         2u /* frames beyond this (outermost known) one are missing */
+#define METE_NODE_GUESSED           4u /* no unwind table: the parent was found by the frame pointers */
+#define METE_NODE_GENERATION(flags) ((flags) >> 16)
+#define METE_GENERATION_MAX         8191u
 
 /* Counters of one stack in one shard; a reader adds up the records of a stack. Live is allocated
  * minus freed (per shard it may be negative: another thread freed). at_peak_bytes are the live

@@ -46,7 +46,7 @@ const char *mete__profile_string(const struct mete__profile *profile, uint64_t r
 const char *mete__profile_argument(const struct mete__profile *profile, uint32_t index);
 
 /* The module a node's pc is in, as an index into METE_SECTION_MODULES; -1: none is known. The
- * module's life is respected (format.h). */
+ * module's generation is respected (format.h). */
 int64_t mete__profile_module_of(const struct mete__profile *profile, uint32_t node);
 
 /* One frame of a stack. */
