@@ -19,9 +19,8 @@ struct mete__text {
 
 METE_HIDDEN struct mete__text mete__text_in(char *buffer, size_t capacity);
 
-/* Appends by a small format: %s text, %u unsigned, %d int, %zu size_t, %p pointer as 0x…, %x unsigned
- * hexadecimal, %lu and %ld long, %llu and %llx long long, %c, %%. No flags, no widths. */
-METE_HIDDEN void mete__text_add(struct mete__text *text, const char *format, ...)
-    METE_PRINTF(2, 3);
+/* Appends by a small format: %s text, %u unsigned, %d int, %zu size_t, %p pointer as 0x…, %x
+ * unsigned hexadecimal, %lu and %ld long, %llu and %llx long long, %c, %%. No flags, no widths. */
+METE_HIDDEN void mete__text_add(struct mete__text *text, const char *format, ...) METE_PRINTF(2, 3);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * heap/heap.h - the general-purpose heap: what the rest of the library may ask of it.
  *
- * The heap hands out blocks aligned to 16 bytes or more, from spans of 64 KiB slices (span.h). It is
- * thread-safe, survives fork, needs no initialisation and no thread registration. Its slow path makes what it lacks.
+ * The heap hands out blocks aligned to 16 bytes or more, from spans of 64 KiB slices (span.h). It
+ * is thread-safe, survives fork, needs no initialisation and no thread registration. Its slow path
+ * makes what it lacks.
  *
  * Errors: allocating calls return NULL and set errno to ENOMEM (or EINVAL where said). Freeing
  * keeps errno. Freeing what was not allocated, or twice, is a fatal error that names itself.
@@ -27,32 +28,34 @@ struct mete__found {
     size_t block_bytes;          /* usable bytes */
     size_t requested;            /* watched: bytes asked for; else block_bytes */
     struct mete__record *record; /* watched: its side record; else NULL */
-    bool live;                   /* watched: whether it is allocated; else true (the heap does not know) */
+    bool live; /* watched: whether it is allocated; else true (the heap does not know) */
 };
 
-/* Finds the block that `address` points into (its one past the end is the next block's). False where the address is in
- * no block: not the heap's, or in a free span, or in a part never handed out. Takes no lock, follows no
- * pointer of the program; answers of racing allocations are stale but never garbage. Async-signal-safe. */
+/* Finds the block that `address` points into (its one past the end is the next block's). False
+ * where the address is in no block: not the heap's, or in a free span, or in a part never handed
+ * out. Takes no lock, follows no pointer of the program; answers of racing allocations are stale
+ * but never garbage. Async-signal-safe. */
 METE_HIDDEN bool mete__heap_find(const void *address, struct mete__found *found);
 
-/* Calls visit for every block ever handed out of a watched span, live ones only. Other threads should be stopped. Stops and
- * returns false where visit does. */
+/* Calls visit for every block ever handed out of a watched span, live ones only. Other threads
+ * should be stopped. Stops and returns false where visit does. */
 METE_HIDDEN bool mete__heap_each_watched(bool (*visit)(void *context, void *block,
                                                        struct mete__record *record),
                                          void *context);
 
-/* Whether [start, start + size) overlaps memory of the heap: blocks or descriptors. The leak check leaves those
- * out of its roots. (Mappings of mete's other tables: see os/meta.h.) */
+/* Whether [start, start + size) overlaps memory of the heap: blocks or descriptors. The leak check
+ * leaves those out of its roots. (Mappings of mete's other tables: see os/meta.h.) */
 METE_HIDDEN bool mete__heap_overlaps(uintptr_t start, size_t size);
 /* The lowest and one past the highest address any block can have; equal where there is none yet. */
 METE_HIDDEN void mete__heap_bounds(uintptr_t *low, uintptr_t *high);
 
-/* The per-thread state of whoever watches (the tracker's shard); a slot in the thread's cache. NULL at
- * first. A cache passes, with its slot, to a later thread when its thread ends; no two threads
+/* The per-thread state of whoever watches (the tracker's shard); a slot in the thread's cache. NULL
+ * at first. A cache passes, with its slot, to a later thread when its thread ends; no two threads
  * use one cache at the same time. */
 METE_HIDDEN void **mete__cache_watcher_slot(struct mete__cache *cache);
 
 /* Calls visit with every cache's watcher slot value, also those of idle caches. Racy but safe. */
-METE_HIDDEN void mete__cache_each_watcher(void (*visit)(void *context, void *watcher), void *context);
+METE_HIDDEN void mete__cache_each_watcher(void (*visit)(void *context, void *watcher),
+                                          void *context);
 
 #endif

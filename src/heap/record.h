@@ -2,11 +2,11 @@
  * heap/record.h - the side record of a watched block.
  *
  * Records live out of line, in an array beside their span's descriptor, so that no overflow of the
- * program reaches them and a freed block's memory holds nothing of mete's. One record per block of a watched
- * span, found by mete__heap_find() or by mete__span_record().
+ * program reaches them and a freed block's memory holds nothing of mete's. One record per block of
+ * a watched span, found by mete__heap_find() or by mete__span_record().
  *
- * A record is written by the thread that allocates or frees the block. The fields of a live block do
- * not change. `live` decides which meaning the union has; a second free finds it 0.
+ * A record is written by the thread that allocates or frees the block. The fields of a live block
+ * do not change. `live` decides which meaning the union has; a second free finds it 0.
  */
 #ifndef METE_HEAP_RECORD_H
 #define METE_HEAP_RECORD_H
@@ -17,7 +17,7 @@
 struct mete__record {
     uint32_t stack; /* where it was allocated, a node of the stack tree; kept when it is freed */
     union {
-        uint32_t sequence;  /* live: low bits of its shard's count of allocations, itself included */
+        uint32_t sequence; /* live: low bits of its shard's count of allocations, itself included */
         uint32_t next_free; /* free: index + 1 of the next free block of the span; 0: the last */
     };
     union {
@@ -27,7 +27,7 @@ struct mete__record {
             uint64_t live : 1;
         };
         struct {
-            uint64_t freed_by : 48; /* free: return address of the call that freed it; 0: never used */
+            uint64_t freed_by : 48; /* free: return address of the freeing call; 0: never used */
             uint64_t unused : 16;   /* free: zero */
         };
     };

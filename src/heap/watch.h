@@ -2,8 +2,8 @@
  * heap/watch.h - what the heap tells whoever watches blocks.
  *
  * The heap knows nothing of stacks, profiles or errors' texts. It calls this table, which one place
- * (src/shim/) fills before the first watched allocation. The hooks run on the allocating thread's slow path,
- * with no lock held, and must not allocate from the heap.
+ * (src/shim/) fills before the first watched allocation. The hooks run on the allocating thread's
+ * slow path, with no lock held, and must not allocate from the heap.
  */
 #ifndef METE_HEAP_WATCH_H
 #define METE_HEAP_WATCH_H
@@ -24,18 +24,18 @@ struct mete__caller {
     uintptr_t fp;  /* frame pointer register (rbp, x29) after the return */
 };
 
-/* The caller of the function this stands in. That function must keep a frame pointer (the runtime is
- * compiled so) and be the one the program called, or be reached from it by tail calls only; frames of
- * mete's own text at the start are skipped by the tracker all the same. */
+/* The caller of the function this stands in. That function must keep a frame pointer (the runtime
+ * is compiled so) and be the one the program called, or be reached from it by tail calls only;
+ * frames of mete's own text at the start are skipped by the tracker all the same. */
 #if defined(__x86_64__)
-#define METE__CALLER                                                                   \
-    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0),               \
-                           .cfa = (uintptr_t)__builtin_frame_address(0) + 16,          \
+#define METE__CALLER                                                          \
+    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0),      \
+                           .cfa = (uintptr_t)__builtin_frame_address(0) + 16, \
                            .fp = *(const uintptr_t *)__builtin_frame_address(0)})
 #elif defined(__aarch64__)
-#define METE__CALLER                                                                   \
-    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0),               \
-                           .cfa = (uintptr_t)__builtin_dwarf_cfa(),                    \
+#define METE__CALLER                                                     \
+    ((struct mete__caller){.pc = (uintptr_t)__builtin_return_address(0), \
+                           .cfa = (uintptr_t)__builtin_dwarf_cfa(),      \
                            .fp = *(const uintptr_t *)__builtin_frame_address(0)})
 #else
 #error "mete knows x86-64 and aarch64"
@@ -49,8 +49,8 @@ enum mete__misuse {
 };
 
 struct mete__watch_hooks {
-    /* `block` has just been taken for `size` bytes. Fills record->stack, sequence and shard; the heap has
-     * set size and live. */
+    /* `block` has just been taken for `size` bytes. Fills record->stack, sequence and shard; the
+     * heap has set size and live. */
     void (*allocated)(struct mete__cache *cache, struct mete__record *record, void *block,
                       const struct mete__caller *caller);
     /* `block` is about to go back; record still describes it as live. */
@@ -58,8 +58,8 @@ struct mete__watch_hooks {
                   const struct mete__caller *caller);
     /* A request of `size` bytes was answered with NULL. */
     void (*failed)(struct mete__cache *cache, size_t size, const struct mete__caller *caller);
-    /* Misuse, before the heap writes its line and aborts. block, block_bytes and record are NULL, 0 and NULL
-     * where the address is in no watched block. */
+    /* Misuse, before the heap writes its line and aborts. block, block_bytes and record are NULL, 0
+     * and NULL where the address is in no watched block. */
     void (*misused)(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record,
                     const struct mete__caller *caller);
@@ -68,13 +68,13 @@ struct mete__watch_hooks {
 /* Which blocks are watched. */
 enum mete__watch_mode {
     METE__WATCH_NONE,    /* none: the fast paths serve everything */
-    METE__WATCH_SAMPLED, /* one per watch_sample_bytes, a Poisson process per size class and thread */
+    METE__WATCH_SAMPLED, /* one per sample_bytes, a Poisson process per class and thread */
     METE__WATCH_ALL,
 };
 
-/* From now on every thread watches as said, each from its own next slow path on. `hooks` stays the caller's
- * and must outlive the process; a mode other than NONE needs it. Blocks handed out before stay as they
- * are. Any thread. */
+/* From now on every thread watches as said, each from its own next slow path on. `hooks` stays the
+ * caller's and must outlive the process; a mode other than NONE needs it. Blocks handed out before
+ * stay as they are. Any thread. */
 METE_HIDDEN void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
                                  const struct mete__watch_hooks *hooks);
 

@@ -1,12 +1,13 @@
 /*
  * os/lock.h - a small lock that knows its owner.
  *
- * Three states in one futex word (free, held, held with waiters), after Ulrich Drepper, "Futexes Are
- * Tricky", 2011, mutex 2; and beside it who holds it, so that a signal handler which interrupts
+ * Three states in one futex word (free, held, held with waiters), after Ulrich Drepper, "Futexes
+ * Are Tricky", 2011, mutex 2; and beside it who holds it, so that a signal handler which interrupts
  * the holder is told so instead of waiting for itself for ever.
  *
- * The holder is named by the address of one of its thread-locals: no system call, unique among living threads.
- * A child of fork must call mete__lock_reset before its first use: the holder may not exist there.
+ * The holder is named by the address of one of its thread-locals: no system call, unique among
+ * living threads. A child of fork must call mete__lock_reset before its first use: the holder may
+ * not exist there.
  */
 #ifndef METE_OS_LOCK_H
 #define METE_OS_LOCK_H
@@ -24,7 +25,8 @@ struct mete__lock {
 
 METE_HIDDEN void mete__lock_contended(struct mete__lock *lock);
 
-/* False where the calling thread, known by `token`, holds the lock already: then nothing has changed. */
+/* False where the calling thread, known by `token`, holds the lock already: then nothing has
+ * changed. */
 METE_INLINE METE_MUST_USE bool mete__lock_acquire(struct mete__lock *lock, uintptr_t token) {
     uint32_t expected = 0;
     if (METE_UNLIKELY(!__atomic_compare_exchange_n(&lock->state, &expected, 1, false,

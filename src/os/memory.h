@@ -1,10 +1,11 @@
 /*
  * os/memory.h - address space and pages, as the heap asks for them.
  *
- * Address space is reserved (no memory, no charge), then committed (readable, writable, zero), then purged
- * (contents dropped, still committed) or decommitted (dropped, inaccessible, uncharged), at last released.
- * Addresses and sizes are multiples of the page size unless said otherwise. Functions that can fail
- * return NULL or a negative errno and change nothing then. All are thread-safe and keep errno.
+ * Address space is reserved (no memory, no charge), then committed (readable, writable, zero), then
+ * purged (contents dropped, still committed) or decommitted (dropped, inaccessible, uncharged), at
+ * last released. Addresses and sizes are multiples of the page size unless said otherwise.
+ * Functions that can fail return NULL or a negative errno and change nothing then. All are
+ * thread-safe and keep errno.
  */
 #ifndef METE_OS_MEMORY_H
 #define METE_OS_MEMORY_H
@@ -27,18 +28,20 @@ METE_HIDDEN void mete__memory_release(void *start, size_t size);
 METE_HIDDEN int mete__memory_commit(void *start, size_t size);
 METE_HIDDEN void mete__memory_decommit(void *start, size_t size);
 
-/* Drops the contents of committed pages: they read as zero from now on and are no longer resident. */
+/* Drops the contents of committed pages: they read as zero from now on, and are not resident. */
 METE_HIDDEN void mete__memory_purge(void *start, size_t size);
 
 /* Tells the kernel whether huge pages are welcome in the range. A wish: nothing fails. */
 METE_HIDDEN void mete__memory_wish_huge(void *start, size_t size, bool huge);
 
-/* Moves the pages of [from, from + size) to [to, to + size), both reserved and `from` committed throughout;
- * `to` is committed after. `from` stays committed and reads as zero. Costs no copy. -ENOSYS or
- * -EINVAL where the kernel cannot (before Linux 5.7, or the source is more than one mapping). */
+/* Moves the pages of [from, from + size) to [to, to + size), both reserved and `from` committed
+ * throughout; `to` is committed after. `from` stays committed and reads as zero. Costs no copy.
+ * -ENOSYS or -EINVAL where the kernel cannot (before Linux 5.7, or the source is more than one
+ * mapping). */
 METE_HIDDEN int mete__memory_move(void *from, void *to, size_t size);
 
-/* A mapping for tables: reserved and committed in one, zeroed, unwilling to be huge. NULL on failure. */
+/* A mapping for tables: reserved and committed in one, zeroed, unwilling to be huge. NULL on
+ * failure. */
 METE_HIDDEN void *mete__memory_map(size_t size);
 
 /* Whether the address space of the process is unlimited (RLIMIT_AS). */

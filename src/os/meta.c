@@ -1,4 +1,5 @@
-/* os/meta.h: small tables from chunks and per-size free lists, large ones from mappings of their own. */
+/* os/meta.h: small tables from chunks and per-size free lists, large ones from mappings of their
+ * own. */
 #include "os/meta.h"
 
 #include "base/bits.h"
@@ -7,9 +8,9 @@
 #include "os/lock.h"
 
 enum {
-    SMALLEST_SHIFT = 6,             /* 64 bytes: a cache line */
-    LARGEST_SHIFT = 16,             /* above: a mapping of its own */
-    CHUNK_BYTES = 256 * 1024,       /* mapped at a time for the small ones; touched as used */
+    SMALLEST_SHIFT = 6,       /* 64 bytes: a cache line */
+    LARGEST_SHIFT = 16,       /* above: a mapping of its own */
+    CHUNK_BYTES = 256 * 1024, /* mapped at a time for the small ones; touched as used */
     FIRST_RANGES = 4096 / sizeof(uintptr_t) / 2 - 1,
 };
 
@@ -30,7 +31,7 @@ struct range_page {
 static struct mete__lock lock;
 static __thread char token; /* its address names the thread to the lock */
 static struct free_block *free_blocks[LARGEST_SHIFT + 1];
-static char *chunk;      /* what is left of the newest chunk */
+static char *chunk; /* what is left of the newest chunk */
 static size_t chunk_left;
 static struct range_page *ranges;
 static size_t total_bytes;

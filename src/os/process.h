@@ -16,9 +16,9 @@
 METE_HIDDEN uint32_t mete__process_id(void);
 METE_HIDDEN uint32_t mete__process_thread_id(void);
 
-/* A word that holds `value` until the process forks; the child, however it was forked, finds 0 (vfork and
- * CLONE_VM children share the parent's). NULL where the kernel cannot (before Linux 4.14): then compare
- * mete__process_id(). */
+/* A word that holds `value` until the process forks; the child, however it was forked, finds 0
+ * (vfork and CLONE_VM children share the parent's). NULL where the kernel cannot (before
+ * Linux 4.14): then compare mete__process_id(). */
 METE_HIDDEN uint32_t *mete__process_wiped_on_fork(uint32_t value);
 
 /* Waits while *word is `value`; wakes one waiter. Spurious returns happen. */
@@ -29,7 +29,7 @@ METE_HIDDEN void mete__process_wake(uint32_t *word);
 METE_HIDDEN uint64_t mete__process_clock(void);
 METE_HIDDEN uint64_t mete__process_clock_coarse(void);
 
-/* Writes text to standard error, all of it where the descriptor takes it, with no buffer between. */
+/* Writes text to standard error, all of it where the descriptor takes it, unbuffered. */
 METE_HIDDEN void mete__process_complain(const char *text, size_t length);
 
 #endif

@@ -118,9 +118,8 @@ size_t mete__memory_left(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
     long long pages = first_number("/proc/self/statm");
-    /* Without /proc nobody can tell: half of the limit is a guess that leaves room for the program. */
-    size_t used = pages < 0 ? (size_t)limit.rlim_cur / 2
-                            : (size_t)pages * mete__memory_page_size();
+    /* Without /proc nobody can tell: half of the limit is a guess that leaves it room. */
+    size_t used = pages < 0 ? (size_t)limit.rlim_cur / 2 : (size_t)pages * mete__memory_page_size();
     return used < limit.rlim_cur ? (size_t)limit.rlim_cur - used : 0;
 }
 
