@@ -1,0 +1,250 @@
+/* heap/alloc.h: the slow paths. */
+#include "heap/alloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "heap/blocks.h"
+#include "heap/large.h"
+#include "heap/misuse.h"
+#include "heap/slices.h"
+
+/* ---- allocation ---- */
+
+static void *fail(struct mete__cache *cache, size_t size, const struct mete__caller *caller) {
+    if (cache != NULL && cache->watch_mode != METE__WATCH_NONE)
+        mete__watch.hooks->failed(cache, size, caller);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* The class that serves the request, or METE__CLASSES where it must be large. */
+static unsigned class_for(size_t size, size_t align) {
+    if (size > METE__MEDIUM_MAX || align > METE__MEDIUM_MAX) return METE__CLASSES;
+    return align <= 16 ? mete__size_class_of(size) : mete__size_class_aligned(size, align);
+}
+
+/* A block as it lies in memory; record NULL where it is not watched. */
+struct piece {
+    void *block;
+    struct mete__record *record;
+    bool zeroed; /* known to hold only zeros */
+};
+
+static struct piece take_watched(struct mete__cache *cache, size_t size, size_t align) {
+    struct piece piece = {.zeroed = false};
+    unsigned size_class = class_for(size, align);
+
+    if (size_class < METE__CLASSES)
+        piece.block = mete__blocks_take_watched(cache, size_class, &piece.record);
+    else piece.block = mete__large_take(size, align, &piece.record, &piece.zeroed);
+    return piece;
+}
+
+static struct piece take(struct mete__cache *cache, size_t size, size_t align) {
+    if (cache->watch_mode == METE__WATCH_ALL) {
+        struct piece watched = take_watched(cache, size, align);
+        if (METE_LIKELY(watched.block != NULL)) return watched;
+        /* No memory for the span or its records: the program goes before the measuring. */
+    }
+    struct piece piece = {.record = NULL, .zeroed = false};
+    unsigned size_class = class_for(size, align);
+    if (size_class < METE__CLASSES) {
+        piece.block = mete__blocks_take(cache, size_class);
+    } else {
+        piece.block = mete__large_take(size, align, NULL, &piece.zeroed);
+        cache->large_allocations += piece.block != NULL;
+    }
+    return piece;
+}
+
+/* The block becomes the program's. */
+static void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
+                  const struct mete__caller *caller) {
+    if (piece->record == NULL) return;
+    piece->record->size = size & (((uint64_t)1 << 48) - 1);
+    piece->record->live = 1;
+    mete__watch.hooks->allocated(cache, piece->record, piece->block, caller);
+}
+
+static struct piece allocate(size_t size, size_t align, const struct mete__caller *caller) {
+    struct piece piece = {.block = NULL};
+
+    if (METE_UNLIKELY(size > METE__SIZE_LIMIT || align > METE__SIZE_LIMIT - size)) {
+        fail(NULL, size, caller);
+        return piece;
+    }
+    struct mete__cache *cache = mete__cache_enter();
+    if (METE_UNLIKELY(cache == NULL)) {
+        fail(NULL, size, caller);
+        return piece;
+    }
+    piece = take(cache, size, align);
+    if (METE_LIKELY(piece.block != NULL)) begin(cache, &piece, size, caller);
+    else fail(cache, size, caller);
+    mete__cache_leave(cache);
+    return piece;
+}
+
+void *mete__alloc_for(size_t size, const struct mete__caller *caller) {
+    return allocate(size, 1, caller).block;
+}
+
+void *mete__alloc_slow(size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_for(size, &caller);
+}
+
+void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__caller *caller) {
+    return allocate(size, align, caller).block;
+}
+
+void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller) {
+    struct piece piece = allocate(size, 1, caller);
+    if (piece.block != NULL && !piece.zeroed) memset(piece.block, 0, size);
+    return piece.block;
+}
+
+/* ---- finding what the program means ---- */
+
+struct target {
+    struct mete__span *span;
+    char *memory;                /* first byte of the span */
+    struct mete__record *record; /* NULL: not watched */
+};
+
+/* The span and record of a block that the program says it owns; dies where it is no such block. */
+static struct target aim(const void *block, const struct mete__caller *caller) {
+    struct target target = {.record = NULL};
+    struct mete__span *span = mete__slices_find(block, &target.memory);
+
+    if (METE_UNLIKELY(span == NULL)) mete__misuse(METE__INVALID_FREE, block, NULL, NULL, caller);
+    size_t offset = (size_t)((const char *)block - target.memory), index = 0;
+    target.span = span;
+    if (span->kind == METE__SPAN_BLOCKS) {
+        size_t bytes = mete__size_class_bytes(span->size_class);
+        index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
+        if (METE_UNLIKELY(index >= span->carved))
+            mete__misuse(METE__INVALID_FREE, block, span, target.memory, caller);
+        offset -= index * bytes;
+    }
+    if (METE_UNLIKELY(offset != 0))
+        mete__misuse(METE__INTERIOR_FREE, block, span, target.memory, caller);
+    if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0) {
+        target.record = &span->records[index];
+        if (METE_UNLIKELY(!target.record->live))
+            mete__misuse(METE__DOUBLE_FREE, block, span, target.memory, caller);
+    }
+    return target;
+}
+
+/* ---- free ---- */
+
+/* Tells the watcher, and leaves in the record who freed it. */
+static void end_record(struct mete__cache *cache, struct mete__record *record, void *block,
+                       const struct mete__caller *caller) {
+    mete__watch.hooks->freed(cache, record, block, caller);
+    record->live = 0;
+    record->unused = 0;
+    record->freed_by = caller->pc & (((uint64_t)1 << 48) - 1);
+}
+
+/* With the record ended. cache is the thread's own, or NULL where it has none now. */
+static void give_back(struct mete__cache *cache, const struct target *target, void *block,
+                      const struct mete__caller *caller) {
+    uintptr_t owner = mete__span_owner(target->span);
+
+    if ((owner & METE__OWNER_LARGE) != 0) {
+        if (cache != NULL) cache->large_frees++;
+        mete__large_return(target->span);
+        return;
+    }
+    struct mete__cache *home = mete__span_cache(owner);
+    if (home != cache) {
+        mete__cache_send(home, block);
+        return;
+    }
+    if (METE_UNLIKELY(target->record == NULL && target->span->local_free == block))
+        mete__misuse(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
+    mete__blocks_return_to(cache, target->span, target->memory, block);
+}
+
+void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
+    if (block == NULL) return;
+    int saved = errno;
+    struct mete__cache *cache = mete__cache_enter();
+    struct target target = aim(block, caller);
+    if (target.record != NULL && METE_LIKELY(cache != NULL))
+        end_record(cache, target.record, block, caller);
+    give_back(cache, &target, block, caller);
+    if (METE_LIKELY(cache != NULL)) mete__cache_leave(cache);
+    errno = saved;
+}
+
+void mete__alloc_free_slow(void *block) {
+    struct mete__caller caller = METE__CALLER;
+    mete__alloc_free_for(block, &caller);
+}
+
+void mete__alloc_emptied(struct mete__span *span, void *block) {
+    struct mete__caller caller = METE__CALLER;
+    struct mete__cache *cache = mete__cache_self;
+
+    if (METE_UNLIKELY(cache->busy)) return; /* in a signal handler: the next time will do */
+    cache->busy = 1;
+    if (METE_UNLIKELY(!mete__blocks_emptied(cache, span)))
+        mete__misuse(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
+    cache->busy = 0;
+}
+
+size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) {
+    if (block == NULL) return 0;
+    struct target target = aim(block, caller);
+    return mete__span_block_bytes(target.span);
+}
+
+/* ---- realloc ---- */
+
+/* Whether the block should stay where it is: it fits, and less than half of it would be unused. */
+static bool stays(size_t usable, size_t size) {
+    return size <= usable && (size >= usable / 2 || usable <= 64);
+}
+
+/* The same block with another size, in place or with its pages moved; NULL where it takes a copy. */
+static void *resize_in_place(const struct target *target, void *block, size_t size) {
+    if (target->span->kind == METE__SPAN_LARGE)
+        return mete__large_resize(target->span, target->memory, size);
+    return stays(mete__span_block_bytes(target->span), size) ? block : NULL;
+}
+
+/* Whichever way the bytes travel, the watcher hears of the old block's end, then of the new one's birth. */
+static void *resize(struct mete__cache *cache, void *block, size_t size,
+                    const struct mete__caller *caller) {
+    struct target target = aim(block, caller);
+    size_t usable = mete__span_block_bytes(target.span);
+    struct piece piece = {.block = resize_in_place(&target, block, size), .record = target.record};
+    bool copied = piece.block == NULL;
+
+    if (copied) piece = take(cache, size, 1);
+    if (METE_UNLIKELY(piece.block == NULL)) return NULL;
+    if (copied) memcpy(piece.block, block, usable < size ? usable : size);
+    if (target.record != NULL) end_record(cache, target.record, block, caller);
+    begin(cache, &piece, size, caller);
+    if (copied) give_back(cache, &target, block, caller);
+    return piece.block;
+}
+
+void *mete__alloc_resize_for(void *block, size_t size, const struct mete__caller *caller) {
+    if (block == NULL) return mete__alloc_for(size, caller);
+    if (size == 0) {
+        mete__alloc_free_for(block, caller);
+        return NULL;
+    }
+    if (METE_UNLIKELY(size > METE__SIZE_LIMIT)) return fail(NULL, size, caller);
+    struct mete__cache *cache = mete__cache_enter();
+    if (METE_UNLIKELY(cache == NULL)) return fail(NULL, size, caller);
+    void *resized = resize(cache, block, size, caller);
+    if (METE_UNLIKELY(resized == NULL)) fail(cache, size, caller);
+    mete__cache_leave(cache);
+    return resized;
+}

@@ -1,0 +1,58 @@
+/*
+ * heap/alloc.h - handing out and taking back: the fast paths, and the slow ones they fall into.
+ *
+ * The fast paths are inline and ask nothing: not whether anything is tracked, not whether the heap is
+ * initialised, not whose block it is beyond one compare. What they cannot do they leave to the slow path by a tail
+ * call, so that the slow path's caller is the program (see METE__CALLER).
+ *
+ * For errors and guarantees see heap.h.
+ */
+#ifndef METE_HEAP_ALLOC_H
+#define METE_HEAP_ALLOC_H
+
+#include "heap/cache.h"
+#include "heap/heap.h"
+
+/* The slow paths, for a caller that takes itself to be the outermost of mete's functions. */
+METE_HIDDEN void *mete__alloc_slow(size_t size);
+METE_HIDDEN void mete__alloc_free_slow(void *block);
+
+/* After the fast path's free of a span's last block; `block` is what was freed. */
+METE_HIDDEN void mete__alloc_emptied(struct mete__span *span, void *block);
+
+/* The same and the rest of the family, with the program's call said outright. */
+METE_HIDDEN void *mete__alloc_for(size_t size, const struct mete__caller *caller);
+/* align is a power of two; at most METE__SIZE_LIMIT + 1. */
+METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__caller *caller);
+METE_HIDDEN void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller);
+/* As realloc of glibc: NULL allocates; size 0 frees and returns NULL. */
+METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size, const struct mete__caller *caller);
+METE_HIDDEN void mete__alloc_free_for(void *block, const struct mete__caller *caller);
+
+/* Bytes the program may use of a block; 0 for NULL. A pointer that is no block is a fatal error. */
+METE_HIDDEN size_t mete__alloc_usable(const void *block, const struct mete__caller *caller);
+
+METE_INLINE void *mete__alloc(size_t size) {
+    if (METE_UNLIKELY(size > METE__DIRECT_MAX)) return mete__alloc_slow(size);
+    struct mete__span *span = mete__cache_self->direct[(size + 15) / 16];
+    struct mete__block *block = span->free;
+    if (METE_UNLIKELY(block == NULL)) return mete__alloc_slow(size);
+    span->free = block->next;
+    span->used++;
+    return block;
+}
+
+METE_INLINE void mete__alloc_free(void *pointer) {
+    struct mete__span *span = mete__span_home(pointer);
+    if (METE_UNLIKELY(span == NULL) ||
+        METE_UNLIKELY(mete__span_owner(span) != (uintptr_t)mete__cache_self)) {
+        mete__alloc_free_slow(pointer);
+        return;
+    }
+    struct mete__block *block = pointer;
+    block->next = span->local_free;
+    span->local_free = block;
+    if (METE_UNLIKELY((int32_t)--span->used <= 0)) mete__alloc_emptied(span, pointer);
+}
+
+#endif

@@ -1,0 +1,259 @@
+/* heap/blocks.h */
+#include "heap/blocks.h"
+
+#include "heap/slices.h"
+#include "os/meta.h"
+
+enum { CARVE_BYTES = 4096 };
+
+/* ---- lists of spans ---- */
+
+static void push_span(struct mete__span **list, struct mete__span *span) {
+    span->previous = NULL;
+    span->next = *list;
+    if (span->next != NULL) span->next->previous = span;
+    *list = span;
+}
+
+/* Behind the first: a span that has just got its first free block should collect more before it serves. */
+static void push_second(struct mete__span **list, struct mete__span *span) {
+    struct mete__span *first = *list;
+    if (first == NULL) {
+        push_span(list, span);
+        return;
+    }
+    span->previous = first;
+    span->next = first->next;
+    if (span->next != NULL) span->next->previous = span;
+    first->next = span;
+}
+
+static void unlink_span(struct mete__span **list, struct mete__span *span) {
+    if (span->previous != NULL) span->previous->next = span->next;
+    else *list = span->next;
+    if (span->next != NULL) span->next->previous = span->previous;
+    span->next = span->previous = NULL;
+}
+
+static void set_owner(struct mete__span *span, uintptr_t owner) {
+    __atomic_store_n(&span->owner, owner, __ATOMIC_RELAXED);
+}
+
+static size_t class_slices(unsigned size_class) {
+    return mete__size_class_bytes(size_class) <= METE__SMALL_MAX ? 1 : METE__MEDIUM_SLICES;
+}
+
+static struct mete__span *new_span(struct mete__cache *cache, unsigned size_class, uintptr_t bits) {
+    size_t slices = class_slices(size_class);
+    bool zeroed;
+    struct mete__span *span = mete__slices_take(slices, 1, METE__SPAN_BLOCKS, &zeroed);
+
+    if (span == NULL) return NULL;
+    span->size_class = (uint8_t)size_class;
+    span->capacity =
+        (uint16_t)((slices << METE__SLICE_SHIFT) / mete__size_class_bytes(size_class));
+    set_owner(span, (uintptr_t)cache | bits);
+    return span;
+}
+
+/* ---- plain blocks ---- */
+
+/* Lists the next untouched blocks, about a page of them, on the empty `free` list, lowest address first. */
+static void carve(struct mete__span *span) {
+    size_t bytes = mete__size_class_bytes(span->size_class);
+    size_t count = bytes >= CARVE_BYTES ? 1 : CARVE_BYTES / bytes;
+    size_t left = (size_t)(span->capacity - span->carved);
+    char *memory = mete__slices_memory(span) + span->carved * bytes;
+
+    if (count > left) count = left;
+    span->free = (struct mete__block *)memory;
+    for (size_t i = 1; i < count; i++, memory += bytes)
+        ((struct mete__block *)memory)->next = (struct mete__block *)(memory + bytes);
+    ((struct mete__block *)memory)->next = NULL;
+    span->carved = (uint16_t)(span->carved + count);
+}
+
+/* Makes `free` non-empty if the span has any block left. */
+static bool refill(struct mete__bin *bin, struct mete__span *span) {
+    if (span->free != NULL) return true;
+    if (span->local_free != NULL) {
+        bin->listed += (size_t)(span->carved - span->used);
+        span->free = span->local_free;
+        span->local_free = NULL;
+        return true;
+    }
+    if (span->carved == span->capacity) return false;
+    size_t before = span->carved;
+    carve(span);
+    bin->listed += span->carved - before;
+    return true;
+}
+
+/* The first span of the bin that can serve, after those that cannot have left the list; NULL: none. */
+static struct mete__span *serving_span(struct mete__bin *bin) {
+    struct mete__span *span;
+
+    while ((span = bin->first) != NULL) {
+        if (refill(bin, span)) return span;
+        unlink_span(&bin->first, span);
+        set_owner(span, mete__span_owner(span) | METE__OWNER_FULL);
+    }
+    return NULL;
+}
+
+void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
+    struct mete__bin *bin = &cache->bins[size_class];
+    struct mete__span *before = bin->first;
+    struct mete__span *span = serving_span(bin);
+
+    if (span == NULL) {
+        span = new_span(cache, size_class, 0);
+        if (span == NULL) {
+            mete__cache_point(cache, size_class);
+            return NULL;
+        }
+        push_span(&bin->first, span);
+        refill(bin, span);
+    }
+    if (bin->first != before) mete__cache_point(cache, size_class);
+    struct mete__block *block = span->free;
+    span->free = block->next;
+    span->used++;
+    return block;
+}
+
+/* ---- watched blocks: linked by index in their records ---- */
+
+void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
+                                struct mete__record **record) {
+    struct mete__span **list = &cache->watched[size_class];
+    struct mete__span *span = *list;
+    size_t index;
+
+    if (span == NULL) {
+        span = new_span(cache, size_class, METE__OWNER_WATCHED);
+        if (span == NULL) return NULL;
+        struct mete__record *records =
+            mete__meta_alloc(span->capacity * sizeof(struct mete__record));
+        if (records == NULL) {
+            mete__slices_give(span);
+            return NULL;
+        }
+        span->records = records;
+        push_span(list, span);
+    }
+    if (span->free_index != 0) {
+        index = (size_t)span->free_index - 1;
+        span->free_index = (uint16_t)span->records[index].next_free;
+    } else {
+        index = span->carved++;
+    }
+    span->used++;
+    if (span->free_index == 0 && span->carved == span->capacity) {
+        unlink_span(list, span);
+        set_owner(span, mete__span_owner(span) | METE__OWNER_FULL);
+    }
+    *record = &span->records[index];
+    return mete__slices_memory(span) + index * mete__size_class_bytes(size_class);
+}
+
+static void release_watched(struct mete__span *span) {
+    mete__meta_free(span->records, span->capacity * sizeof(struct mete__record));
+    mete__slices_give(span);
+}
+
+/* Blocks that were listed but never handed out were no allocations. */
+static void release_plain(struct mete__bin *bin, struct mete__span *span) {
+    for (struct mete__block *block = span->free; block != NULL; block = block->next) bin->listed--;
+    mete__slices_give(span);
+}
+
+/* A span without a used block stays where it is the only one of its list, because the next allocation would
+ * ask for it again. */
+static bool is_alone(struct mete__span *const *list, const struct mete__span *span) {
+    return *list == span && span->next == NULL;
+}
+
+static void return_watched(struct mete__cache *cache, struct mete__span *span, char *memory,
+                           struct mete__block *block) {
+    uintptr_t owner = mete__span_owner(span);
+    struct mete__span **list = &cache->watched[span->size_class];
+    size_t index = mete__size_class_divide((size_t)((char *)block - memory),
+                                           mete__size_class_reciprocal(span->size_class));
+
+    span->records[index].next_free = span->free_index;
+    span->free_index = (uint16_t)(index + 1);
+    span->used--;
+    if ((owner & METE__OWNER_FULL) != 0) {
+        set_owner(span, owner & ~METE__OWNER_FULL);
+        push_span(list, span);
+    }
+    if (span->used == 0 && !is_alone(list, span)) {
+        unlink_span(list, span);
+        release_watched(span);
+    }
+}
+
+/* ---- blocks come back ---- */
+
+void mete__blocks_return_to(struct mete__cache *cache, struct mete__span *span, char *memory,
+                            struct mete__block *block) {
+    uintptr_t owner = mete__span_owner(span);
+
+    if ((owner & METE__OWNER_WATCHED) != 0) {
+        return_watched(cache, span, memory, block);
+        return;
+    }
+    block->next = span->local_free;
+    span->local_free = block;
+    span->used--;
+    if ((owner & METE__OWNER_FULL) != 0) {
+        struct mete__bin *bin = &cache->bins[span->size_class];
+        bool was_empty = bin->first == NULL;
+        set_owner(span, owner & ~METE__OWNER_FULL);
+        push_second(&bin->first, span);
+        if (was_empty) mete__cache_point(cache, span->size_class);
+    }
+    if (span->used == 0) mete__blocks_emptied(cache, span);
+}
+
+void mete__blocks_return(struct mete__cache *cache, struct mete__block *block) {
+    char *memory;
+    struct mete__span *span = mete__slices_find(block, &memory);
+    mete__blocks_return_to(cache, span, memory, block);
+}
+
+bool mete__blocks_emptied(struct mete__cache *cache, struct mete__span *span) {
+    if ((int32_t)span->used < 0) return false;
+    struct mete__bin *bin = &cache->bins[span->size_class];
+    if (is_alone(&bin->first, span)) return true;
+    bool was_first = bin->first == span;
+    unlink_span(&bin->first, span);
+    if (was_first) mete__cache_point(cache, span->size_class);
+    release_plain(bin, span);
+    return true;
+}
+
+/* Unlinks the list's first span without a used block and returns it. */
+static struct mete__span *pick_unused(struct mete__span **list) {
+    for (struct mete__span *span = *list; span != NULL; span = span->next) {
+        if (span->used != 0) continue;
+        unlink_span(list, span);
+        return span;
+    }
+    return NULL;
+}
+
+size_t mete__blocks_trim(struct mete__cache *cache) {
+    size_t given = 0;
+    for (unsigned c = 0; c < METE__CLASSES; c++) {
+        struct mete__span *span;
+        size_t bytes = class_slices(c) << METE__SLICE_SHIFT;
+        for (; (span = pick_unused(&cache->bins[c].first)) != NULL; given += bytes)
+            release_plain(&cache->bins[c], span);
+        for (; (span = pick_unused(&cache->watched[c])) != NULL; given += bytes)
+            release_watched(span);
+        mete__cache_point(cache, c);
+    }
+    return given;
+}

@@ -1,0 +1,265 @@
+/* heap/cache.h: birth, hand-over and death of caches; the inbox; fork. */
+#include "heap/cache.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "heap/blocks.h"
+#include "heap/slices.h"
+#include "os/lock.h"
+#include "os/memory.h"
+#include "os/meta.h"
+
+struct mete__span mete__span_empty;
+
+#define EMPTY4  &mete__span_empty, &mete__span_empty, &mete__span_empty, &mete__span_empty
+#define EMPTY16 EMPTY4, EMPTY4, EMPTY4, EMPTY4
+struct mete__cache mete__cache_empty = {
+    .direct = {EMPTY16, EMPTY16, EMPTY16, EMPTY16, &mete__span_empty},
+};
+static_assert(METE__DIRECT_SLOTS == 65, "the initialiser above fills every slot");
+
+__thread struct mete__cache *mete__cache_self = &mete__cache_empty;
+struct mete__watch mete__watch;
+
+static __thread unsigned char exit_rounds; /* how often the thread's exit hook has run */
+static __thread bool is_late;              /* the thread has handed its cache on */
+
+static struct mete__lock caches_lock; /* idle list, all list, state changes */
+static struct mete__cache *all_caches;
+static struct mete__cache *idle_caches;
+static struct mete__cache late_cache; /* for threads past their exit hooks; under late_lock */
+static struct mete__lock late_lock;
+
+static uint32_t *fork_word; /* 1 in the process that set it, 0 in a child that has not noticed yet */
+static uint32_t own_pid;    /* where there is no such word */
+static pthread_key_t exit_key;
+
+enum { BEFORE, STARTING, STARTED };
+static uint32_t phase; /* atomic */
+static uintptr_t starter; /* token of the thread that runs mete__heap_starting */
+
+static uintptr_t token(void) {
+    return (uintptr_t)&mete__cache_self;
+}
+
+__attribute__((weak)) void mete__heap_starting(void) {
+}
+
+struct mete__cache *mete__cache_all(void) {
+    return __atomic_load_n(&all_caches, __ATOMIC_ACQUIRE);
+}
+
+/* ---- the table malloc looks into ---- */
+
+void mete__cache_point(struct mete__cache *cache, unsigned size_class) {
+    size_t bytes = mete__size_class_bytes(size_class);
+    if (bytes > METE__DIRECT_MAX) return;
+    size_t below = size_class == 0 ? 0 : mete__size_class_bytes(size_class - 1) / 16 + 1;
+    struct mete__span *span = cache->bins[size_class].first;
+
+    if (span == NULL || cache->watch_mode == METE__WATCH_ALL) span = &mete__span_empty;
+    for (size_t slot = below; slot <= bytes / 16; slot++) cache->direct[slot] = span;
+}
+
+static void point_all(struct mete__cache *cache) {
+    for (unsigned c = 0; c < METE__CLASSES; c++) mete__cache_point(cache, c);
+}
+
+static void follow_watch(struct mete__cache *cache) {
+    cache->watch_generation = __atomic_load_n(&mete__watch.generation, __ATOMIC_ACQUIRE);
+    cache->watch_mode = mete__watch.mode;
+    point_all(cache);
+}
+
+void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
+                     const struct mete__watch_hooks *hooks) {
+    mete__watch.mode = mode;
+    mete__watch.sample_bytes = sample_bytes;
+    if (hooks != NULL) mete__watch.hooks = hooks;
+    __atomic_add_fetch(&mete__watch.generation, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- the inbox ---- */
+
+static void take_in(struct mete__cache *cache) {
+    struct mete__block *block = __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
+    while (block != NULL) {
+        struct mete__block *next = block->next;
+        mete__blocks_return(cache, block);
+        block = next;
+    }
+}
+
+void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
+    struct mete__block *head = __atomic_load_n(&cache->inbox, __ATOMIC_RELAXED);
+    do block->next = head;
+    while (!__atomic_compare_exchange_n(&cache->inbox, &head, block, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED));
+
+    if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_ACQUIRE) != METE__CACHE_IDLE)) return;
+    if (!mete__lock_acquire(&caches_lock, token())) return; /* the next sender or owner takes it in */
+    if (cache->state == METE__CACHE_IDLE) take_in(cache);
+    mete__lock_release(&caches_lock);
+}
+
+/* ---- fork ---- */
+
+static void note_process(void) {
+    fork_word = mete__process_wiped_on_fork(1);
+    if (fork_word == NULL) own_pid = mete__process_id();
+    else mete__meta_register(fork_word, mete__memory_page_size());
+}
+
+/* With every lock freshly reset. */
+static void sort_out_orphans(void) {
+    idle_caches = NULL;
+    for (struct mete__cache *cache = all_caches; cache != NULL; cache = cache->next) {
+        if (cache == mete__cache_self || cache->state == METE__CACHE_DEAD) continue;
+        if (cache->busy) {
+            cache->state = METE__CACHE_DEAD;
+            continue;
+        }
+        cache->state = METE__CACHE_IDLE;
+        cache->next_idle = idle_caches;
+        idle_caches = cache;
+    }
+    /* The late cache cannot be adopted; what a vanished thread left half done in it is given up. */
+    if (late_cache.busy) late_cache = (struct mete__cache){.state = METE__CACHE_ACTIVE};
+}
+
+static void after_fork(void) {
+    uint32_t expected = 0;
+    if (fork_word != NULL) {
+        /* The child may have started threads already: one of them repairs, the others wait. */
+        if (!__atomic_compare_exchange_n(fork_word, &expected, 2, false, __ATOMIC_ACQUIRE,
+                                         __ATOMIC_ACQUIRE)) {
+            while (__atomic_load_n(fork_word, __ATOMIC_ACQUIRE) != 1) sched_yield();
+            return;
+        }
+    } else {
+        own_pid = mete__process_id();
+    }
+    mete__meta_after_fork();
+    mete__slices_after_fork();
+    mete__lock_reset(&caches_lock);
+    mete__lock_reset(&late_lock);
+    sort_out_orphans();
+    if (phase == STARTING) phase = STARTED;
+    if (fork_word != NULL) __atomic_store_n(fork_word, 1, __ATOMIC_RELEASE);
+}
+
+METE_INLINE bool has_forked(void) {
+    if (METE_LIKELY(fork_word != NULL)) return __atomic_load_n(fork_word, __ATOMIC_RELAXED) != 1;
+    return own_pid != 0 && own_pid != mete__process_id();
+}
+
+/* ---- threads come and go ---- */
+
+/* The destructor of exit_key. It asks to run again as long as the C library allows, to be after those of the
+ * program's keys, whose destructors allocate and free. */
+static void thread_exits(void *cache_pointer) {
+    struct mete__cache *cache = cache_pointer;
+
+    if (++exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS &&
+        pthread_setspecific(exit_key, cache) == 0)
+        return;
+    if (cache != mete__cache_self || cache->busy) return;
+    if (has_forked()) after_fork();
+    if (!mete__lock_acquire(&caches_lock, token())) return;
+    take_in(cache);
+    cache->state = METE__CACHE_IDLE;
+    cache->next_idle = idle_caches;
+    idle_caches = cache;
+    mete__lock_release(&caches_lock);
+    mete__cache_self = &mete__cache_empty;
+    is_late = true;
+}
+
+static void start(void) {
+    uint32_t expected = BEFORE;
+    if (!__atomic_compare_exchange_n(&phase, &expected, STARTING, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_ACQUIRE)) {
+        /* Started from within mete__heap_starting itself, or by another thread just now. */
+        while (expected == STARTING && starter != token()) {
+            sched_yield();
+            expected = __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
+        }
+        return;
+    }
+    __atomic_store_n(&starter, token(), __ATOMIC_RELAXED);
+    note_process();
+    pthread_key_create(&exit_key, thread_exits);
+    mete__heap_starting();
+    __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
+}
+
+static struct mete__cache *make_cache(void) {
+    struct mete__cache *cache = mete__meta_alloc(sizeof *cache);
+    if (cache == NULL) return NULL;
+    cache->next = all_caches;
+    point_all(cache);
+    __atomic_store_n(&all_caches, cache, __ATOMIC_RELEASE);
+    return cache;
+}
+
+static METE_COLD struct mete__cache *adopt(void) {
+    if (__atomic_load_n(&phase, __ATOMIC_ACQUIRE) != STARTED) start();
+    if (mete__cache_self != &mete__cache_empty) return mete__cache_self;
+    if (is_late) {
+        if (!mete__lock_acquire(&late_lock, token())) return NULL;
+        if (late_cache.direct[0] == NULL) point_all(&late_cache);
+        return &late_cache;
+    }
+    if (!mete__lock_acquire(&caches_lock, token())) return NULL;
+    struct mete__cache *cache = idle_caches;
+    if (cache != NULL) idle_caches = cache->next_idle;
+    else cache = make_cache();
+    if (cache != NULL) __atomic_store_n(&cache->state, METE__CACHE_ACTIVE, __ATOMIC_RELEASE);
+    mete__lock_release(&caches_lock);
+    if (cache == NULL) return NULL;
+    mete__cache_self = cache;
+    int saved = errno;
+    pthread_setspecific(exit_key, cache);
+    errno = saved;
+    return cache;
+}
+
+struct mete__cache *mete__cache_enter(void) {
+    struct mete__cache *cache = mete__cache_self;
+
+    if (METE_UNLIKELY(has_forked() && phase != BEFORE)) after_fork();
+    if (METE_UNLIKELY(cache == &mete__cache_empty)) {
+        cache = adopt();
+        if (cache == NULL) return NULL;
+    }
+    if (METE_UNLIKELY(cache->busy)) {
+        if (cache == &late_cache) mete__lock_release(&late_lock);
+        return NULL;
+    }
+    __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (METE_UNLIKELY(cache->watch_generation !=
+                      __atomic_load_n(&mete__watch.generation, __ATOMIC_RELAXED)))
+        follow_watch(cache);
+    if (METE_UNLIKELY(__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) != NULL)) take_in(cache);
+    return cache;
+}
+
+void mete__cache_leave(struct mete__cache *cache) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
+    if (METE_UNLIKELY(cache == &late_cache)) mete__lock_release(&late_lock);
+}
+
+void **mete__cache_watcher_slot(struct mete__cache *cache) {
+    return &cache->watcher;
+}
+
+void mete__cache_each_watcher(void (*visit)(void *context, void *watcher), void *context) {
+    for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next)
+        if (cache->watcher != NULL) visit(context, cache->watcher);
+    if (late_cache.watcher != NULL) visit(context, late_cache.watcher);
+}

@@ -1,0 +1,78 @@
+/* heap/heap.h: look-up and walks; handing out is in alloc.c. */
+#include "heap/heap.h"
+
+#include "heap/cache.h"
+#include "heap/slices.h"
+
+bool mete__heap_find(const void *address, struct mete__found *found) {
+    char *memory;
+    struct mete__span *span = mete__slices_find(address, &memory);
+    if (span == NULL) return false;
+
+    size_t offset = (size_t)((const char *)address - memory), index = 0;
+    uint8_t kind = __atomic_load_n(&span->kind, __ATOMIC_ACQUIRE);
+    uintptr_t owner = mete__span_owner(span);
+    if (kind == METE__SPAN_NONE || owner == 0) return false;
+    size_t bytes = mete__span_block_bytes(span);
+    if (kind == METE__SPAN_BLOCKS) {
+        index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
+        if (index >= span->carved) return false;
+    }
+    found->block = memory + index * bytes;
+    found->block_bytes = found->requested = bytes;
+    found->record = NULL;
+    found->live = true;
+    if ((owner & METE__OWNER_WATCHED) != 0) {
+        found->record = &span->records[index];
+        found->live = found->record->live;
+        if (found->live) found->requested = (size_t)found->record->size;
+    }
+    return true;
+}
+
+struct watched_walk {
+    bool (*visit)(void *context, void *block, struct mete__record *record);
+    void *context;
+};
+
+static bool visit_watched_span(void *context, struct mete__span *span, char *memory) {
+    const struct watched_walk *walk = context;
+
+    if ((mete__span_owner(span) & METE__OWNER_WATCHED) == 0) return true;
+    size_t bytes = mete__span_block_bytes(span);
+    for (size_t i = 0; i < span->carved; i++) {
+        struct mete__record *record = &span->records[i];
+        if (record->live && !walk->visit(walk->context, memory + i * bytes, record)) return false;
+    }
+    return true;
+}
+
+bool mete__heap_each_watched(bool (*visit)(void *context, void *block,
+                                           struct mete__record *record),
+                             void *context) {
+    struct watched_walk walk = {visit, context};
+    return mete__slices_each(visit_watched_span, &walk);
+}
+
+bool mete__heap_overlaps(uintptr_t start, size_t size) {
+    for (size_t i = 0; i < mete__region_count(); i++) {
+        const struct mete__region *region = mete__region_at(i);
+        if (start < region->base + (region->slices << METE__SLICE_SHIFT) &&
+            region->base < start + size)
+            return true;
+    }
+    return false;
+}
+
+void mete__heap_bounds(uintptr_t *low, uintptr_t *high) {
+    *low = UINTPTR_MAX;
+    *high = 0;
+    for (size_t i = 0; i < mete__region_count(); i++) {
+        const struct mete__region *region = mete__region_at(i);
+        uintptr_t start = region->base + (region->first << METE__SLICE_SHIFT);
+        uintptr_t end = region->base + (region->top << METE__SLICE_SHIFT);
+        if (start < *low) *low = start;
+        if (end > *high) *high = end;
+    }
+    if (*high == 0) *low = 0;
+}

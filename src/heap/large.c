@@ -1,0 +1,72 @@
+/* heap/large.h */
+#include "heap/large.h"
+
+#include "heap/slices.h"
+#include "os/memory.h"
+#include "os/meta.h"
+
+/* Moving pages costs two system calls and a flush of translations: below this a copy is cheaper. */
+static const size_t move_min = (size_t)256 << 10;
+
+static size_t slices_for(size_t size) {
+    return size == 0 ? 1 : (size + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
+}
+
+void *mete__large_take(size_t size, size_t align, struct mete__record **record, bool *zeroed) {
+    size_t align_slices = align > METE__SLICE_SIZE ? align >> METE__SLICE_SHIFT : 1;
+    struct mete__record *fresh = NULL;
+
+    if (record != NULL) {
+        fresh = mete__meta_alloc(sizeof *fresh);
+        if (fresh == NULL) return NULL;
+    }
+    struct mete__span *span =
+        mete__slices_take(slices_for(size), align_slices, METE__SPAN_LARGE, zeroed);
+    if (span == NULL) {
+        if (fresh != NULL) mete__meta_free(fresh, sizeof *fresh);
+        return NULL;
+    }
+    span->used = span->carved = span->capacity = 1;
+    span->records = fresh;
+    if (record != NULL) *record = fresh;
+    __atomic_store_n(&span->owner, METE__OWNER_LARGE | (fresh != NULL ? METE__OWNER_WATCHED : 0),
+                     __ATOMIC_RELEASE);
+    return mete__slices_memory(span);
+}
+
+void mete__large_return(struct mete__span *span) {
+    if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0)
+        mete__meta_free(span->records, sizeof *span->records);
+    mete__slices_give(span);
+}
+
+/* Takes a new run and moves the pages into it. */
+static void *move(struct mete__span *span, char *memory, size_t slices) {
+    size_t bytes = (size_t)span->slices << METE__SLICE_SHIFT;
+    bool zeroed;
+    struct mete__span *target = mete__slices_take(slices, 1, METE__SPAN_LARGE, &zeroed);
+
+    if (target == NULL) return NULL;
+    char *to = mete__slices_memory(target);
+    if (mete__memory_move(memory, to, bytes) != 0) {
+        mete__slices_give(target);
+        return NULL;
+    }
+    target->used = target->carved = target->capacity = 1;
+    target->records = span->records;
+    __atomic_store_n(&target->owner, mete__span_owner(span), __ATOMIC_RELEASE);
+    mete__slices_give(span); /* its record lives on with the target */
+    return to;
+}
+
+void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
+    size_t slices = slices_for(size);
+    size_t now = span->slices;
+
+    if (size <= METE__MEDIUM_MAX) return NULL;
+    if (mete__slices_resize(span, slices)) return memory;
+    if (slices < now || now << METE__SLICE_SHIFT < move_min) return NULL;
+    /* A block that grows is likely to grow again: room for an eighth more costs only address space. */
+    void *moved = move(span, memory, slices + slices / 8);
+    return moved != NULL ? moved : move(span, memory, slices);
+}

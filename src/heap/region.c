@@ -1,0 +1,188 @@
+/* heap/region.h */
+#include "heap/region.h"
+
+#include "os/memory.h"
+#include "os/meta.h"
+
+enum {
+    REGIONS_MAX = 4096,
+    MIB_SHIFT = 20,
+    LEAF_SHIFT = 14, /* a leaf of the table covers 16 GiB */
+    ROOT_SHIFT = 14, /* the root covers 48 bits of address */
+    READY_STEP_MIN = 4096,
+    READY_STEP_MAX = 262144,
+};
+static const size_t home_size = (size_t)1 << 40;
+static const size_t smallest_region = (size_t)1 << MIB_SHIFT;
+static const size_t largest_region = (size_t)64 << MIB_SHIFT;
+
+struct mete__home mete__home;
+
+static struct mete__region regions[REGIONS_MAX];
+static size_t region_count;
+/* Which region a MiB of address space belongs to: index + 1, 0 for none. The home region is not in it. */
+static uint16_t *table[(size_t)1 << ROOT_SHIFT];
+
+size_t mete__region_count(void) {
+    return __atomic_load_n(&region_count, __ATOMIC_ACQUIRE);
+}
+
+struct mete__region *mete__region_at(size_t index) {
+    return &regions[index];
+}
+
+static size_t words_of(size_t slices) {
+    return (slices + 63) / 64;
+}
+
+static size_t metadata_size(size_t slices) {
+    size_t words = words_of(slices);
+    return slices * sizeof(struct mete__span) + words * sizeof(struct mete__slice_word) +
+           words_of(words) * sizeof(uint64_t);
+}
+
+/* Commits the pages that hold [start, start + size); pages committed before are committed again, which is
+ * harmless. */
+static bool commit_around(const void *start, size_t size) {
+    size_t page = mete__memory_page_size();
+    uintptr_t from = mete__round_down((uintptr_t)start, page);
+    uintptr_t to = mete__round_up((uintptr_t)start + size, page);
+
+    if (mete__memory_commit((void *)from, to - from) != 0) return false;
+    mete__memory_wish_huge((void *)from, to - from, false);
+    return true;
+}
+
+bool mete__region_make_ready(struct mete__region *region, size_t end) {
+    size_t ready = region->ready;
+    if (end <= ready) return true;
+    if (end > region->slices) return false;
+
+    size_t step = ready < READY_STEP_MIN ? READY_STEP_MIN : ready;
+    if (step > READY_STEP_MAX) step = READY_STEP_MAX;
+    size_t target = mete__round_up(end, READY_STEP_MIN);
+    if (target < ready + step) target = ready + step;
+    if (target > region->slices) target = region->slices;
+
+    size_t word = ready / 64;
+    if (!commit_around(mete__region_span(region, ready),
+                       (target - ready) * sizeof(struct mete__span)) ||
+        !commit_around(&region->words[word],
+                       (words_of(target) - word) * sizeof(struct mete__slice_word)) ||
+        !commit_around(&region->full[word / 64], sizeof(uint64_t) * (words_of(target) / 64 + 1 - word / 64)))
+        return false;
+    __atomic_store_n(&region->ready, target, __ATOMIC_RELEASE);
+    if (region->base == mete__home.base)
+        __atomic_store_n(&mete__home.extent, target << METE__SLICE_SHIFT, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* The metadata's own slices are below `first`, where no search looks; only those that share a word group with the
+ * first usable slice need their bits. */
+static void hide_metadata(struct mete__region *region) {
+    region->words[region->first / 64].used = ((uint64_t)1 << region->first % 64) - 1;
+}
+
+/* Lays out the metadata of a reserved range and makes the first slices ready. */
+static bool lay_out(struct mete__region *region, void *start, size_t size) {
+    size_t slices = size >> METE__SLICE_SHIFT;
+    region->base = (uintptr_t)start;
+    region->slices = slices;
+    region->first = (metadata_size(slices) + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
+    region->ready = 0;
+    region->top = region->first;
+    region->lowest = region->first;
+    region->words = (struct mete__slice_word *)mete__region_span(region, slices);
+    region->full = (uint64_t *)(region->words + words_of(slices));
+    if (!mete__region_make_ready(region, region->first + 1)) return false;
+    hide_metadata(region);
+    return true;
+}
+
+/* Enters the region's MiBs in the table. False where a leaf cannot be had. */
+static bool enter_in_table(const struct mete__region *region, size_t index) {
+    uintptr_t first = region->base >> MIB_SHIFT;
+    uintptr_t last = (region->base + (region->slices << METE__SLICE_SHIFT) - 1) >> MIB_SHIFT;
+
+    if (last >> (LEAF_SHIFT + ROOT_SHIFT) != 0) return false;
+    for (uintptr_t mib = first; mib <= last; mib++) {
+        uint16_t **leaf = &table[mib >> LEAF_SHIFT];
+        if (*leaf == NULL) {
+            uint16_t *fresh = mete__meta_map(sizeof(uint16_t) << LEAF_SHIFT);
+            if (fresh == NULL) return false;
+            __atomic_store_n(leaf, fresh, __ATOMIC_RELEASE);
+        }
+        __atomic_store_n(&(*leaf)[mib & (((uintptr_t)1 << LEAF_SHIFT) - 1)], (uint16_t)(index + 1),
+                         __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
+static struct mete__region *add_home(void) {
+    struct mete__region *region = &regions[0];
+    void *start = mete__memory_reserve(home_size, METE__SLICE_SIZE);
+
+    if (start == NULL) return NULL;
+    mete__home.base = (uintptr_t)start;
+    if (!lay_out(region, start, home_size)) {
+        mete__home = (struct mete__home){0, 0};
+        mete__memory_release(start, home_size);
+        return NULL;
+    }
+    __atomic_store_n(&region_count, 1, __ATOMIC_RELEASE);
+    return region;
+}
+
+/* The size to try first: double the last one, not above an eighth of what is left, but enough. */
+static size_t region_size(size_t needed) {
+    static size_t next = smallest_region;
+    size_t size = next;
+    size_t left = mete__memory_left();
+
+    if (left != SIZE_MAX && size > left / 8) size = mete__round_down(left / 8, smallest_region);
+    if (size < smallest_region) size = smallest_region;
+    if (next < largest_region) next *= 2;
+    return size > needed ? size : needed;
+}
+
+struct mete__region *mete__region_add(size_t slices) {
+    size_t index = region_count;
+
+    if (index == 0 && mete__memory_unlimited()) {
+        struct mete__region *home = add_home();
+        if (home != NULL) return home;
+    }
+    if (index == REGIONS_MAX || slices > home_size >> METE__SLICE_SHIFT) return NULL;
+    size_t needed = slices + 1;
+    while ((needed - slices) << METE__SLICE_SHIFT < metadata_size(needed)) needed++;
+    needed = mete__round_up(needed << METE__SLICE_SHIFT, smallest_region);
+
+    size_t size = region_size(needed);
+    void *start = mete__memory_reserve(size, smallest_region);
+    if (start == NULL && size > needed) {
+        size = needed;
+        start = mete__memory_reserve(size, smallest_region);
+    }
+    if (start == NULL) return NULL;
+    struct mete__region *region = &regions[index];
+    if (!lay_out(region, start, size) || !mete__region_make_ready(region, region->slices) ||
+        !enter_in_table(region, index)) {
+        mete__memory_release(start, size);
+        return NULL;
+    }
+    __atomic_store_n(&region_count, index + 1, __ATOMIC_RELEASE);
+    return region;
+}
+
+struct mete__region *mete__region_of(const void *address) {
+    uintptr_t offset = (uintptr_t)address - mete__home.base;
+    if (offset < mete__home.extent) return &regions[0];
+
+    uintptr_t mib = (uintptr_t)address >> MIB_SHIFT;
+    if (mib >> (LEAF_SHIFT + ROOT_SHIFT) != 0) return NULL;
+    const uint16_t *leaf = __atomic_load_n(&table[mib >> LEAF_SHIFT], __ATOMIC_ACQUIRE);
+    if (leaf == NULL) return NULL;
+    uint16_t index =
+        __atomic_load_n(&leaf[mib & (((uintptr_t)1 << LEAF_SHIFT) - 1)], __ATOMIC_ACQUIRE);
+    return index == 0 ? NULL : &regions[index - 1];
+}

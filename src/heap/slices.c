@@ -1,0 +1,340 @@
+/* heap/slices.h: bitmaps searched first-fit under one lock. */
+#include "heap/slices.h"
+
+#include "os/lock.h"
+#include "os/memory.h"
+
+static const size_t commit_step_min = ((size_t)256 << 10) >> METE__SLICE_SHIFT;
+static const size_t commit_step_max = ((size_t)16 << 20) >> METE__SLICE_SHIFT;
+static const size_t dirty_always = ((size_t)4 << 20) >> METE__SLICE_SHIFT;
+
+static struct mete__lock lock;
+static __thread char token; /* its address names the thread to the lock */
+/* In slices; written under the lock. */
+static size_t used_count, peak_used_count, dirty_count, committed_count;
+static int strict = -1; /* 1: committed pages are charged at once, so decommit instead of purging */
+
+/* The bits of [from, from + count) that lie in word `word`. */
+static uint64_t mask_in_word(size_t word, size_t from, size_t count) {
+    size_t low = word * 64, high = low + 64;
+    size_t start = from > low ? from : low;
+    size_t end = from + count < high ? from + count : high;
+    uint64_t bits = end - start == 64 ? UINT64_MAX : ((uint64_t)1 << (end - start)) - 1;
+    return bits << (start - low);
+}
+
+/* The first slice at or after `from` and below `limit` whose used bit is `used`; limit where none. */
+static size_t next_slice(const struct mete__region *region, size_t from, size_t limit, bool used) {
+    while (from < limit) {
+        size_t word = from / 64;
+        uint64_t bits = used ? region->words[word].used : ~region->words[word].used;
+        bits &= UINT64_MAX << from % 64;
+        if (bits != 0) {
+            size_t found = word * 64 + (size_t)__builtin_ctzll(bits);
+            return found < limit ? found : limit;
+        }
+        from = (word + 1) * 64;
+        /* Whole groups of 64 full words are skipped by their summary. */
+        while (!used && from < limit && from % 4096 == 0 &&
+               region->full[from / 4096] == UINT64_MAX)
+            from += 4096;
+    }
+    return limit;
+}
+
+/* First fit in a region: the first free run of `count` at a multiple of `align`; region->slices where
+ * none. Slices whose metadata is not ready are free. */
+static size_t find_run(struct mete__region *region, size_t count, size_t align) {
+    size_t ready = region->ready;
+    size_t from = next_slice(region, region->lowest, ready, false);
+
+    region->lowest = from;
+    for (;;) {
+        /* Alignment is of addresses, and a region need not start at a multiple. */
+        size_t base = region->base >> METE__SLICE_SHIFT;
+        from = mete__round_up(base + from, align) - base;
+        if (from + count < from || from + count > region->slices) return region->slices;
+        if (from >= ready) return from;
+        size_t end = from + count < ready ? from + count : ready;
+        size_t obstacle = next_slice(region, from, end, true);
+        if (obstacle == end) return from;
+        from = next_slice(region, obstacle, ready, false);
+    }
+}
+
+/* Makes [from, from + count) readable and writable. Fresh memory is committed in steps that grow with the
+ * heap, because each step costs a system call. */
+static bool commit_run(struct mete__region *region, size_t from, size_t count) {
+    size_t end = from + count;
+
+    if (end > region->top) {
+        size_t step = mete__round_down(committed_count / 4, commit_step_min);
+        if (step < commit_step_min) step = commit_step_min;
+        if (step > commit_step_max) step = commit_step_max;
+        size_t start = region->top;
+        size_t target = start + step > end ? start + step : end;
+        if (target > region->ready) target = region->ready > end ? region->ready : end;
+        if (from > start) start = from; /* an aligned run skips some: they stay uncommitted */
+        void *memory = (char *)region->base + (start << METE__SLICE_SHIFT);
+        if (mete__memory_commit(memory, (target - start) << METE__SLICE_SHIFT) != 0) {
+            target = end;
+            if (mete__memory_commit(memory, (target - start) << METE__SLICE_SHIFT) != 0)
+                return false;
+        }
+        for (size_t word = start / 64; word <= (target - 1) / 64; word++)
+            region->words[word].committed |= mask_in_word(word, start, target - start);
+        committed_count += target - start;
+        region->top = target;
+    }
+    for (size_t word = from / 64; word <= (end - 1) / 64; word++) {
+        uint64_t mask = mask_in_word(word, from, count);
+        uint64_t missing = mask & ~region->words[word].committed;
+        while (missing != 0) {
+            size_t bit = (size_t)__builtin_ctzll(missing);
+            uint64_t run = ~(missing >> bit);
+            size_t length = run == 0 ? 64 : (size_t)__builtin_ctzll(run);
+            char *memory = (char *)region->base + ((word * 64 + bit) << METE__SLICE_SHIFT);
+            if (mete__memory_commit(memory, length << METE__SLICE_SHIFT) != 0) return false;
+            uint64_t done = (length == 64 ? UINT64_MAX : ((uint64_t)1 << length) - 1) << bit;
+            region->words[word].committed |= done;
+            committed_count += length;
+            missing &= ~done;
+        }
+    }
+    return true;
+}
+
+static void set_used(struct mete__region *region, size_t from, size_t count) {
+    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
+        struct mete__slice_word *state = &region->words[word];
+        uint64_t mask = mask_in_word(word, from, count);
+        state->used |= mask;
+        dirty_count -= (size_t)__builtin_popcountll(state->dirty & mask);
+        state->dirty &= ~mask;
+        if (state->used == UINT64_MAX) region->full[word / 64] |= (uint64_t)1 << word % 64;
+    }
+    used_count += count;
+    if (used_count > peak_used_count) peak_used_count = used_count;
+}
+
+static void set_free(struct mete__region *region, size_t from, size_t count) {
+    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
+        uint64_t mask = mask_in_word(word, from, count);
+        region->words[word].used &= ~mask;
+        region->words[word].dirty |= mask;
+        region->full[word / 64] &= ~((uint64_t)1 << word % 64);
+    }
+    used_count -= count;
+    dirty_count += count;
+    if (from < region->lowest) region->lowest = from;
+}
+
+static bool any_dirty(const struct mete__region *region, size_t from, size_t count) {
+    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++)
+        if ((region->words[word].dirty & mask_in_word(word, from, count)) != 0) return true;
+    return false;
+}
+
+static void set_start(struct mete__region *region, size_t slice, bool on) {
+    uint64_t *word = &region->words[slice / 64].start;
+    uint64_t bit = (uint64_t)1 << slice % 64;
+    __atomic_store_n(word, on ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
+}
+
+static struct mete__span *take_from(struct mete__region *region, size_t count, size_t align,
+                                    enum mete__span_kind kind, bool *zeroed) {
+    size_t from = find_run(region, count, align);
+
+    if (from == region->slices) return NULL;
+    if (!mete__region_make_ready(region, from + count)) return NULL;
+    if (!commit_run(region, from, count)) return NULL;
+    *zeroed = !any_dirty(region, from, count);
+    set_used(region, from, count);
+    if (from == region->lowest) region->lowest = from + count;
+
+    struct mete__span *span = mete__region_span(region, from);
+    *span = (struct mete__span){.slices = (uint32_t)count};
+    __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
+    set_start(region, from, true);
+    return span;
+}
+
+struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span_kind kind,
+                                     bool *zeroed) {
+    struct mete__span *span = NULL;
+
+    if (count == 0 || count > UINT32_MAX) return NULL;
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return NULL;
+    for (size_t i = 0; i < mete__region_count() && span == NULL; i++)
+        span = take_from(mete__region_at(i), count, align, kind, zeroed);
+    if (span == NULL) {
+        struct mete__region *region = mete__region_add(count + align - 1);
+        if (region != NULL) span = take_from(region, count, align, kind, zeroed);
+    }
+    mete__lock_release(&lock);
+    return span;
+}
+
+/* Purges the dirty slices of one word group, but not more than *excess; the slices purged. */
+static size_t purge_word(struct mete__region *region, size_t word, size_t excess) {
+    struct mete__slice_word *state = &region->words[word];
+    size_t purged = 0;
+
+    while (state->dirty != 0 && purged < excess) {
+        size_t bit = (size_t)__builtin_ctzll(state->dirty);
+        uint64_t gap = ~(state->dirty >> bit);
+        size_t length = gap == 0 ? 64 : (size_t)__builtin_ctzll(gap);
+        if (length > 64 - bit) length = 64 - bit;
+        uint64_t bits = (length == 64 ? UINT64_MAX : ((uint64_t)1 << length) - 1) << bit;
+        char *memory = (char *)region->base + ((word * 64 + bit) << METE__SLICE_SHIFT);
+        if (strict > 0) {
+            mete__memory_decommit(memory, length << METE__SLICE_SHIFT);
+            state->committed &= ~bits;
+            committed_count -= length;
+        } else {
+            mete__memory_purge(memory, length << METE__SLICE_SHIFT);
+        }
+        state->dirty &= ~bits;
+        purged += length;
+    }
+    dirty_count -= purged;
+    return purged;
+}
+
+/* From the highest address down: first fit wants the low ones again soonest. */
+static size_t purge_locked(size_t excess) {
+    size_t purged = 0;
+
+    if (strict < 0) strict = mete__memory_strict();
+    for (size_t i = mete__region_count(); i-- > 0 && purged < excess;) {
+        struct mete__region *region = mete__region_at(i);
+        for (size_t word = (region->top + 63) / 64; word-- > 0 && purged < excess;)
+            if (region->words[word].dirty != 0) purged += purge_word(region, word, excess - purged);
+    }
+    return purged;
+}
+
+static void purge_where_too_much(void) {
+    size_t allowed = used_count / 4 > dirty_always ? used_count / 4 : dirty_always;
+    if (dirty_count > allowed) purge_locked(dirty_count - allowed / 2);
+}
+
+void mete__slices_give(struct mete__span *span) {
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return; /* see the header: lost, not broken */
+    struct mete__region *region = mete__region_of(span);
+    size_t from = (size_t)(span - mete__region_span(region, 0));
+    size_t count = span->slices;
+
+    __atomic_store_n(&span->owner, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&span->kind, (uint8_t)METE__SPAN_NONE, __ATOMIC_RELEASE);
+    set_start(region, from, false);
+    set_free(region, from, count);
+    purge_where_too_much();
+    mete__lock_release(&lock);
+}
+
+bool mete__slices_resize(struct mete__span *span, size_t count) {
+    bool done = false;
+
+    if (count == 0 || count > UINT32_MAX) return false;
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
+    struct mete__region *region = mete__region_of(span);
+    size_t from = (size_t)(span - mete__region_span(region, 0));
+    size_t now = span->slices;
+    size_t end = from + count;
+
+    if (count < now) {
+        span->slices = (uint32_t)count;
+        set_free(region, end, now - count);
+        purge_where_too_much();
+        done = true;
+    } else if (count == now) {
+        done = true;
+    } else if (end <= region->slices && mete__region_make_ready(region, end) &&
+               next_slice(region, from + now, end, true) == end &&
+               commit_run(region, from + now, count - now)) {
+        set_used(region, from + now, count - now);
+        span->slices = (uint32_t)count;
+        done = true;
+    }
+    mete__lock_release(&lock);
+    return done;
+}
+
+char *mete__slices_memory(const struct mete__span *span) {
+    return mete__region_memory(mete__region_of(span), span);
+}
+
+struct mete__span *mete__slices_find(const void *address, char **memory) {
+    struct mete__region *region = mete__region_of(address);
+    if (region == NULL) return NULL;
+
+    size_t slice = mete__region_slice(region, address);
+    if (slice >= __atomic_load_n(&region->ready, __ATOMIC_ACQUIRE) || slice < region->first)
+        return NULL;
+    size_t word = slice / 64;
+    uint64_t starts = __atomic_load_n(&region->words[word].start, __ATOMIC_ACQUIRE);
+    starts &= UINT64_MAX >> (63 - slice % 64);
+    while (starts == 0) {
+        if (word == 0) return NULL;
+        starts = __atomic_load_n(&region->words[--word].start, __ATOMIC_ACQUIRE);
+    }
+    size_t head = word * 64 + 63 - (size_t)__builtin_clzll(starts);
+    struct mete__span *span = mete__region_span(region, head);
+    if (head + span->slices <= slice) return NULL;
+    *memory = mete__region_memory(region, span);
+    return span;
+}
+
+bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, char *memory),
+                       void *context) {
+    for (size_t i = 0; i < mete__region_count(); i++) {
+        struct mete__region *region = mete__region_at(i);
+        for (size_t word = region->first / 64; word * 64 < region->top; word++) {
+            uint64_t starts = __atomic_load_n(&region->words[word].start, __ATOMIC_ACQUIRE);
+            for (; starts != 0; starts &= starts - 1) {
+                size_t slice = word * 64 + (size_t)__builtin_ctzll(starts);
+                struct mete__span *span = mete__region_span(region, slice);
+                if (!visit(context, span, mete__region_memory(region, span))) return false;
+            }
+        }
+    }
+    return true;
+}
+
+size_t mete__slices_purge(void) {
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return 0;
+    size_t purged = purge_locked(SIZE_MAX);
+    mete__lock_release(&lock);
+    return purged << METE__SLICE_SHIFT;
+}
+
+void mete__slices_read_stats(struct mete__slices_stats *stats) {
+    stats->used_bytes = used_count << METE__SLICE_SHIFT;
+    stats->peak_used_bytes = peak_used_count << METE__SLICE_SHIFT;
+    stats->dirty_bytes = dirty_count << METE__SLICE_SHIFT;
+    stats->committed_bytes = committed_count << METE__SLICE_SHIFT;
+}
+
+void mete__slices_after_fork(void) {
+    if (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) == 0) return;
+    mete__lock_reset(&lock);
+    used_count = dirty_count = committed_count = 0;
+    for (size_t i = 0; i < mete__region_count(); i++) {
+        struct mete__region *region = mete__region_at(i);
+        region->lowest = region->first;
+        for (size_t word = region->first / 64; word * 64 < region->ready; word++) {
+            struct mete__slice_word *state = &region->words[word];
+            uint64_t bit = (uint64_t)1 << word % 64;
+            state->dirty &= ~state->used;
+            if (state->committed != 0 && (word + 1) * 64 > region->top)
+                region->top = word * 64 + 64 - (size_t)__builtin_clzll(state->committed);
+            region->full[word / 64] =
+                (region->full[word / 64] & ~bit) | (state->used == UINT64_MAX ? bit : 0);
+            used_count += (size_t)__builtin_popcountll(state->used);
+            dirty_count += (size_t)__builtin_popcountll(state->dirty);
+            committed_count += (size_t)__builtin_popcountll(state->committed);
+        }
+        used_count -= region->first % 64; /* metadata's bits in the first word group */
+    }
+}

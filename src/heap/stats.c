@@ -1,0 +1,43 @@
+/* heap/stats.h */
+#include "heap/stats.h"
+
+#include "heap/cache.h"
+#include "heap/slices.h"
+
+/* Blocks on a list that other threads may be changing: bounded, so that a torn list ends. */
+static uint64_t list_length(const struct mete__block *block, size_t most) {
+    uint64_t length = 0;
+    for (; block != NULL && length < most; block = block->next) length++;
+    return length;
+}
+
+static bool add_span(void *context, struct mete__span *span, char *memory) {
+    struct mete__heap_stats *stats = context;
+    uintptr_t owner = mete__span_owner(span);
+    (void)memory;
+
+    if ((owner & METE__OWNER_WATCHED) != 0 || owner == 0) return true;
+    stats->live_blocks += span->used;
+    stats->live_bytes += span->used * mete__span_block_bytes(span);
+    /* Only the owner may follow the list; of others' spans what is listed counts as handed out until popped. */
+    if (span->kind == METE__SPAN_BLOCKS && mete__span_cache(owner) == mete__cache_self)
+        stats->allocations -= list_length(span->free, span->capacity);
+    return true;
+}
+
+void mete__stats_read(struct mete__heap_stats *stats) {
+    struct mete__slices_stats slices;
+
+    *stats = (struct mete__heap_stats){.allocations = 0};
+    for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next) {
+        for (unsigned c = 0; c < METE__CLASSES; c++) stats->allocations += cache->bins[c].listed;
+        stats->allocations += cache->large_allocations;
+    }
+    mete__slices_each(add_span, stats);
+    stats->frees = stats->allocations - stats->live_blocks;
+    mete__slices_read_stats(&slices);
+    stats->span_bytes = slices.used_bytes;
+    stats->peak_span_bytes = slices.peak_used_bytes;
+    stats->dirty_bytes = slices.dirty_bytes;
+    stats->committed_bytes = slices.committed_bytes;
+}

@@ -1,0 +1,27 @@
+/*
+ * heap/stats.h - totals of the heap without tracking, from what its spans know anyway.
+ *
+ * Nothing is counted per call. Blocks ever listed, minus those still listed, were handed out; blocks in
+ * use are what spans call used. Exact while no other thread allocates; else a moment's blur.
+ */
+#ifndef METE_HEAP_STATS_H
+#define METE_HEAP_STATS_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct mete__heap_stats {
+    uint64_t allocations; /* blocks handed out since the start, watched ones not counted */
+    uint64_t frees;
+    uint64_t live_blocks; /* not counting watched ones */
+    uint64_t live_bytes;  /* as block sizes, not as requested */
+    uint64_t span_bytes;  /* in spans now, watched ones too */
+    uint64_t peak_span_bytes;
+    uint64_t dirty_bytes; /* free and probably still resident */
+    uint64_t committed_bytes;
+};
+
+METE_HIDDEN void mete__stats_read(struct mete__heap_stats *stats);
+
+#endif
