@@ -122,7 +122,7 @@ static struct target aim(const void *block, const struct mete__caller *caller) {
     size_t offset = (size_t)((const char *)block - target.memory), index = 0;
     target.span = span;
     if (span->kind == METE__SPAN_BLOCKS) {
-        size_t bytes = mete__size_class_bytes(span->size_class);
+        size_t bytes = span->block_bytes;
         index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
         if (METE_UNLIKELY(index >= span->carved))
             mete__misuse(METE__INVALID_FREE, block, span, target.memory, caller);
@@ -200,7 +200,7 @@ void mete__alloc_emptied(struct mete__span *span, void *block) {
 size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) {
     if (block == NULL) return 0;
     struct target target = aim(block, caller);
-    return mete__span_block_bytes(target.span);
+    return target.span->block_bytes;
 }
 
 /* ---- realloc ---- */
@@ -214,14 +214,14 @@ static bool stays(size_t usable, size_t size) {
 static void *resize_in_place(const struct target *target, void *block, size_t size) {
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
-    return stays(mete__span_block_bytes(target->span), size) ? block : NULL;
+    return stays(target->span->block_bytes, size) ? block : NULL;
 }
 
 /* Whichever way the bytes travel, the watcher hears of the old block's end, then of the new one's birth. */
 static void *resize(struct mete__cache *cache, void *block, size_t size,
                     const struct mete__caller *caller) {
     struct target target = aim(block, caller);
-    size_t usable = mete__span_block_bytes(target.span);
+    size_t usable = target.span->block_bytes;
     struct piece piece = {.block = resize_in_place(&target, block, size), .record = target.record};
     bool copied = piece.block == NULL;
 

@@ -50,8 +50,8 @@ static struct mete__span *new_span(struct mete__cache *cache, unsigned size_clas
 
     if (span == NULL) return NULL;
     span->size_class = (uint8_t)size_class;
-    span->capacity =
-        (uint16_t)((slices << METE__SLICE_SHIFT) / mete__size_class_bytes(size_class));
+    span->block_bytes = mete__size_class_bytes(size_class);
+    span->capacity = (uint16_t)((slices << METE__SLICE_SHIFT) / span->block_bytes);
     set_owner(span, (uintptr_t)cache | bits);
     return span;
 }
@@ -60,7 +60,7 @@ static struct mete__span *new_span(struct mete__cache *cache, unsigned size_clas
 
 /* Lists the next untouched blocks, about a page of them, on the empty `free` list, lowest address first. */
 static void carve(struct mete__span *span) {
-    size_t bytes = mete__size_class_bytes(span->size_class);
+    size_t bytes = span->block_bytes;
     size_t count = bytes >= CARVE_BYTES ? 1 : CARVE_BYTES / bytes;
     size_t left = (size_t)(span->capacity - span->carved);
     char *memory = mete__slices_memory(span) + span->carved * bytes;
@@ -154,7 +154,7 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
         set_owner(span, mete__span_owner(span) | METE__OWNER_FULL);
     }
     *record = &span->records[index];
-    return mete__slices_memory(span) + index * mete__size_class_bytes(size_class);
+    return mete__slices_memory(span) + index * span->block_bytes;
 }
 
 static void release_watched(struct mete__span *span) {

@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "heap/blocks.h"
+#include "heap/heap.h"
 #include "heap/slices.h"
 #include "os/lock.h"
 #include "os/memory.h"

@@ -13,7 +13,7 @@ bool mete__heap_find(const void *address, struct mete__found *found) {
     uint8_t kind = __atomic_load_n(&span->kind, __ATOMIC_ACQUIRE);
     uintptr_t owner = mete__span_owner(span);
     if (kind == METE__SPAN_NONE || owner == 0) return false;
-    size_t bytes = mete__span_block_bytes(span);
+    size_t bytes = span->block_bytes;
     if (kind == METE__SPAN_BLOCKS) {
         index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
         if (index >= span->carved) return false;
@@ -39,7 +39,7 @@ static bool visit_watched_span(void *context, struct mete__span *span, char *mem
     const struct watched_walk *walk = context;
 
     if ((mete__span_owner(span) & METE__OWNER_WATCHED) == 0) return true;
-    size_t bytes = mete__span_block_bytes(span);
+    size_t bytes = span->block_bytes;
     for (size_t i = 0; i < span->carved; i++) {
         struct mete__record *record = &span->records[i];
         if (record->live && !walk->visit(walk->context, memory + i * bytes, record)) return false;

@@ -36,7 +36,7 @@ void mete__misuse(enum mete__misuse kind, const void *address, const struct mete
         if (hooks != NULL) hooks->misused(kind, address, NULL, 0, NULL, caller);
         mete__text_add(&line, ", which is no block of this heap");
     } else {
-        size_t bytes = mete__span_block_bytes(span);
+        size_t bytes = span->block_bytes;
         size_t offset = (size_t)((const char *)address - memory);
         size_t index = offset / bytes;
         const struct mete__record *record = NULL;

@@ -153,7 +153,8 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
     if (from == region->lowest) region->lowest = from + count;
 
     struct mete__span *span = mete__region_span(region, from);
-    *span = (struct mete__span){.slices = (uint32_t)count};
+    *span = (struct mete__span){.slices = (uint32_t)count,
+                                .block_bytes = count << METE__SLICE_SHIFT};
     __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
     set_start(region, from, true);
     return span;
@@ -245,6 +246,7 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
 
     if (count < now) {
         span->slices = (uint32_t)count;
+        span->block_bytes = count << METE__SLICE_SHIFT;
         set_free(region, end, now - count);
         purge_where_too_much();
         done = true;
@@ -255,6 +257,7 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
                commit_run(region, from + now, count - now)) {
         set_used(region, from + now, count - now);
         span->slices = (uint32_t)count;
+        span->block_bytes = count << METE__SLICE_SHIFT;
         done = true;
     }
     mete__lock_release(&lock);

@@ -59,6 +59,7 @@ struct mete__span {
     uint32_t used;             /* blocks handed out and not yet back on a list */
     uint16_t carved;           /* blocks ever handed out or listed; the rest is untouched memory */
     uint16_t capacity;         /* blocks that fit */
+    size_t block_bytes;        /* usable bytes of each block */
     uint32_t slices;
     uint16_t free_index;       /* watched: index + 1 of the first free block's record; 0: none */
     uint8_t size_class;        /* blocks only */
@@ -87,12 +88,6 @@ METE_INLINE uintptr_t mete__span_owner(const struct mete__span *span) {
 
 METE_INLINE struct mete__cache *mete__span_cache(uintptr_t owner) {
     return (struct mete__cache *)(owner & ~METE__OWNER_BITS);
-}
-
-/* Usable bytes of each block of the span. */
-METE_INLINE size_t mete__span_block_bytes(const struct mete__span *span) {
-    return span->kind == METE__SPAN_LARGE ? (size_t)span->slices << METE__SLICE_SHIFT
-                                          : mete__size_class_bytes(span->size_class);
 }
 
 #endif

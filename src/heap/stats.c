@@ -18,7 +18,7 @@ static bool add_span(void *context, struct mete__span *span, char *memory) {
 
     if ((owner & METE__OWNER_WATCHED) != 0 || owner == 0) return true;
     stats->live_blocks += span->used;
-    stats->live_bytes += span->used * mete__span_block_bytes(span);
+    stats->live_bytes += span->used * span->block_bytes;
     /* Only the owner may follow the list; of others' spans what is listed counts as handed out until popped. */
     if (span->kind == METE__SPAN_BLOCKS && mete__span_cache(owner) == mete__cache_self)
         stats->allocations -= list_length(span->free, span->capacity);

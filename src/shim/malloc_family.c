@@ -1,0 +1,232 @@
+/*
+ * shim/malloc_family.c - the malloc family under the C library's own names.
+ *
+ * Only libmete_malloc has this file. Everything that glibc's malloc.c defines is here, because a single missing name would
+ * let one of its blocks reach our free, or one of ours its.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "base/text.h"
+#include "heap/alloc.h"
+#include "heap/blocks.h"
+#include "heap/slices.h"
+#include "heap/stats.h"
+#include "os/memory.h"
+#include "os/process.h"
+
+#if __has_attribute(copy)
+#define SAME_AS(name) __attribute__((alias(#name), copy(name), visibility("default")))
+#else
+#define SAME_AS(name) __attribute__((alias(#name), visibility("default")))
+#endif
+
+/* Names that C23 or the C library's own internals have and glibc 2.36's headers do not declare. */
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t align, size_t size);
+void cfree(void *block);
+void *__libc_malloc(size_t size);
+void __libc_free(void *block);
+void __libc_cfree(void *block);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t align, size_t size);
+void *__libc_valloc(size_t size);
+void *__libc_pvalloc(size_t size);
+int __posix_memalign(void **out, size_t align, size_t size);
+void *__libc_reallocarray(void *block, size_t count, size_t size);
+
+METE_EXPORT void *malloc(size_t size) {
+    return mete__alloc(size);
+}
+
+METE_EXPORT void free(void *block) {
+    mete__alloc_free(block);
+}
+
+METE_EXPORT void *calloc(size_t count, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    size_t total;
+
+    if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
+    return mete__alloc_zeroed_for(total, &caller);
+}
+
+METE_EXPORT void *realloc(void *block, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_resize_for(block, size, &caller);
+}
+
+METE_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    size_t total;
+
+    if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return mete__alloc_resize_for(block, total, &caller);
+}
+
+/* glibc's memalign rounds a strange alignment up to a power of two; POSIX's and C's refuse it. */
+METE_EXPORT void *memalign(size_t align, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+
+    if (align > SIZE_MAX / 2 + 1) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return mete__alloc_aligned_for(size, mete__power_of_two_ceil(align), &caller);
+}
+
+METE_EXPORT void *aligned_alloc(size_t align, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+
+    if (!mete__is_power_of_two(align)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return mete__alloc_aligned_for(size, align, &caller);
+}
+
+METE_EXPORT int posix_memalign(void **out, size_t align, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    int saved = errno;
+
+    if (!mete__is_power_of_two(align) || align % sizeof(void *) != 0) return EINVAL;
+    void *block = mete__alloc_aligned_for(size, align, &caller);
+    errno = saved;
+    if (block == NULL) return ENOMEM;
+    *out = block;
+    return 0;
+}
+
+METE_EXPORT void *valloc(size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_aligned_for(size, mete__memory_page_size(), &caller);
+}
+
+METE_EXPORT void *pvalloc(size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    size_t page = mete__memory_page_size();
+    size_t whole = size > SIZE_MAX - page ? SIZE_MAX : mete__round_up(size, page);
+    return mete__alloc_aligned_for(whole, page, &caller);
+}
+
+METE_EXPORT void free_sized(void *block, size_t size) {
+    (void)size;
+    mete__alloc_free(block);
+}
+
+METE_EXPORT void free_aligned_sized(void *block, size_t align, size_t size) {
+    (void)align;
+    (void)size;
+    mete__alloc_free(block);
+}
+
+METE_EXPORT size_t malloc_usable_size(void *block) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_usable(block, &caller);
+}
+
+METE_EXPORT int malloc_trim(size_t keep) {
+    size_t given = 0;
+    struct mete__cache *cache = mete__cache_enter();
+
+    (void)keep;
+    if (cache != NULL) {
+        given = mete__blocks_trim(cache);
+        mete__cache_leave(cache);
+    }
+    return mete__slices_purge() + given > 0;
+}
+
+/* The parameters describe glibc's arenas and thresholds, of which there are none here. 1 is "done". */
+METE_EXPORT int mallopt(int parameter, int value) {
+    (void)parameter;
+    (void)value;
+    return 1;
+}
+
+METE_EXPORT struct mallinfo2 mallinfo2(void) {
+    struct mete__heap_stats stats;
+    mete__stats_read(&stats);
+    return (struct mallinfo2){
+        .arena = (size_t)stats.committed_bytes,
+        .uordblks = (size_t)stats.live_bytes,
+        .fordblks = (size_t)(stats.committed_bytes - stats.live_bytes),
+        .keepcost = (size_t)stats.dirty_bytes,
+        .usmblks = (size_t)stats.peak_span_bytes,
+    };
+}
+
+static int clipped(size_t value) {
+    return value > INT_MAX ? INT_MAX : (int)value;
+}
+
+METE_EXPORT struct mallinfo mallinfo(void) {
+    struct mallinfo2 wide = mallinfo2();
+    return (struct mallinfo){
+        .arena = clipped(wide.arena),
+        .uordblks = clipped(wide.uordblks),
+        .fordblks = clipped(wide.fordblks),
+        .keepcost = clipped(wide.keepcost),
+        .usmblks = clipped(wide.usmblks),
+    };
+}
+
+static struct mete__text describe(char *buffer, size_t size, const char *format) {
+    struct mete__heap_stats stats;
+    struct mete__text text = mete__text_in(buffer, size);
+
+    mete__stats_read(&stats);
+    mete__text_add(&text, format, (unsigned long long)stats.allocations,
+                   (unsigned long long)stats.frees, (unsigned long long)stats.live_blocks,
+                   (unsigned long long)stats.live_bytes, (unsigned long long)stats.span_bytes,
+                   (unsigned long long)stats.peak_span_bytes,
+                   (unsigned long long)stats.committed_bytes);
+    return text;
+}
+
+METE_EXPORT int malloc_info(int options, FILE *stream) {
+    char buffer[512];
+
+    if (options != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct mete__text text = describe(
+        buffer, sizeof buffer,
+        "<malloc version=\"mete-1\">\n"
+        "<allocations count=\"%llu\"/>\n<frees count=\"%llu\"/>\n"
+        "<live count=\"%llu\" size=\"%llu\"/>\n"
+        "<spans size=\"%llu\" peak=\"%llu\"/>\n<committed size=\"%llu\"/>\n</malloc>\n");
+    /* The stream is the program's own, and it asked for this: stdio may allocate here. */
+    return fputs(text.start, stream) < 0 ? -1 : 0;
+}
+
+METE_EXPORT void malloc_stats(void) {
+    char buffer[512];
+    struct mete__text text =
+        describe(buffer, sizeof buffer,
+                 "mete: %llu allocations, %llu frees, %llu blocks live in %llu bytes\n"
+                 "mete: %llu bytes in spans, %llu at the peak, %llu committed\n");
+    mete__process_complain(text.start, text.length);
+}
+
+SAME_AS(free) void cfree(void *block);
+SAME_AS(malloc) void *__libc_malloc(size_t size);
+SAME_AS(free) void __libc_free(void *block);
+SAME_AS(free) void __libc_cfree(void *block);
+SAME_AS(calloc) void *__libc_calloc(size_t count, size_t size);
+SAME_AS(realloc) void *__libc_realloc(void *block, size_t size);
+SAME_AS(memalign) void *__libc_memalign(size_t align, size_t size);
+SAME_AS(valloc) void *__libc_valloc(size_t size);
+SAME_AS(pvalloc) void *__libc_pvalloc(size_t size);
+SAME_AS(posix_memalign) int __posix_memalign(void **out, size_t align, size_t size);
+SAME_AS(reallocarray) void *__libc_reallocarray(void *block, size_t count, size_t size);

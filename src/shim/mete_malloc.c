@@ -1,0 +1,50 @@
+/*
+ * shim/mete_malloc.c - mete/malloc.h on the heap.
+ */
+#include <errno.h>
+#include <mete/malloc.h>
+
+#include "base/bits.h"
+#include "heap/alloc.h"
+#include "heap/cache.h"
+
+void *mete_malloc(size_t size) {
+    return mete__alloc(size);
+}
+
+void mete_free(void *block) {
+    mete__alloc_free(block);
+}
+
+void *mete_calloc(size_t count, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    size_t total;
+
+    if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
+    return mete__alloc_zeroed_for(total, &caller);
+}
+
+void *mete_realloc(void *block, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_resize_for(block, size, &caller);
+}
+
+void *mete_aligned_alloc(size_t align, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+
+    if (!mete__is_power_of_two(align)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return mete__alloc_aligned_for(size, align, &caller);
+}
+
+void mete_free_sized(void *block, size_t size) {
+    (void)size;
+    mete__alloc_free(block);
+}
+
+size_t mete_usable_size(const void *block) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_usable(block, &caller);
+}
