@@ -1,12 +1,13 @@
 /*
  * mete/malloc.h - the general-purpose heap under names of its own.
  *
- * The C library's allocation functions, prefixed. libmete_malloc defines the unprefixed names as well, as the
- * same functions on the same heap: a block from one is a block for the other.
+ * The C library's allocation functions, prefixed. libmete_malloc defines the unprefixed names as
+ * well, as the same functions on the same heap: a block from one is a block for the other.
  *
- * All functions are thread-safe. Blocks are aligned to 16 bytes. Sizes are bytes. Where memory runs out the
- * result is NULL, errno is ENOMEM, and nothing has changed. The caller owns what it is given, and frees it once.
- * Freeing twice, or freeing what is no block, ends the program with a line that names the error.
+ * All functions are thread-safe. Blocks are aligned to 16 bytes. Sizes are bytes. Where memory runs
+ * out the result is NULL, errno is ENOMEM, and nothing has changed. The caller owns what it is
+ * given, and frees it once. Freeing twice, or freeing what is no block, ends the program with a
+ * line that names the error.
  */
 #ifndef METE_MALLOC_H
 #define METE_MALLOC_H
@@ -29,8 +30,9 @@ METE_API __attribute__((malloc, alloc_size(1), warn_unused_result)) void *mete_m
 METE_API __attribute__((malloc, alloc_size(1, 2), warn_unused_result)) void *
 mete_calloc(size_t count, size_t size);
 
-/* The block with room for `size` bytes, perhaps elsewhere; its first bytes are kept. NULL allocates. size 0 frees and
- * returns NULL. Where NULL is returned for a size that is not 0, the old block is untouched. */
+/* The block with room for `size` bytes, perhaps elsewhere; its first bytes are kept. NULL
+ * allocates. size 0 frees and returns NULL. Where NULL is returned for a size that is not 0, the
+ * old block is untouched. */
 METE_API __attribute__((alloc_size(2), warn_unused_result)) void *mete_realloc(void *block,
                                                                                size_t size);
 

@@ -37,7 +37,8 @@ static struct piece take_watched(struct mete__cache *cache, size_t size, size_t 
 
     if (size_class < METE__CLASSES)
         piece.block = mete__blocks_take_watched(cache, size_class, &piece.record);
-    else piece.block = mete__large_take(size, align, &piece.record, &piece.zeroed);
+    else
+        piece.block = mete__large_take(size, align, &piece.record, &piece.zeroed);
     return piece;
 }
 
@@ -80,8 +81,10 @@ static struct piece allocate(size_t size, size_t align, const struct mete__calle
         return piece;
     }
     piece = take(cache, size, align);
-    if (METE_LIKELY(piece.block != NULL)) begin(cache, &piece, size, caller);
-    else fail(cache, size, caller);
+    if (METE_LIKELY(piece.block != NULL))
+        begin(cache, &piece, size, caller);
+    else
+        fail(cache, size, caller);
     mete__cache_leave(cache);
     return piece;
 }
@@ -210,14 +213,16 @@ static bool stays(size_t usable, size_t size) {
     return size <= usable && (size >= usable / 2 || usable <= 64);
 }
 
-/* The same block with another size, in place or with its pages moved; NULL where it takes a copy. */
+/* The same block with another size, in place or with its pages moved; NULL where it takes a copy.
+ */
 static void *resize_in_place(const struct target *target, void *block, size_t size) {
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
     return stays(target->span->block_bytes, size) ? block : NULL;
 }
 
-/* Whichever way the bytes travel, the watcher hears of the old block's end, then of the new one's birth. */
+/* Whichever way the bytes travel, the watcher hears of the old block's end, then of the new one's
+ * birth. */
 static void *resize(struct mete__cache *cache, void *block, size_t size,
                     const struct mete__caller *caller) {
     struct target target = aim(block, caller);

@@ -1,9 +1,9 @@
 /*
  * heap/alloc.h - handing out and taking back: the fast paths, and the slow ones they fall into.
  *
- * The fast paths are inline and ask nothing: not whether anything is tracked, not whether the heap is
- * initialised, not whose block it is beyond one compare. What they cannot do they leave to the slow path by a tail
- * call, so that the slow path's caller is the program (see METE__CALLER).
+ * The fast paths are inline and ask nothing: not whether anything is tracked, not whether the heap
+ * is initialised, not whose block it is beyond one compare. What they cannot do they leave to the
+ * slow path by a tail call, so that the slow path's caller is the program (see METE__CALLER).
  *
  * For errors and guarantees see heap.h.
  */
@@ -23,10 +23,12 @@ METE_HIDDEN void mete__alloc_emptied(struct mete__span *span, void *block);
 /* The same and the rest of the family, with the program's call said outright. */
 METE_HIDDEN void *mete__alloc_for(size_t size, const struct mete__caller *caller);
 /* align is a power of two; at most METE__SIZE_LIMIT + 1. */
-METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__caller *caller);
+METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align,
+                                          const struct mete__caller *caller);
 METE_HIDDEN void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller);
 /* As realloc of glibc: NULL allocates; size 0 frees and returns NULL. */
-METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size, const struct mete__caller *caller);
+METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size,
+                                         const struct mete__caller *caller);
 METE_HIDDEN void mete__alloc_free_for(void *block, const struct mete__caller *caller);
 
 /* Bytes the program may use of a block; 0 for NULL. A pointer that is no block is a fatal error. */

@@ -15,7 +15,8 @@ static void push_span(struct mete__span **list, struct mete__span *span) {
     *list = span;
 }
 
-/* Behind the first: a span that has just got its first free block should collect more before it serves. */
+/* Behind the first: a span that has just got its first free block should collect more before it
+ * serves. */
 static void push_second(struct mete__span **list, struct mete__span *span) {
     struct mete__span *first = *list;
     if (first == NULL) {
@@ -29,8 +30,10 @@ static void push_second(struct mete__span **list, struct mete__span *span) {
 }
 
 static void unlink_span(struct mete__span **list, struct mete__span *span) {
-    if (span->previous != NULL) span->previous->next = span->next;
-    else *list = span->next;
+    if (span->previous != NULL)
+        span->previous->next = span->next;
+    else
+        *list = span->next;
     if (span->next != NULL) span->next->previous = span->previous;
     span->next = span->previous = NULL;
 }
@@ -58,7 +61,8 @@ static struct mete__span *new_span(struct mete__cache *cache, unsigned size_clas
 
 /* ---- plain blocks ---- */
 
-/* Lists the next untouched blocks, about a page of them, on the empty `free` list, lowest address first. */
+/* Lists the next untouched blocks, about a page of them, on the empty `free` list, lowest address
+ * first. */
 static void carve(struct mete__span *span) {
     size_t bytes = span->block_bytes;
     size_t count = bytes >= CARVE_BYTES ? 1 : CARVE_BYTES / bytes;
@@ -89,7 +93,8 @@ static bool refill(struct mete__bin *bin, struct mete__span *span) {
     return true;
 }
 
-/* The first span of the bin that can serve, after those that cannot have left the list; NULL: none. */
+/* The first span of the bin that can serve, after those that cannot have left the list; NULL: none.
+ */
 static struct mete__span *serving_span(struct mete__bin *bin) {
     struct mete__span *span;
 
@@ -168,8 +173,8 @@ static void release_plain(struct mete__bin *bin, struct mete__span *span) {
     mete__slices_give(span);
 }
 
-/* A span without a used block stays where it is the only one of its list, because the next allocation would
- * ask for it again. */
+/* A span without a used block stays where it is the only one of its list, because the next
+ * allocation would ask for it again. */
 static bool is_alone(struct mete__span *const *list, const struct mete__span *span) {
     return *list == span && span->next == NULL;
 }

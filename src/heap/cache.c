@@ -1,11 +1,6 @@
 /* heap/cache.h: birth, hand-over and death of caches; the inbox; fork. */
 #include "heap/cache.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-
 #include "heap/blocks.h"
 #include "heap/heap.h"
 #include "heap/slices.h"
@@ -13,20 +8,19 @@
 #include "os/memory.h"
 #include "os/meta.h"
 
-struct mete__span mete__span_empty;
+struct mete__span mete__cache_no_span;
 
-#define EMPTY4  &mete__span_empty, &mete__span_empty, &mete__span_empty, &mete__span_empty
+#define EMPTY4 \
+    &mete__cache_no_span, &mete__cache_no_span, &mete__cache_no_span, &mete__cache_no_span
 #define EMPTY16 EMPTY4, EMPTY4, EMPTY4, EMPTY4
 struct mete__cache mete__cache_empty = {
-    .direct = {EMPTY16, EMPTY16, EMPTY16, EMPTY16, &mete__span_empty},
+    .direct = {EMPTY16, EMPTY16, EMPTY16, EMPTY16, &mete__cache_no_span},
 };
 static_assert(METE__DIRECT_SLOTS == 65, "the initialiser above fills every slot");
 
 __thread struct mete__cache *mete__cache_self = &mete__cache_empty;
-struct mete__watch mete__watch;
 
-static __thread unsigned char exit_rounds; /* how often the thread's exit hook has run */
-static __thread bool is_late;              /* the thread has handed its cache on */
+static __thread bool is_late; /* the thread has handed its cache on */
 
 static struct mete__lock caches_lock; /* idle list, all list, state changes */
 static struct mete__cache *all_caches;
@@ -34,19 +28,16 @@ static struct mete__cache *idle_caches;
 static struct mete__cache late_cache; /* for threads past their exit hooks; under late_lock */
 static struct mete__lock late_lock;
 
-static uint32_t *fork_word; /* 1 in the process that set it, 0 in a child that has not noticed yet */
-static uint32_t own_pid;    /* where there is no such word */
-static pthread_key_t exit_key;
+static uint32_t
+    *fork_word;          /* 1 in the process that set it, 0 in a child that has not noticed yet */
+static uint32_t own_pid; /* where there is no such word */
 
 enum { BEFORE, STARTING, STARTED };
-static uint32_t phase; /* atomic */
+static uint32_t phase;    /* atomic */
 static uintptr_t starter; /* token of the thread that runs mete__heap_starting */
 
 static uintptr_t token(void) {
     return (uintptr_t)&mete__cache_self;
-}
-
-__attribute__((weak)) void mete__heap_starting(void) {
 }
 
 struct mete__cache *mete__cache_all(void) {
@@ -61,7 +52,7 @@ void mete__cache_point(struct mete__cache *cache, unsigned size_class) {
     size_t below = size_class == 0 ? 0 : mete__size_class_bytes(size_class - 1) / 16 + 1;
     struct mete__span *span = cache->bins[size_class].first;
 
-    if (span == NULL || cache->watch_mode == METE__WATCH_ALL) span = &mete__span_empty;
+    if (span == NULL || cache->watch_mode == METE__WATCH_ALL) span = &mete__cache_no_span;
     for (size_t slot = below; slot <= bytes / 16; slot++) cache->direct[slot] = span;
 }
 
@@ -73,14 +64,6 @@ static void follow_watch(struct mete__cache *cache) {
     cache->watch_generation = __atomic_load_n(&mete__watch.generation, __ATOMIC_ACQUIRE);
     cache->watch_mode = mete__watch.mode;
     point_all(cache);
-}
-
-void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
-                     const struct mete__watch_hooks *hooks) {
-    mete__watch.mode = mode;
-    mete__watch.sample_bytes = sample_bytes;
-    if (hooks != NULL) mete__watch.hooks = hooks;
-    __atomic_add_fetch(&mete__watch.generation, 1, __ATOMIC_RELEASE);
 }
 
 /* ---- the inbox ---- */
@@ -101,7 +84,8 @@ void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
                                         __ATOMIC_RELAXED));
 
     if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_ACQUIRE) != METE__CACHE_IDLE)) return;
-    if (!mete__lock_acquire(&caches_lock, token())) return; /* the next sender or owner takes it in */
+    if (!mete__lock_acquire(&caches_lock, token()))
+        return; /* the next sender or owner takes it in */
     if (cache->state == METE__CACHE_IDLE) take_in(cache);
     mete__lock_release(&caches_lock);
 }
@@ -110,8 +94,10 @@ void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
 
 static void note_process(void) {
     fork_word = mete__process_wiped_on_fork(1);
-    if (fork_word == NULL) own_pid = mete__process_id();
-    else mete__meta_register(fork_word, mete__memory_page_size());
+    if (fork_word == NULL)
+        own_pid = mete__process_id();
+    else
+        mete__meta_register(fork_word, mete__memory_page_size());
 }
 
 /* With every lock freshly reset. */
@@ -137,7 +123,7 @@ static void after_fork(void) {
         /* The child may have started threads already: one of them repairs, the others wait. */
         if (!__atomic_compare_exchange_n(fork_word, &expected, 2, false, __ATOMIC_ACQUIRE,
                                          __ATOMIC_ACQUIRE)) {
-            while (__atomic_load_n(fork_word, __ATOMIC_ACQUIRE) != 1) sched_yield();
+            while (__atomic_load_n(fork_word, __ATOMIC_ACQUIRE) != 1) mete__process_yield();
             return;
         }
     } else {
@@ -159,14 +145,12 @@ METE_INLINE bool has_forked(void) {
 
 /* ---- threads come and go ---- */
 
-/* The destructor of exit_key. It asks to run again as long as the C library allows, to be after those of the
- * program's keys, whose destructors allocate and free. */
+/* Asks to run again as long as that is granted, to be after the destructors of the program's
+ * thread-specific data, which allocate and free. */
 static void thread_exits(void *cache_pointer) {
     struct mete__cache *cache = cache_pointer;
 
-    if (++exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS &&
-        pthread_setspecific(exit_key, cache) == 0)
-        return;
+    if (mete__process_at_thread_exit(cache)) return;
     if (cache != mete__cache_self || cache->busy) return;
     if (has_forked()) after_fork();
     if (!mete__lock_acquire(&caches_lock, token())) return;
@@ -185,14 +169,14 @@ static void start(void) {
                                      __ATOMIC_ACQUIRE)) {
         /* Started from within mete__heap_starting itself, or by another thread just now. */
         while (expected == STARTING && starter != token()) {
-            sched_yield();
+            mete__process_yield();
             expected = __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
         }
         return;
     }
     __atomic_store_n(&starter, token(), __ATOMIC_RELAXED);
     note_process();
-    pthread_key_create(&exit_key, thread_exits);
+    mete__process_prepare_thread_exit(thread_exits);
     mete__heap_starting();
     __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
 }
@@ -216,15 +200,15 @@ static METE_COLD struct mete__cache *adopt(void) {
     }
     if (!mete__lock_acquire(&caches_lock, token())) return NULL;
     struct mete__cache *cache = idle_caches;
-    if (cache != NULL) idle_caches = cache->next_idle;
-    else cache = make_cache();
+    if (cache != NULL)
+        idle_caches = cache->next_idle;
+    else
+        cache = make_cache();
     if (cache != NULL) __atomic_store_n(&cache->state, METE__CACHE_ACTIVE, __ATOMIC_RELEASE);
     mete__lock_release(&caches_lock);
     if (cache == NULL) return NULL;
     mete__cache_self = cache;
-    int saved = errno;
-    pthread_setspecific(exit_key, cache);
-    errno = saved;
+    mete__process_at_thread_exit(cache);
     return cache;
 }
 

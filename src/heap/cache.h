@@ -1,17 +1,20 @@
 /*
  * heap/cache.h - what one thread holds: its spans by size class, and the table malloc looks into.
  *
- * A cache belongs to one thread at a time. When the thread ends, the cache with all its spans becomes idle and
- * waits for the next thread, so nothing is torn down and nothing leaks per thread. Blocks freed by
- * other threads are pushed on the owning cache's inbox (a lock-free stack: Treiber, 1986) and taken in by the owner on its
- * slow path; the inbox of an idle cache is emptied by whoever pushes to it.
+ * A cache belongs to one thread at a time. When the thread ends, the cache with all its spans
+ * becomes idle and waits for the next thread, so nothing is torn down and nothing leaks per thread.
+ * Blocks freed by other threads are pushed on the owning cache's inbox (a lock-free stack: Treiber,
+ * 1986) and taken in by the owner on its slow path; the inbox of an idle cache is emptied by
+ * whoever pushes to it.
  *
- * Life of a thread:   empty cache -> (first slow path) adopts one -> … -> thread exit: idle -> the empty cache again
- * What a thread allocates after its exit hooks have run comes from one shared late cache, under a lock.
+ * Life of a thread:   empty cache -> (first slow path) adopts one -> … -> thread exit: idle -> the
+ * empty cache again What a thread allocates after its exit hooks have run comes from one shared
+ * late cache, under a lock.
  *
- * Fork: no lock is held across it. The child notices on its first slow path that a wiped word is 0, and makes
- * the caches of threads that exist no more idle, or dead where such a thread was inside its slow path at
- * the time: a dead cache is never used again (what it held is lost to the child, nothing is corrupted).
+ * Fork: no lock is held across it. The child notices on its first slow path that a wiped word is 0,
+ * and makes the caches of threads that exist no more idle, or dead where such a thread was inside
+ * its slow path at the time: a dead cache is never used again (what it held is lost to the child,
+ * nothing is corrupted).
  */
 #ifndef METE_HEAP_CACHE_H
 #define METE_HEAP_CACHE_H
@@ -28,8 +31,9 @@ enum mete__cache_state {
 };
 
 struct mete__bin {
-    struct mete__span *first;  /* spans with a free block or room to carve, or not yet known to be full */
-    uint64_t listed;           /* blocks ever put on a span's `free` list: see mete__heap_stats */
+    struct mete__span
+        *first;      /* spans with a free block or room to carve, or not yet known to be full */
+    uint64_t listed; /* blocks ever put on a span's `free` list: see mete__heap_stats */
 };
 
 struct mete__cache {
@@ -37,14 +41,14 @@ struct mete__cache {
     struct mete__span *direct[METE__DIRECT_SLOTS];
     struct mete__bin bins[METE__CLASSES];
     struct mete__span *watched[METE__CLASSES]; /* lists of watched spans, not full */
-    uint32_t busy;            /* atomic: the owner is on its slow path */
-    uint32_t state;           /* atomic: enum mete__cache_state */
-    uint32_t watch_mode;      /* enum mete__watch_mode, as of watch_generation */
+    uint32_t busy;                             /* atomic: the owner is on its slow path */
+    uint32_t state;                            /* atomic: enum mete__cache_state */
+    uint32_t watch_mode;                       /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
-    void *watcher;            /* the tracker's slot */
+    void *watcher;                 /* the tracker's slot */
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */
-    uint64_t large_allocations; /* of the owner: blocks with a span of their own */
+    uint64_t large_allocations;    /* of the owner: blocks with a span of their own */
     uint64_t large_frees;
     /* Other threads write here: a cache line of its own. */
     struct mete__block *inbox METE_ALIGNED(METE_CACHE_LINE); /* atomic */
@@ -53,17 +57,19 @@ struct mete__cache {
 /* The calling thread's cache, or the empty one, whose every direct[] is the empty span. */
 extern METE_HIDDEN __thread struct mete__cache *mete__cache_self;
 extern METE_HIDDEN struct mete__cache mete__cache_empty;
-extern METE_HIDDEN struct mete__span mete__span_empty;
+extern METE_HIDDEN struct mete__span mete__cache_no_span;
 
-/* Begins a slow path: the thread's cache (adopted now if need be), inbox taken in, watch mode up to date. NULL where
- * the thread is on its slow path already (a signal handler) or no memory is left for a cache. */
+/* Begins a slow path: the thread's cache (adopted now if need be), inbox taken in, watch mode up to
+ * date. NULL where the thread is on its slow path already (a signal handler) or no memory is left
+ * for a cache. */
 METE_HIDDEN struct mete__cache *mete__cache_enter(void);
 METE_HIDDEN void mete__cache_leave(struct mete__cache *cache);
 
 /* Hands a block to the cache that owns its span. Lock-free; any thread, any time. */
 METE_HIDDEN void mete__cache_send(struct mete__cache *cache, struct mete__block *block);
 
-/* Points direct[] of the class at the first span of its bin (at the empty one while all is watched). */
+/* Points direct[] of the class at the first span of its bin (at the empty one while all is
+ * watched). */
 METE_HIDDEN void mete__cache_point(struct mete__cache *cache, unsigned size_class);
 
 /* The first cache ever made, for walks over `next`. */

@@ -4,6 +4,8 @@
 #include "heap/cache.h"
 #include "heap/slices.h"
 
+__attribute__((weak)) void mete__heap_starting(void) {}
+
 bool mete__heap_find(const void *address, struct mete__found *found) {
     char *memory;
     struct mete__span *span = mete__slices_find(address, &memory);
@@ -47,8 +49,7 @@ static bool visit_watched_span(void *context, struct mete__span *span, char *mem
     return true;
 }
 
-bool mete__heap_each_watched(bool (*visit)(void *context, void *block,
-                                           struct mete__record *record),
+bool mete__heap_each_watched(bool (*visit)(void *context, void *block, struct mete__record *record),
                              void *context) {
     struct watched_walk walk = {visit, context};
     return mete__slices_each(visit_watched_span, &walk);

@@ -66,7 +66,8 @@ void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
     if (size <= METE__MEDIUM_MAX) return NULL;
     if (mete__slices_resize(span, slices)) return memory;
     if (slices < now || now << METE__SLICE_SHIFT < move_min) return NULL;
-    /* A block that grows is likely to grow again: room for an eighth more costs only address space. */
+    /* A block that grows is likely to grow again: room for an eighth more costs only address space.
+     */
     void *moved = move(span, memory, slices + slices / 8);
     return moved != NULL ? moved : move(span, memory, slices);
 }

@@ -8,15 +8,16 @@
 
 #include "heap/span.h"
 
-/* A block of at least `size` bytes at a multiple of `align` (a power of two). With `record` not NULL it is watched, and
- * *record is its empty side record. *zeroed as in mete__slices_take. NULL where memory ran out. */
+/* A block of at least `size` bytes at a multiple of `align` (a power of two). With `record` not
+ * NULL it is watched, and *record is its empty side record. *zeroed as in mete__slices_take. NULL
+ * where memory ran out. */
 METE_HIDDEN void *mete__large_take(size_t size, size_t align, struct mete__record **record,
                                    bool *zeroed);
 METE_HIDDEN void mete__large_return(struct mete__span *span);
 
-/* Makes room for `size` bytes: where the block stands, or by moving its pages elsewhere; the block's new address, or
- * NULL where that is impossible or pointless (it would be a copy); then nothing has changed. The record moves
- * along. */
+/* Makes room for `size` bytes: where the block stands, or by moving its pages elsewhere; the
+ * block's new address, or NULL where that is impossible or pointless (it would be a copy); then
+ * nothing has changed. The record moves along. */
 METE_HIDDEN void *mete__large_resize(struct mete__span *span, char *memory, size_t size);
 
 #endif

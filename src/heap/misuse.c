@@ -19,7 +19,8 @@ static void describe(struct mete__text *line, size_t offset, size_t bytes,
     if (offset != 0) mete__text_add(line, ", %zu bytes into the block at %p", offset, block);
     if (record != NULL && record->live)
         mete__text_add(line, ", a block of %zu bytes", (size_t)record->size);
-    else mete__text_add(line, ", a block of up to %zu bytes", bytes);
+    else
+        mete__text_add(line, ", a block of up to %zu bytes", bytes);
     if (record != NULL && !record->live && record->freed_by != 0)
         mete__text_add(line, ", freed before by the call that returns to 0x%lx",
                        (unsigned long)record->freed_by);

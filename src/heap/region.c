@@ -16,11 +16,12 @@ static const size_t home_size = (size_t)1 << 40;
 static const size_t smallest_region = (size_t)1 << MIB_SHIFT;
 static const size_t largest_region = (size_t)64 << MIB_SHIFT;
 
-struct mete__home mete__home;
+struct mete__home mete__region_home;
 
 static struct mete__region regions[REGIONS_MAX];
 static size_t region_count;
-/* Which region a MiB of address space belongs to: index + 1, 0 for none. The home region is not in it. */
+/* Which region a MiB of address space belongs to: index + 1, 0 for none. The home region is not in
+ * it. */
 static uint16_t *table[(size_t)1 << ROOT_SHIFT];
 
 size_t mete__region_count(void) {
@@ -41,8 +42,8 @@ static size_t metadata_size(size_t slices) {
            words_of(words) * sizeof(uint64_t);
 }
 
-/* Commits the pages that hold [start, start + size); pages committed before are committed again, which is
- * harmless. */
+/* Commits the pages that hold [start, start + size); pages committed before are committed again,
+ * which is harmless. */
 static bool commit_around(const void *start, size_t size) {
     size_t page = mete__memory_page_size();
     uintptr_t from = mete__round_down((uintptr_t)start, page);
@@ -69,16 +70,17 @@ bool mete__region_make_ready(struct mete__region *region, size_t end) {
                        (target - ready) * sizeof(struct mete__span)) ||
         !commit_around(&region->words[word],
                        (words_of(target) - word) * sizeof(struct mete__slice_word)) ||
-        !commit_around(&region->full[word / 64], sizeof(uint64_t) * (words_of(target) / 64 + 1 - word / 64)))
+        !commit_around(&region->full[word / 64],
+                       sizeof(uint64_t) * (words_of(target) / 64 + 1 - word / 64)))
         return false;
     __atomic_store_n(&region->ready, target, __ATOMIC_RELEASE);
-    if (region->base == mete__home.base)
-        __atomic_store_n(&mete__home.extent, target << METE__SLICE_SHIFT, __ATOMIC_RELEASE);
+    if (region->base == mete__region_home.base)
+        __atomic_store_n(&mete__region_home.extent, target << METE__SLICE_SHIFT, __ATOMIC_RELEASE);
     return true;
 }
 
-/* The metadata's own slices are below `first`, where no search looks; only those that share a word group with the
- * first usable slice need their bits. */
+/* The metadata's own slices are below `first`, where no search looks; only those that share a word
+ * group with the first usable slice need their bits. */
 static void hide_metadata(struct mete__region *region) {
     region->words[region->first / 64].used = ((uint64_t)1 << region->first % 64) - 1;
 }
@@ -123,9 +125,9 @@ static struct mete__region *add_home(void) {
     void *start = mete__memory_reserve(home_size, METE__SLICE_SIZE);
 
     if (start == NULL) return NULL;
-    mete__home.base = (uintptr_t)start;
+    mete__region_home.base = (uintptr_t)start;
     if (!lay_out(region, start, home_size)) {
-        mete__home = (struct mete__home){0, 0};
+        mete__region_home = (struct mete__home){0, 0};
         mete__memory_release(start, home_size);
         return NULL;
     }
@@ -175,8 +177,8 @@ struct mete__region *mete__region_add(size_t slices) {
 }
 
 struct mete__region *mete__region_of(const void *address) {
-    uintptr_t offset = (uintptr_t)address - mete__home.base;
-    if (offset < mete__home.extent) return &regions[0];
+    uintptr_t offset = (uintptr_t)address - mete__region_home.base;
+    if (offset < mete__region_home.extent) return &regions[0];
 
     uintptr_t mib = (uintptr_t)address >> MIB_SHIFT;
     if (mib >> (LEAF_SHIFT + ROOT_SHIFT) != 0) return NULL;

@@ -1,18 +1,22 @@
 /*
  * heap/region.h - where the heap's address space comes from.
  *
- * A region is a range of address space that begins with its own metadata (a descriptor per slice, then a bitmap word
- * group per 64 slices, then a summary bit per word) and goes on with the slices it hands out:
+ * A region is a range of address space that begins with its own metadata (a descriptor per slice,
+ * then a bitmap word group per 64 slices, then a summary bit per word) and goes on with the slices
+ * it hands out:
  *
- *   base                                                                       base + slices * 64 KiB
- *   | spans[slices] | words[slices / 64] | full[slices / 4096] | slice `first` | … | slice `slices - 1` |
+ *   base                                                                       base + slices * 64
+ * KiB | spans[slices] | words[slices / 64] | full[slices / 4096] | slice `first` | … | slice
+ * `slices - 1` |
  *
- * Where address space is unlimited there is one region, the home region of 1 TiB, and the fast path finds a
- * descriptor with a subtraction, a compare and a shift. Where it is limited (RLIMIT_AS), refused, or emulated (Valgrind),
- * regions of 1 to 64 MiB are added on demand, each at most an eighth of what is left, so that the program's own
- * mappings and thread stacks still find room; they are found through a table indexed by address in MiB.
+ * Where address space is unlimited there is one region, the home region of 1 TiB, and the fast path
+ * finds a descriptor with a subtraction, a compare and a shift. Where it is limited (RLIMIT_AS),
+ * refused, or emulated (Valgrind), regions of 1 to 64 MiB are added on demand, each at most an
+ * eighth of what is left, so that the program's own mappings and thread stacks still find room;
+ * they are found through a table indexed by address in MiB.
  *
- * Functions that change anything need the slices' lock; look-ups need nothing and may race with them.
+ * Functions that change anything need the slices' lock; look-ups need nothing and may race with
+ * them.
  */
 #ifndef METE_HEAP_REGION_H
 #define METE_HEAP_REGION_H
@@ -29,13 +33,13 @@ struct mete__slice_word {
 
 struct mete__region {
     uintptr_t base;
-    size_t slices;                  /* metadata's own included */
-    size_t first;                   /* first slice that may be handed out */
-    size_t ready;                   /* slices whose metadata is committed; grows in steps; atomic */
-    size_t top;                     /* slices from this one on were never committed */
-    size_t lowest;                  /* no slice below is free */
+    size_t slices; /* metadata's own included */
+    size_t first;  /* first slice that may be handed out */
+    size_t ready;  /* slices whose metadata is committed; grows in steps; atomic */
+    size_t top;    /* slices from this one on were never committed */
+    size_t lowest; /* no slice below is free */
     struct mete__slice_word *words;
-    uint64_t *full;                 /* bit w: every slice of word w is used */
+    uint64_t *full; /* bit w: every slice of word w is used */
 };
 
 /* The regions in order of creation; count is atomic. The lock's holder may add. */

@@ -1,11 +1,11 @@
 /*
  * heap/size_class.h - which block size serves a request.
  *
- * Small and medium requests are rounded up to one of a few dozen sizes, so that freed blocks fit later
- * requests and their descriptor can say a block's size in one byte. The spacing is linear (16 bytes) up to 128 and
- * geometric after it, eight sizes per doubling: a block wastes at most 12.5 % inside, 6 % on average
- * (the reasoning is jemalloc's, sc.h; mimalloc spaces alike). Every power of two from 16 on is a class, so an
- * aligned request always finds one whose blocks are all aligned.
+ * Small and medium requests are rounded up to one of a few dozen sizes, so that freed blocks fit
+ * later requests and their descriptor can say a block's size in one byte. The spacing is linear (16
+ * bytes) up to 128 and geometric after it, eight sizes per doubling: a block wastes at most 12.5 %
+ * inside, 6 % on average (the reasoning is jemalloc's, sc.h; mimalloc spaces alike). Every power of
+ * two from 16 on is a class, so an aligned request always finds one whose blocks are all aligned.
  *
  *   class            blocks        span
  *   small            16 B - 8 KiB  1 slice (64 KiB)
@@ -36,7 +36,7 @@
 /* The class of a request of `size` bytes, at most METE__MEDIUM_MAX; size 0 is served as 1. */
 METE_INLINE unsigned mete__size_class_of(size_t size) {
     if (size <= 128) return size == 0 ? 0 : (unsigned)((size - 1) >> 4);
-    unsigned doubling = mete__log2_floor(size - 1);                 /* 7: 129 to 256 */
+    unsigned doubling = mete__log2_floor(size - 1);                /* 7: 129 to 256 */
     unsigned step = (unsigned)((size - 1) >> (doubling - 3)) & 7u; /* which eighth of it */
     return (doubling - 6) * 8 + step;
 }
@@ -48,8 +48,8 @@ METE_INLINE size_t mete__size_class_bytes(unsigned size_class) {
     return (size_t)(8 + size_class % 8 + 1) << (doubling - 3);
 }
 
-/* The class whose blocks hold `size` bytes and all start at multiples of `align`, a power of two; where
- * there is none (both are at most METE__MEDIUM_MAX) the result is METE__CLASSES. */
+/* The class whose blocks hold `size` bytes and all start at multiples of `align`, a power of two;
+ * where there is none (both are at most METE__MEDIUM_MAX) the result is METE__CLASSES. */
 METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {
     unsigned size_class = mete__size_class_of(size > align ? size : align);
     while (size_class < METE__CLASSES && mete__size_class_bytes(size_class) % align != 0)
@@ -57,9 +57,10 @@ METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {
     return size_class;
 }
 
-/* Division by a class's block size as multiplication: offset / bytes for every offset inside a span, by a
- * 32-bit reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers using
- * Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of them. */
+/* Division by a class's block size as multiplication: offset / bytes for every offset inside a
+ * span, by a 32-bit reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers
+ * using Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of
+ * them. */
 METE_INLINE uint32_t mete__size_class_reciprocal(unsigned size_class) {
     size_t bytes = mete__size_class_bytes(size_class);
     return (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);

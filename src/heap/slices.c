@@ -23,7 +23,8 @@ static uint64_t mask_in_word(size_t word, size_t from, size_t count) {
     return bits << (start - low);
 }
 
-/* The first slice at or after `from` and below `limit` whose used bit is `used`; limit where none. */
+/* The first slice at or after `from` and below `limit` whose used bit is `used`; limit where none.
+ */
 static size_t next_slice(const struct mete__region *region, size_t from, size_t limit, bool used) {
     while (from < limit) {
         size_t word = from / 64;
@@ -35,15 +36,14 @@ static size_t next_slice(const struct mete__region *region, size_t from, size_t 
         }
         from = (word + 1) * 64;
         /* Whole groups of 64 full words are skipped by their summary. */
-        while (!used && from < limit && from % 4096 == 0 &&
-               region->full[from / 4096] == UINT64_MAX)
+        while (!used && from < limit && from % 4096 == 0 && region->full[from / 4096] == UINT64_MAX)
             from += 4096;
     }
     return limit;
 }
 
-/* First fit in a region: the first free run of `count` at a multiple of `align`; region->slices where
- * none. Slices whose metadata is not ready are free. */
+/* First fit in a region: the first free run of `count` at a multiple of `align`; region->slices
+ * where none. Slices whose metadata is not ready are free. */
 static size_t find_run(struct mete__region *region, size_t count, size_t align) {
     size_t ready = region->ready;
     size_t from = next_slice(region, region->lowest, ready, false);
@@ -62,8 +62,8 @@ static size_t find_run(struct mete__region *region, size_t count, size_t align) 
     }
 }
 
-/* Makes [from, from + count) readable and writable. Fresh memory is committed in steps that grow with the
- * heap, because each step costs a system call. */
+/* Makes [from, from + count) readable and writable. Fresh memory is committed in steps that grow
+ * with the heap, because each step costs a system call. */
 static bool commit_run(struct mete__region *region, size_t from, size_t count) {
     size_t end = from + count;
 
@@ -153,8 +153,8 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
     if (from == region->lowest) region->lowest = from + count;
 
     struct mete__span *span = mete__region_span(region, from);
-    *span = (struct mete__span){.slices = (uint32_t)count,
-                                .block_bytes = count << METE__SLICE_SHIFT};
+    *span =
+        (struct mete__span){.slices = (uint32_t)count, .block_bytes = count << METE__SLICE_SHIFT};
     __atomic_store_n(&span->kind, (uint8_t)kind, __ATOMIC_RELEASE);
     set_start(region, from, true);
     return span;
@@ -221,7 +221,8 @@ static void purge_where_too_much(void) {
 }
 
 void mete__slices_give(struct mete__span *span) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return; /* see the header: lost, not broken */
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token))
+        return; /* see the header: lost, not broken */
     struct mete__region *region = mete__region_of(span);
     size_t from = (size_t)(span - mete__region_span(region, 0));
     size_t count = span->slices;

@@ -1,26 +1,27 @@
 /*
  * heap/slices.h - runs of slices: taken, given back, grown, purged.
  *
- * First fit by address, so that a heap that shrinks empties from its end and what stays is dense. A run given
- * back stays resident for a while, because it is likely to be wanted again soon: at most a quarter of the
- * bytes in use (but 4 MiB always), the rest goes back to the system at once.
+ * First fit by address, so that a heap that shrinks empties from its end and what stays is dense. A
+ * run given back stays resident for a while, because it is likely to be wanted again soon: at most
+ * a quarter of the bytes in use (but 4 MiB always), the rest goes back to the system at once.
  *
- * Thread-safe, by one lock that is never held while anything but this and region.h runs. A caller that holds it
- * already (a signal handler that interrupted it) is refused, not deadlocked.
+ * Thread-safe, by one lock that is never held while anything but this and region.h runs. A caller
+ * that holds it already (a signal handler that interrupted it) is refused, not deadlocked.
  */
 #ifndef METE_HEAP_SLICES_H
 #define METE_HEAP_SLICES_H
 
 #include "heap/region.h"
 
-/* A run of `count` slices whose first is a multiple of `align` slices (a power of two), as a span of the
- * given kind with owner, lists and counts zero; NULL where there is none. *zeroed: whether every byte of it is 0. */
-METE_HIDDEN struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span_kind kind,
-                                                 bool *zeroed);
+/* A run of `count` slices whose first is a multiple of `align` slices (a power of two), as a span
+ * of the given kind with owner, lists and counts zero; NULL where there is none. *zeroed: whether
+ * every byte of it is 0. */
+METE_HIDDEN struct mete__span *mete__slices_take(size_t count, size_t align,
+                                                 enum mete__span_kind kind, bool *zeroed);
 METE_HIDDEN void mete__slices_give(struct mete__span *span);
 
-/* Makes the span `count` slices long where it stands: gives up its tail, or takes the free slices behind it.
- * False where they are not free; nothing has changed then. */
+/* Makes the span `count` slices long where it stands: gives up its tail, or takes the free slices
+ * behind it. False where they are not free; nothing has changed then. */
 METE_HIDDEN bool mete__slices_resize(struct mete__span *span, size_t count);
 
 /* The span that `address` lies in, or NULL. Lock-free; *memory is the span's first byte. */
@@ -30,7 +31,8 @@ METE_HIDDEN struct mete__span *mete__slices_find(const void *address, char **mem
 METE_HIDDEN char *mete__slices_memory(const struct mete__span *span);
 
 /* Calls visit with every span in use until it returns false; returns false then. Lock-free. */
-METE_HIDDEN bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, char *memory),
+METE_HIDDEN bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span,
+                                                 char *memory),
                                    void *context);
 
 /* Returns free resident slices to the system; the bytes returned. */
@@ -44,8 +46,8 @@ struct mete__slices_stats {
 };
 METE_HIDDEN void mete__slices_read_stats(struct mete__slices_stats *stats);
 
-/* In the child of a fork, before any other call: whoever held the lock is gone. Summaries and counts are rebuilt
- * from the bitmaps, whose order of writing loses slices at worst. */
+/* In the child of a fork, before any other call: whoever held the lock is gone. Summaries and
+ * counts are rebuilt from the bitmaps, whose order of writing loses slices at worst. */
 METE_HIDDEN void mete__slices_after_fork(void);
 
 #endif

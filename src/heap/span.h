@@ -1,16 +1,16 @@
 /*
  * heap/span.h - the descriptor of a run of slices, and where descriptors are.
  *
- * Address space comes in regions (region.h), cut into slices of 64 KiB. Slice i of a region has descriptor i in an
- * array at the region's start, out of line of every block. A span is a run of slices that holds blocks of
- * one size; its state is in the descriptor of its first slice.
+ * Address space comes in regions (region.h), cut into slices of 64 KiB. Slice i of a region has
+ * descriptor i in an array at the region's start, out of line of every block. A span is a run of
+ * slices that holds blocks of one size; its state is in the descriptor of its first slice.
  *
- * Who may touch what: `owner` is read by everybody (atomic). Everything else belongs to the owner: the thread
- * whose cache it is, or, for large spans and free ones, the holder of the slices' lock.
+ * Who may touch what: `owner` is read by everybody (atomic). Everything else belongs to the owner:
+ * the thread whose cache it is, or, for large spans and free ones, the holder of the slices' lock.
  *
  * Invariants (mete__heap_audit checks them in this order):
- *   I1  owner is 0 in every descriptor that is not the first of a span in use. So a free with a stale or
- *       interior address never looks like the owner's own and takes the slow path, which knows.
+ *   I1  owner is 0 in every descriptor that is not the first of a span in use. So a free with a
+ * stale or interior address never looks like the owner's own and takes the slow path, which knows.
  *   I2  kind is not METE__SPAN_NONE exactly where the slices' `start` bit is set.
  *   I3  carved <= capacity; used + blocks on `free` + blocks on `local_free` = carved.
  *   I4  Every block on a list lies in the span, at a multiple of block_bytes, below carved.
@@ -40,46 +40,48 @@ enum mete__span_kind {
     METE__SPAN_LARGE,    /* one block, whole slices, owned by nobody */
 };
 
-/* Bits in `owner` beside the cache's address (caches are aligned to 64). With any of them set the owner
- * equals no thread's, so a free falls into the slow path, where the unusual is handled. */
+/* Bits in `owner` beside the cache's address (caches are aligned to 64). With any of them set the
+ * owner equals no thread's, so a free falls into the slow path, where the unusual is handled. */
 #define METE__OWNER_FULL    ((uintptr_t)1) /* no free block: not in its class's list */
 #define METE__OWNER_WATCHED ((uintptr_t)2) /* blocks have side records */
 #define METE__OWNER_LARGE   ((uintptr_t)4) /* no cache: freed under the slices' lock */
 #define METE__OWNER_BITS    ((uintptr_t)63)
 
 struct mete__span {
-    struct mete__block *free;       /* what malloc pops; refilled from local_free when empty */
+    struct mete__block *free; /* what malloc pops; refilled from local_free when empty */
     union {
         struct mete__block *local_free; /* what the owner's free pushes */
         struct mete__record *records;   /* watched: one side record per block */
     };
-    uintptr_t owner;           /* atomic: cache | METE__OWNER_*; 0: see I1 */
-    struct mete__span *next;   /* in the cache's list of the class */
+    uintptr_t owner;         /* atomic: cache | METE__OWNER_*; 0: see I1 */
+    struct mete__span *next; /* in the cache's list of the class */
     struct mete__span *previous;
-    uint32_t used;             /* blocks handed out and not yet back on a list */
-    uint16_t carved;           /* blocks ever handed out or listed; the rest is untouched memory */
-    uint16_t capacity;         /* blocks that fit */
-    size_t block_bytes;        /* usable bytes of each block */
+    uint32_t used;      /* blocks handed out and not yet back on a list */
+    uint16_t carved;    /* blocks ever handed out or listed; the rest is untouched memory */
+    uint16_t capacity;  /* blocks that fit */
+    size_t block_bytes; /* usable bytes of each block */
     uint32_t slices;
-    uint16_t free_index;       /* watched: index + 1 of the first free block's record; 0: none */
-    uint8_t size_class;        /* blocks only */
-    uint8_t kind;              /* enum mete__span_kind; atomic */
+    uint16_t free_index; /* watched: index + 1 of the first free block's record; 0: none */
+    uint8_t size_class;  /* blocks only */
+    uint8_t kind;        /* enum mete__span_kind; atomic */
 };
 static_assert(sizeof(struct mete__span) == 64, "one cache line, and one shift in the look-up");
 
-/* What the fast path needs to find a descriptor: the first region, where one reservation holds everything.
- * `extent` grows as descriptors are committed; it is 0 where there is no such region. */
+/* What the fast path needs to find a descriptor: the first region, where one reservation holds
+ * everything. `extent` grows as descriptors are committed; it is 0 where there is no such region.
+ */
 struct mete__home {
     uintptr_t base;
     size_t extent; /* bytes from base whose descriptors may be read */
 };
-extern METE_HIDDEN struct mete__home mete__home;
+extern METE_HIDDEN struct mete__home mete__region_home;
 
-/* The slice descriptor of `address` where it lies in the home region, else NULL. It need not be a span's first. */
+/* The slice descriptor of `address` where it lies in the home region, else NULL. It need not be a
+ * span's first. */
 METE_INLINE struct mete__span *mete__span_home(const void *address) {
-    size_t offset = (uintptr_t)address - mete__home.base;
-    if (METE_UNLIKELY(offset >= mete__home.extent)) return NULL;
-    return (struct mete__span *)(mete__home.base + (offset >> METE__SLICE_SHIFT) * 64);
+    size_t offset = (uintptr_t)address - mete__region_home.base;
+    if (METE_UNLIKELY(offset >= mete__region_home.extent)) return NULL;
+    return (struct mete__span *)(mete__region_home.base + (offset >> METE__SLICE_SHIFT) * 64);
 }
 
 METE_INLINE uintptr_t mete__span_owner(const struct mete__span *span) {

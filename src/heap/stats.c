@@ -11,7 +11,9 @@ static uint64_t list_length(const struct mete__block *block, size_t most) {
     return length;
 }
 
-static bool add_span(void *context, struct mete__span *span, char *memory) {
+static bool
+add_span(void *context, struct mete__span *span,
+         char *memory) { /* NOLINT(readability-non-const-parameter): a callback's type */
     struct mete__heap_stats *stats = context;
     uintptr_t owner = mete__span_owner(span);
     (void)memory;
@@ -19,7 +21,8 @@ static bool add_span(void *context, struct mete__span *span, char *memory) {
     if ((owner & METE__OWNER_WATCHED) != 0 || owner == 0) return true;
     stats->live_blocks += span->used;
     stats->live_bytes += span->used * span->block_bytes;
-    /* Only the owner may follow the list; of others' spans what is listed counts as handed out until popped. */
+    /* Only the owner may follow the list; of others' spans what is listed counts as handed out
+     * until popped. */
     if (span->kind == METE__SPAN_BLOCKS && mete__span_cache(owner) == mete__cache_self)
         stats->allocations -= list_length(span->free, span->capacity);
     return true;

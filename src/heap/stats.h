@@ -1,8 +1,9 @@
 /*
  * heap/stats.h - totals of the heap without tracking, from what its spans know anyway.
  *
- * Nothing is counted per call. Blocks ever listed, minus those still listed, were handed out; blocks in
- * use are what spans call used. Exact while no other thread allocates; else a moment's blur.
+ * Nothing is counted per call. Blocks ever listed, minus those still listed, were handed out;
+ * blocks in use are what spans call used. Exact while no other thread allocates; else a moment's
+ * blur.
  */
 #ifndef METE_HEAP_STATS_H
 #define METE_HEAP_STATS_H

@@ -25,6 +25,17 @@ METE_HIDDEN uint32_t *mete__process_wiped_on_fork(uint32_t value);
 METE_HIDDEN void mete__process_wait(uint32_t *word, uint32_t value);
 METE_HIDDEN void mete__process_wake(uint32_t *word);
 
+/* Lets another thread run. */
+METE_HIDDEN void mete__process_yield(void);
+
+/* Prepares mete__process_at_thread_exit: exits(value) will run at the end of each thread that asked
+ * for it. Once. */
+METE_HIDDEN void mete__process_prepare_thread_exit(void (*exits)(void *value));
+/* Asks for it, for the calling thread, once. From within exits itself: asks to be called again,
+ * after the destructors of the program's own thread-specific data; false where the C library will
+ * not (POSIX grants PTHREAD_DESTRUCTOR_ITERATIONS rounds). */
+METE_HIDDEN bool mete__process_at_thread_exit(void *value);
+
 /* Nanoseconds of CLOCK_MONOTONIC; the coarse one costs a few ns and steps by a few ms. */
 METE_HIDDEN uint64_t mete__process_clock(void);
 METE_HIDDEN uint64_t mete__process_clock_coarse(void);

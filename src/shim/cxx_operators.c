@@ -1,10 +1,10 @@
 /*
  * shim/cxx_operators.c - C++'s operators new and delete, in C.
  *
- * libstdc++'s own would reach malloc too, but then every stack would begin with a frame of theirs, and each
- * allocation would cost one call more. Defined under their mangled names (Itanium C++ ABI), they need no C++ library;
- * the two things only that library can do, ask for the new_handler and throw std::bad_alloc, are looked up when
- * memory has run out.
+ * libstdc++'s own would reach malloc too, but then every stack would begin with a frame of theirs,
+ * and each allocation would cost one call more. Defined under their mangled names (Itanium C++
+ * ABI), they need no C++ library; the two things only that library can do, ask for the new_handler
+ * and throw std::bad_alloc, are looked up when memory has run out.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ static handler current_handler(void) {
 }
 
 static METE_NORETURN void throw_bad_alloc(void) {
-    static const char text[] = "mete: operator new has no memory, and no C++ library to throw with\n";
+    static const char text[] =
+        "mete: operator new has no memory, and no C++ library to throw with\n";
     void (*throw_it)(void);
 
     *(void **)&throw_it = dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv"); /* libstdc++ */
@@ -52,8 +53,8 @@ static void *new_slow(size_t size, size_t align, const struct mete__caller *call
     return METE_LIKELY(block != NULL) ? block : insist(size, align, caller);
 }
 
-/* A handler that throws must become a NULL, and only C++ can catch: so where one is set, the C++ library's
- * own operator, which calls ours and catches, answers. */
+/* A handler that throws must become a NULL, and only C++ can catch: so where one is set, the C++
+ * library's own operator, which calls ours and catches, answers. */
 static METE_COLD void *nothrow_failed(const char *name, size_t size, const void *tag) {
     nothrow_new next;
     *(void **)&next = dlsym(RTLD_NEXT, name);
@@ -67,51 +68,51 @@ static METE_COLD void *nothrow_aligned_failed(const char *name, size_t size, siz
     return next != NULL && current_handler() != NULL ? next(size, align, tag) : NULL;
 }
 
-#define NEW(name)                                                                        \
-    METE_EXPORT void *name(size_t size);                                                 \
-    METE_EXPORT void *name(size_t size) {                                                \
-        if (METE_LIKELY(size <= METE__DIRECT_MAX)) {                                     \
-            struct mete__span *span = mete__cache_self->direct[(size + 15) / 16];        \
-            struct mete__block *block = span->free;                                      \
-            if (METE_LIKELY(block != NULL)) {                                            \
-                span->free = block->next;                                                \
-                span->used++;                                                            \
-                return block;                                                            \
-            }                                                                            \
-        }                                                                                \
-        struct mete__caller caller = METE__CALLER;                                       \
-        return new_slow(size, 1, &caller);                                               \
+#define NEW(name)                                                                 \
+    METE_EXPORT void *name(size_t size);                                          \
+    METE_EXPORT void *name(size_t size) {                                         \
+        if (METE_LIKELY(size <= METE__DIRECT_MAX)) {                              \
+            struct mete__span *span = mete__cache_self->direct[(size + 15) / 16]; \
+            struct mete__block *block = span->free;                               \
+            if (METE_LIKELY(block != NULL)) {                                     \
+                span->free = block->next;                                         \
+                span->used++;                                                     \
+                return block;                                                     \
+            }                                                                     \
+        }                                                                         \
+        struct mete__caller caller = METE__CALLER;                                \
+        return new_slow(size, 1, &caller);                                        \
     }
 
-#define NEW_ALIGNED(name)                                                                \
-    METE_EXPORT void *name(size_t size, size_t align);                                   \
-    METE_EXPORT void *name(size_t size, size_t align) {                                  \
-        struct mete__caller caller = METE__CALLER;                                       \
-        return new_slow(size, align, &caller);                                           \
+#define NEW_ALIGNED(name)                               \
+    METE_EXPORT void *name(size_t size, size_t align);  \
+    METE_EXPORT void *name(size_t size, size_t align) { \
+        struct mete__caller caller = METE__CALLER;      \
+        return new_slow(size, align, &caller);          \
     }
 
-#define NEW_NOTHROW(name)                                                                \
-    METE_EXPORT void *name(size_t size, const void *tag);                                \
-    METE_EXPORT void *name(size_t size, const void *tag) {                               \
-        struct mete__caller caller = METE__CALLER;                                       \
-        void *block = mete__alloc_for(size, &caller);                                    \
-        return METE_LIKELY(block != NULL) ? block : nothrow_failed(#name, size, tag);    \
+#define NEW_NOTHROW(name)                                                             \
+    METE_EXPORT void *name(size_t size, const void *tag);                             \
+    METE_EXPORT void *name(size_t size, const void *tag) {                            \
+        struct mete__caller caller = METE__CALLER;                                    \
+        void *block = mete__alloc_for(size, &caller);                                 \
+        return METE_LIKELY(block != NULL) ? block : nothrow_failed(#name, size, tag); \
     }
 
-#define NEW_ALIGNED_NOTHROW(name)                                                        \
-    METE_EXPORT void *name(size_t size, size_t align, const void *tag);                  \
-    METE_EXPORT void *name(size_t size, size_t align, const void *tag) {                 \
-        struct mete__caller caller = METE__CALLER;                                       \
-        void *block = mete__alloc_aligned_for(size, align, &caller);                     \
-        return METE_LIKELY(block != NULL) ? block                                        \
+#define NEW_ALIGNED_NOTHROW(name)                                                            \
+    METE_EXPORT void *name(size_t size, size_t align, const void *tag);                      \
+    METE_EXPORT void *name(size_t size, size_t align, const void *tag) {                     \
+        struct mete__caller caller = METE__CALLER;                                           \
+        void *block = mete__alloc_aligned_for(size, align, &caller);                         \
+        return METE_LIKELY(block != NULL) ? block                                            \
                                           : nothrow_aligned_failed(#name, size, align, tag); \
     }
 
 /* Every delete does the same; what it is told beside the block is what the heap knows already. */
-#define DELETE(name)                                                                     \
-    METE_EXPORT void name(void *block);                                                  \
-    METE_EXPORT void name(void *block) {                                                 \
-        mete__alloc_free(block);                                                         \
+#define DELETE(name)                     \
+    METE_EXPORT void name(void *block);  \
+    METE_EXPORT void name(void *block) { \
+        mete__alloc_free(block);         \
     }
 
 NEW(_Znwm)

@@ -1,8 +1,8 @@
 /*
  * shim/malloc_family.c - the malloc family under the C library's own names.
  *
- * Only libmete_malloc has this file. Everything that glibc's malloc.c defines is here, because a single missing name would
- * let one of its blocks reach our free, or one of ours its.
+ * Only libmete_malloc has this file. Everything that glibc's malloc.c defines is here, because a
+ * single missing name would let one of its blocks reach our free, or one of ours its.
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +26,7 @@
 #define SAME_AS(name) __attribute__((alias(#name), visibility("default")))
 #endif
 
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
 /* Names that C23 or the C library's own internals have and glibc 2.36's headers do not declare. */
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t align, size_t size);
@@ -40,6 +41,10 @@ void *__libc_valloc(size_t size);
 void *__libc_pvalloc(size_t size);
 int __posix_memalign(void **out, size_t align, size_t size);
 void *__libc_reallocarray(void *block, size_t count, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+/* The C library's headers name the parameters in their own way. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
 METE_EXPORT void *malloc(size_t size) {
     return mete__alloc(size);
@@ -146,7 +151,8 @@ METE_EXPORT int malloc_trim(size_t keep) {
     return mete__slices_purge() + given > 0;
 }
 
-/* The parameters describe glibc's arenas and thresholds, of which there are none here. 1 is "done". */
+/* The parameters describe glibc's arenas and thresholds, of which there are none here. 1 is "done".
+ */
 METE_EXPORT int mallopt(int parameter, int value) {
     (void)parameter;
     (void)value;
@@ -200,12 +206,12 @@ METE_EXPORT int malloc_info(int options, FILE *stream) {
         errno = EINVAL;
         return -1;
     }
-    struct mete__text text = describe(
-        buffer, sizeof buffer,
-        "<malloc version=\"mete-1\">\n"
-        "<allocations count=\"%llu\"/>\n<frees count=\"%llu\"/>\n"
-        "<live count=\"%llu\" size=\"%llu\"/>\n"
-        "<spans size=\"%llu\" peak=\"%llu\"/>\n<committed size=\"%llu\"/>\n</malloc>\n");
+    struct mete__text text =
+        describe(buffer, sizeof buffer,
+                 "<malloc version=\"mete-1\">\n"
+                 "<allocations count=\"%llu\"/>\n<frees count=\"%llu\"/>\n"
+                 "<live count=\"%llu\" size=\"%llu\"/>\n"
+                 "<spans size=\"%llu\" peak=\"%llu\"/>\n<committed size=\"%llu\"/>\n</malloc>\n");
     /* The stream is the program's own, and it asked for this: stdio may allocate here. */
     return fputs(text.start, stream) < 0 ? -1 : 0;
 }
@@ -230,3 +236,5 @@ SAME_AS(valloc) void *__libc_valloc(size_t size);
 SAME_AS(pvalloc) void *__libc_pvalloc(size_t size);
 SAME_AS(posix_memalign) int __posix_memalign(void **out, size_t align, size_t size);
 SAME_AS(reallocarray) void *__libc_reallocarray(void *block, size_t count, size_t size);
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

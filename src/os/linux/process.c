@@ -2,7 +2,10 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -43,6 +46,32 @@ void mete__process_wake(uint32_t *word) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
+}
+
+void mete__process_yield(void) {
+    sched_yield();
+}
+
+static pthread_key_t exit_key;
+static void (*exit_function)(void *value);
+static __thread unsigned char exit_rounds;
+
+static void thread_exits(void *value) {
+    exit_rounds++;
+    exit_function(value);
+}
+
+void mete__process_prepare_thread_exit(void (*exits)(void *value)) {
+    exit_function = exits;
+    pthread_key_create(&exit_key, thread_exits);
+}
+
+bool mete__process_at_thread_exit(void *value) {
+    if (exit_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS) return false;
+    int saved = errno;
+    bool granted = pthread_setspecific(exit_key, value) == 0;
+    errno = saved;
+    return granted;
 }
 
 static uint64_t clock_ns(clockid_t clock) {

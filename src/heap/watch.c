@@ -1,0 +1,14 @@
+/* heap/watch.h: the one place that says what is watched, and who is told. */
+#include "heap/watch.h"
+
+#include "heap/cache.h"
+
+struct mete__watch mete__watch;
+
+void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
+                     const struct mete__watch_hooks *hooks) {
+    mete__watch.mode = mode;
+    mete__watch.sample_bytes = sample_bytes;
+    if (hooks != NULL) mete__watch.hooks = hooks;
+    __atomic_add_fetch(&mete__watch.generation, 1, __ATOMIC_RELEASE);
+}
