@@ -63,7 +63,8 @@ static struct piece take(struct mete__cache *cache, size_t size, size_t align) {
 static void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
                   const struct mete__caller *caller) {
     if (piece->record == NULL) return;
-    piece->record->size = size & (((uint64_t)1 << 48) - 1);
+    piece->record->size = size & METE__RECORD_SIZE_MAX;
+    piece->record->mark = 0;
     piece->record->live = 1;
     mete__watch.hooks->allocated(cache, piece->record, piece->block, caller);
 }

@@ -14,6 +14,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#define METE__RECORD_SIZE_MAX (((uint64_t)1 << 46) - 1) /* 64 TiB */
+
 struct mete__record {
     uint32_t stack; /* where it was allocated, a node of the stack tree; kept when it is freed */
     union {
@@ -22,7 +24,8 @@ struct mete__record {
     };
     union {
         struct {
-            uint64_t size : 48;  /* live: bytes asked for */
+            uint64_t size : 46;  /* live: bytes asked for */
+            uint64_t mark : 2;   /* live: the leak check's; 0 when the block is born */
             uint64_t shard : 15; /* live: the tracker's counters it was counted in */
             uint64_t live : 1;
         };
@@ -30,6 +33,7 @@ struct mete__record {
             uint64_t freed_by : 48; /* free: return address of the freeing call; 0: never used */
             uint64_t unused : 16;   /* free: zero */
         };
+        uint64_t word; /* all of it, for atomic changes */
     };
 };
 static_assert(sizeof(struct mete__record) == 16, "four records to a cache line");
