@@ -42,8 +42,8 @@ static struct input present; /* the input that is running */
 static char crash_file[4096];
 static uint64_t random_state;
 
-/* xorshift64*, Sebastiano Vigna, "An experimental exploration of Marsaglia's xorshift generators".
- */
+/* xorshift64*, Sebastiano Vigna, "An experimental exploration of Marsaglia's xorshift
+ * generators". */
 static uint64_t next_random(void) {
     random_state ^= random_state >> 12;
     random_state ^= random_state << 25;
