@@ -15,6 +15,10 @@
 /* Kernel ids. The thread's is asked from the kernel each time: fork and clone change it unseen. */
 METE_HIDDEN uint32_t mete__process_id(void);
 METE_HIDDEN uint32_t mete__process_thread_id(void);
+METE_HIDDEN uint32_t mete__process_parent_id(void);
+
+/* The ELF machine number of this program: 62 for x86-64, 183 for aarch64. */
+METE_HIDDEN uint32_t mete__process_machine(void);
 
 /* A word that holds `value` until the process forks; the child, however it was forked, finds 0
  * (vfork and CLONE_VM children share the parent's). NULL where the kernel cannot (before
@@ -39,6 +43,8 @@ METE_HIDDEN bool mete__process_at_thread_exit(void *value);
 /* Nanoseconds of CLOCK_MONOTONIC; the coarse one costs a few ns and steps by a few ms. */
 METE_HIDDEN uint64_t mete__process_clock(void);
 METE_HIDDEN uint64_t mete__process_clock_coarse(void);
+/* Nanoseconds since 1970. */
+METE_HIDDEN uint64_t mete__process_clock_realtime(void);
 
 /* Writes text to standard error, all of it where the descriptor takes it, unbuffered. */
 METE_HIDDEN void mete__process_complain(const char *text, size_t length);

@@ -39,8 +39,11 @@ METE_HIDDEN int mete__writer_open(const struct mete__writer_options *options);
  */
 METE_HIDDEN void mete__writer_close(void);
 METE_HIDDEN bool mete__writer_is_open(void);
-/* Whether there is a file (or one the runner can fetch), not memory only. */
+/* Whether readers can find the profile while it grows: false for memory only. */
 METE_HIDDEN bool mete__writer_has_file(void);
+/* Whether the file has no name, because none of that file system can be mapped shared: the profile
+ * is then to be saved when the program ends. */
+METE_HIDDEN bool mete__writer_is_unsaved(void);
 
 /* The mapped header, or NULL where nothing is open. Fields said to be atomic are stored with
  * __atomic. */
@@ -62,5 +65,16 @@ METE_HIDDEN uint64_t mete__writer_count(enum mete_profile_section section);
 /* Adds `length` bytes and a NUL to the strings; the reference to store in a record, or 0 where they
  * do not fit. */
 METE_HIDDEN uint64_t mete__writer_string(const char *text, size_t length);
+
+/* Writes a copy of the profile, as it is now, to a new file (a regular one that is there is
+ * replaced). Async-signal- safe. On failure no file is left. */
+METE_HIDDEN int mete__writer_save(const char *path);
+
+/* In the child of a fork, before it writes anything: gives it a profile of its own at the same
+ * addresses. The stack tree, modules, strings, sites and shards are as in the parent (counters as
+ * the parent's file has them now: the caller knows what they were at the fork); moments, errors and
+ * leaks are empty. `path` as in the options. Where the file cannot be made the reason is returned
+ * and the profile is in memory only, or closed where there is no memory. */
+METE_HIDDEN int mete__writer_fork(const char *path);
 
 #endif

@@ -1,6 +1,7 @@
 /* os/process.h for Linux. */
 #include "os/process.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -19,6 +20,20 @@ uint32_t mete__process_id(void) {
 
 uint32_t mete__process_thread_id(void) {
     return (uint32_t)syscall(SYS_gettid);
+}
+
+uint32_t mete__process_parent_id(void) {
+    return (uint32_t)syscall(SYS_getppid);
+}
+
+uint32_t mete__process_machine(void) {
+#if defined(__x86_64__)
+    return EM_X86_64;
+#elif defined(__aarch64__)
+    return EM_AARCH64;
+#else
+#error "mete knows x86-64 and aarch64"
+#endif
 }
 
 uint32_t *mete__process_wiped_on_fork(uint32_t value) {
@@ -86,6 +101,10 @@ uint64_t mete__process_clock(void) {
 
 uint64_t mete__process_clock_coarse(void) {
     return clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t mete__process_clock_realtime(void) {
+    return clock_ns(CLOCK_REALTIME);
 }
 
 void mete__process_complain(const char *text, size_t length) {
