@@ -121,6 +121,10 @@ struct mete_profile_header {
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");
 
+/* With several threads each keeps up to this much of its own live bytes back before it adds them to
+ * the header's: what the peak may be off by, per thread. */
+#define METE_PEAK_STEP_BYTES (64 * 1024)
+
 #define METE_BUILD_ID_MAX 32
 
 /* One mapped object: the executable, a shared library, the vdso. Different objects mapped over the
@@ -149,8 +153,9 @@ struct mete_profile_node {
     uint32_t flags;  /* METE_NODE_*; the upper 16 bits are the module's generation */
 };
 static_assert(sizeof(struct mete_profile_node) == 16, "node record");
-#define METE_NODE_EXACT_PC          1u /* pc is not a return address */
-#define METE_NODE_TRUNCATED         2u /* frames beyond this (outermost known) one are missing */
+#define METE_STACK_FRAMES_MAX       1024 /* no stack is deeper; a reader may rely on it */
+#define METE_NODE_EXACT_PC          1u   /* pc is not a return address */
+#define METE_NODE_TRUNCATED         2u   /* frames beyond this (outermost known) one are missing */
 #define METE_NODE_GUESSED           4u /* no unwind table: the parent was found by the frame pointers */
 #define METE_NODE_GENERATION(flags) ((flags) >> 16)
 #define METE_GENERATION_MAX         8191u

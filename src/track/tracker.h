@@ -23,10 +23,11 @@
 
 struct mete__tracker_options {
     const char *path;        /* the profile's file; NULL: in memory only */
-    const char *program;     /* for the names of children's files; NULL: "program" */
+    const char *program;     /* what files are named after; NULL: "program" */
     const char *executable;  /* its path, or NULL */
     const char *const *argv; /* argc texts, or NULL */
     uint32_t argc;
+    uint64_t run; /* the same for all processes of one `mete run`; else 0 */
     enum mete_profile_mode mode;
     uint64_t sample_bytes; /* sampled mode: the mean distance of samples */
     uint64_t limit_bytes;  /* largest profile; 0: the default */
