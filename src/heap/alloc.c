@@ -99,6 +99,15 @@ void *mete__alloc_slow(size_t size) {
     return mete__alloc_for(size, &caller);
 }
 
+void *mete__alloc_classed(size_t size) {
+    if (METE_LIKELY(size <= METE__MEDIUM_MAX)) {
+        struct mete__block *block =
+            mete__alloc_pop(mete__cache_self->serving[mete__size_class_of(size)]);
+        if (METE_LIKELY(block != NULL)) return block;
+    }
+    return mete__alloc_slow(size);
+}
+
 void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__caller *caller) {
     return allocate(size, align, caller).block;
 }
@@ -191,10 +200,12 @@ void mete__alloc_free_slow(void *block) {
 }
 
 void mete__alloc_emptied(struct mete__span *span, void *block) {
-    struct mete__caller caller = METE__CALLER;
     struct mete__cache *cache = mete__cache_self;
 
+    /* A class with one block in use now and then: its only span stays. */
+    if (span->used == 0 && span->next == NULL && span->previous == NULL) return;
     if (METE_UNLIKELY(cache->busy)) return; /* in a signal handler: the next time will do */
+    struct mete__caller caller = METE__CALLER;
     cache->busy = 1;
     if (METE_UNLIKELY(!mete__blocks_emptied(cache, span)))
         mete__misuse(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
@@ -209,17 +220,12 @@ size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) 
 
 /* ---- realloc ---- */
 
-/* Whether the block should stay where it is: it fits, and less than half of it would be unused. */
-static bool stays(size_t usable, size_t size) {
-    return size <= usable && (size >= usable / 2 || usable <= 64);
-}
-
 /* The same block with another size, in place or with its pages moved; NULL where it takes a copy.
  */
 static void *resize_in_place(const struct target *target, void *block, size_t size) {
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
-    return stays(target->span->block_bytes, size) ? block : NULL;
+    return mete__alloc_stays(target->span->block_bytes, size) ? block : NULL;
 }
 
 /* Whichever way the bytes travel, the watcher hears of the old block's end, then of the new one's
@@ -253,4 +259,27 @@ void *mete__alloc_resize_for(void *block, size_t size, const struct mete__caller
     if (METE_UNLIKELY(resized == NULL)) fail(cache, size, caller);
     mete__cache_leave(cache);
     return resized;
+}
+
+static METE_NOINLINE void *resize_slow(void *block, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_resize_for(block, size, &caller);
+}
+
+/* Own small blocks that grow out of their class are the common case of a growing array: they need
+ * no more than a pop, a copy and a push. */
+void *mete__alloc_resize(void *block, size_t size) {
+    if (block == NULL) return mete__alloc(size);
+    struct mete__span *span = mete__span_home(block);
+    if (METE_UNLIKELY(span == NULL || size == 0 ||
+                      mete__span_owner(span) != (uintptr_t)mete__cache_self))
+        return resize_slow(block, size);
+    size_t usable = span->block_bytes;
+    if (mete__alloc_stays(usable, size)) return block;
+    if (size > METE__DIRECT_MAX) return resize_slow(block, size);
+    void *moved = mete__alloc_pop(mete__cache_self->direct[(size + 15) / 16]);
+    if (METE_UNLIKELY(moved == NULL)) return resize_slow(block, size);
+    memcpy(moved, block, usable < size ? usable : size);
+    mete__alloc_push(span, block);
+    return moved;
 }

@@ -26,6 +26,8 @@ METE_HIDDEN void *mete__alloc_for(size_t size, const struct mete__caller *caller
 METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align,
                                           const struct mete__caller *caller);
 METE_HIDDEN void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller);
+/* realloc, called by the program itself. */
+METE_HIDDEN void *mete__alloc_resize(void *block, size_t size);
 /* As realloc of glibc: NULL allocates; size 0 frees and returns NULL. */
 METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size,
                                          const struct mete__caller *caller);
@@ -34,27 +36,45 @@ METE_HIDDEN void mete__alloc_free_for(void *block, const struct mete__caller *ca
 /* Bytes the program may use of a block; 0 for NULL. A pointer that is no block is a fatal error. */
 METE_HIDDEN size_t mete__alloc_usable(const void *block, const struct mete__caller *caller);
 
-METE_INLINE void *mete__alloc(size_t size) {
-    if (METE_UNLIKELY(size > METE__DIRECT_MAX)) return mete__alloc_slow(size);
-    struct mete__span *span = mete__cache_self->direct[(size + 15) / 16];
+/* The first free block of the span, or NULL. */
+METE_INLINE struct mete__block *mete__alloc_pop(struct mete__span *span) {
     struct mete__block *block = span->free;
-    if (METE_UNLIKELY(block == NULL)) return mete__alloc_slow(size);
+    if (METE_UNLIKELY(block == NULL)) return NULL;
     span->free = block->next;
     span->used++;
     return block;
 }
 
-METE_INLINE void mete__alloc_free(void *pointer) {
-    struct mete__span *span = mete__span_home(pointer);
-    if (METE_UNLIKELY(span == NULL) ||
-        METE_UNLIKELY(mete__span_owner(span) != (uintptr_t)mete__cache_self)) {
-        mete__alloc_free_slow(pointer);
-        return;
-    }
+/* Requests above METE__DIRECT_MAX: by size class while that is no more than a look-up, too. */
+METE_HIDDEN void *mete__alloc_classed(size_t size);
+
+METE_INLINE void *mete__alloc(size_t size) {
+    if (METE_UNLIKELY(size > METE__DIRECT_MAX)) return mete__alloc_classed(size);
+    struct mete__block *block = mete__alloc_pop(mete__cache_self->direct[(size + 15) / 16]);
+    return METE_LIKELY(block != NULL) ? block : mete__alloc_slow(size);
+}
+
+/* The owner's free of a block of its own span. */
+METE_INLINE void mete__alloc_push(struct mete__span *span, void *pointer) {
     struct mete__block *block = pointer;
     block->next = span->local_free;
     span->local_free = block;
     if (METE_UNLIKELY((int32_t)--span->used <= 0)) mete__alloc_emptied(span, pointer);
+}
+
+METE_INLINE void mete__alloc_free(void *block) {
+    struct mete__span *span = mete__span_home(block);
+    if (METE_LIKELY(span != NULL) &&
+        METE_LIKELY(mete__span_owner(span) == (uintptr_t)mete__cache_self))
+        mete__alloc_push(span, block);
+    else
+        mete__alloc_free_slow(block);
+}
+
+/* Whether a block should stay where it is: the request fits, and no more than half would be unused.
+ */
+METE_INLINE bool mete__alloc_stays(size_t usable, size_t size) {
+    return size <= usable && (size >= usable / 2 || usable <= 64);
 }
 
 #endif

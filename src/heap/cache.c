@@ -15,8 +15,11 @@ struct mete__span mete__cache_no_span;
 #define EMPTY16 EMPTY4, EMPTY4, EMPTY4, EMPTY4
 struct mete__cache mete__cache_empty = {
     .direct = {EMPTY16, EMPTY16, EMPTY16, EMPTY16, &mete__cache_no_span},
+    .serving = {EMPTY16, EMPTY16, EMPTY16, EMPTY16, EMPTY16},
+    .busy = 1,
 };
-static_assert(METE__DIRECT_SLOTS == 65, "the initialiser above fills every slot");
+static_assert(METE__DIRECT_SLOTS == 65 && METE__CLASSES == 80,
+              "the initialiser above fills every slot");
 
 __thread struct mete__cache *mete__cache_self = &mete__cache_empty;
 
@@ -28,9 +31,8 @@ static struct mete__cache *idle_caches;
 static struct mete__cache late_cache; /* for threads past their exit hooks; under late_lock */
 static struct mete__lock late_lock;
 
-static uint32_t
-    *fork_word;          /* 1 in the process that set it, 0 in a child that has not noticed yet */
-static uint32_t own_pid; /* where there is no such word */
+static uint32_t never_forked = 1;
+uint32_t *mete__cache_fork_word = &never_forked;
 
 enum { BEFORE, STARTING, STARTED };
 static uint32_t phase;    /* atomic */
@@ -47,12 +49,13 @@ struct mete__cache *mete__cache_all(void) {
 /* ---- the table malloc looks into ---- */
 
 void mete__cache_point(struct mete__cache *cache, unsigned size_class) {
-    size_t bytes = mete__size_class_bytes(size_class);
-    if (bytes > METE__DIRECT_MAX) return;
-    size_t below = size_class == 0 ? 0 : mete__size_class_bytes(size_class - 1) / 16 + 1;
     struct mete__span *span = cache->bins[size_class].first;
 
     if (span == NULL || cache->watch_mode == METE__WATCH_ALL) span = &mete__cache_no_span;
+    cache->serving[size_class] = span;
+    size_t bytes = mete__size_class_bytes(size_class);
+    if (bytes > METE__DIRECT_MAX) return;
+    size_t below = size_class == 0 ? 0 : mete__size_class_bytes(size_class - 1) / 16 + 1;
     for (size_t slot = below; slot <= bytes / 16; slot++) cache->direct[slot] = span;
 }
 
@@ -68,7 +71,7 @@ static void follow_watch(struct mete__cache *cache) {
 
 /* ---- the inbox ---- */
 
-static void take_in(struct mete__cache *cache) {
+void mete__cache_take_in(struct mete__cache *cache) {
     struct mete__block *block = __atomic_exchange_n(&cache->inbox, NULL, __ATOMIC_ACQUIRE);
     while (block != NULL) {
         struct mete__block *next = block->next;
@@ -86,18 +89,24 @@ void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
     if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_ACQUIRE) != METE__CACHE_IDLE)) return;
     if (!mete__lock_acquire(&caches_lock, token()))
         return; /* the next sender or owner takes it in */
-    if (cache->state == METE__CACHE_IDLE) take_in(cache);
+    if (cache->state == METE__CACHE_IDLE) mete__cache_take_in(cache);
     mete__lock_release(&caches_lock);
 }
 
 /* ---- fork ---- */
 
+static void after_fork(void);
+
+/* Where the kernel cannot wipe a page on fork, the C library's fork tells us, and a raw one goes
+ * unseen. */
 static void note_process(void) {
-    fork_word = mete__process_wiped_on_fork(1);
-    if (fork_word == NULL)
-        own_pid = mete__process_id();
-    else
-        mete__meta_register(fork_word, mete__memory_page_size());
+    uint32_t *word = mete__process_wiped_on_fork(1);
+    if (word == NULL) {
+        mete__process_at_fork(after_fork);
+        return;
+    }
+    mete__meta_register(word, mete__memory_page_size());
+    mete__cache_fork_word = word;
 }
 
 /* With every lock freshly reset. */
@@ -119,15 +128,12 @@ static void sort_out_orphans(void) {
 
 static void after_fork(void) {
     uint32_t expected = 0;
-    if (fork_word != NULL) {
-        /* The child may have started threads already: one of them repairs, the others wait. */
-        if (!__atomic_compare_exchange_n(fork_word, &expected, 2, false, __ATOMIC_ACQUIRE,
-                                         __ATOMIC_ACQUIRE)) {
-            while (__atomic_load_n(fork_word, __ATOMIC_ACQUIRE) != 1) mete__process_yield();
-            return;
-        }
-    } else {
-        own_pid = mete__process_id();
+    /* The child may have started threads already: one of them repairs, the others wait. */
+    if (mete__cache_fork_word != &never_forked &&
+        !__atomic_compare_exchange_n(mete__cache_fork_word, &expected, 2, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_ACQUIRE)) {
+        while (__atomic_load_n(mete__cache_fork_word, __ATOMIC_ACQUIRE) != 1) mete__process_yield();
+        return;
     }
     mete__meta_after_fork();
     mete__slices_after_fork();
@@ -135,12 +141,11 @@ static void after_fork(void) {
     mete__lock_reset(&late_lock);
     sort_out_orphans();
     if (phase == STARTING) phase = STARTED;
-    if (fork_word != NULL) __atomic_store_n(fork_word, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(mete__cache_fork_word, 1, __ATOMIC_RELEASE);
 }
 
-METE_INLINE bool has_forked(void) {
-    if (METE_LIKELY(fork_word != NULL)) return __atomic_load_n(fork_word, __ATOMIC_RELAXED) != 1;
-    return own_pid != 0 && own_pid != mete__process_id();
+static bool has_forked(void) {
+    return __atomic_load_n(mete__cache_fork_word, __ATOMIC_RELAXED) != 1;
 }
 
 /* ---- threads come and go ---- */
@@ -154,7 +159,7 @@ static void thread_exits(void *cache_pointer) {
     if (cache != mete__cache_self || cache->busy) return;
     if (has_forked()) after_fork();
     if (!mete__lock_acquire(&caches_lock, token())) return;
-    take_in(cache);
+    mete__cache_take_in(cache);
     cache->state = METE__CACHE_IDLE;
     cache->next_idle = idle_caches;
     idle_caches = cache;
@@ -212,31 +217,28 @@ static METE_COLD struct mete__cache *adopt(void) {
     return cache;
 }
 
-struct mete__cache *mete__cache_enter(void) {
+METE_COLD struct mete__cache *mete__cache_enter_unusual(void) {
     struct mete__cache *cache = mete__cache_self;
 
-    if (METE_UNLIKELY(has_forked() && phase != BEFORE)) after_fork();
-    if (METE_UNLIKELY(cache == &mete__cache_empty)) {
+    if (has_forked()) after_fork();
+    if (cache == &mete__cache_empty) {
         cache = adopt();
         if (cache == NULL) return NULL;
     }
-    if (METE_UNLIKELY(cache->busy)) {
+    if (cache->busy) {
         if (cache == &late_cache) mete__lock_release(&late_lock);
         return NULL;
     }
     __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (METE_UNLIKELY(cache->watch_generation !=
-                      __atomic_load_n(&mete__watch.generation, __ATOMIC_RELAXED)))
+    if (cache->watch_generation != __atomic_load_n(&mete__watch.generation, __ATOMIC_RELAXED))
         follow_watch(cache);
-    if (METE_UNLIKELY(__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) != NULL)) take_in(cache);
+    if (__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) != NULL) mete__cache_take_in(cache);
     return cache;
 }
 
-void mete__cache_leave(struct mete__cache *cache) {
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
-    if (METE_UNLIKELY(cache == &late_cache)) mete__lock_release(&late_lock);
+METE_COLD void mete__cache_leave_late(void) {
+    mete__lock_release(&late_lock);
 }
 
 void **mete__cache_watcher_slot(struct mete__cache *cache) {

@@ -37,8 +37,11 @@ struct mete__bin {
 };
 
 struct mete__cache {
-    /* direct[(size + 15) / 16] is the span that serves `size`; the empty span where none does. */
+    /* direct[(size + 15) / 16] is the span that serves `size`, serving[class] the one that serves
+     * the class: the bin's first, or the empty span where there is none or everything is watched.
+     */
     struct mete__span *direct[METE__DIRECT_SLOTS];
+    struct mete__span *serving[METE__CLASSES];
     struct mete__bin bins[METE__CLASSES];
     struct mete__span *watched[METE__CLASSES]; /* lists of watched spans, not full */
     uint32_t busy;                             /* atomic: the owner is on its slow path */
@@ -59,11 +62,43 @@ extern METE_HIDDEN __thread struct mete__cache *mete__cache_self;
 extern METE_HIDDEN struct mete__cache mete__cache_empty;
 extern METE_HIDDEN struct mete__span mete__cache_no_span;
 
+/* 1 in the process that wrote it, 0 in a forked child that has not noticed yet. */
+extern METE_HIDDEN uint32_t *mete__cache_fork_word;
+
+/* What mete__watch_set was told last. */
+struct mete__watch {
+    uint32_t generation; /* atomic; grows with each change */
+    enum mete__watch_mode mode;
+    uint64_t sample_bytes;
+    const struct mete__watch_hooks *hooks;
+};
+extern METE_HIDDEN struct mete__watch mete__watch;
+
+METE_HIDDEN struct mete__cache *mete__cache_enter_unusual(void);
+METE_HIDDEN void mete__cache_take_in(struct mete__cache *cache);
+METE_HIDDEN void mete__cache_leave_late(void);
+
 /* Begins a slow path: the thread's cache (adopted now if need be), inbox taken in, watch mode up to
  * date. NULL where the thread is on its slow path already (a signal handler) or no memory is left
- * for a cache. */
-METE_HIDDEN struct mete__cache *mete__cache_enter(void);
-METE_HIDDEN void mete__cache_leave(struct mete__cache *cache);
+ * for a cache. The empty cache is always busy, so that one test finds everything unusual. */
+METE_INLINE struct mete__cache *mete__cache_enter(void) {
+    struct mete__cache *cache = mete__cache_self;
+    uint32_t unusual = cache->busy;
+    unusual |= __atomic_load_n(mete__cache_fork_word, __ATOMIC_RELAXED) ^ 1u;
+    unusual |= __atomic_load_n(&mete__watch.generation, __ATOMIC_RELAXED) ^ cache->watch_generation;
+    if (METE_UNLIKELY(unusual != 0)) return mete__cache_enter_unusual();
+    __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (METE_UNLIKELY(__atomic_load_n(&cache->inbox, __ATOMIC_RELAXED) != NULL))
+        mete__cache_take_in(cache);
+    return cache;
+}
+
+METE_INLINE void mete__cache_leave(struct mete__cache *cache) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
+    if (METE_UNLIKELY(cache != mete__cache_self)) mete__cache_leave_late();
+}
 
 /* Hands a block to the cache that owns its span. Lock-free; any thread, any time. */
 METE_HIDDEN void mete__cache_send(struct mete__cache *cache, struct mete__block *block);
@@ -78,14 +113,5 @@ METE_HIDDEN struct mete__cache *mete__cache_all(void);
 /* Called once, before the first block is handed out, by the thread that asks for it. The heap's own
  * does nothing; src/shim/ defines a stronger one that reads settings and starts the tracker. */
 METE_HIDDEN void mete__heap_starting(void);
-
-/* What mete__watch_set was told last. */
-struct mete__watch {
-    uint32_t generation; /* atomic; grows with each change */
-    enum mete__watch_mode mode;
-    uint64_t sample_bytes;
-    const struct mete__watch_hooks *hooks;
-};
-extern METE_HIDDEN struct mete__watch mete__watch;
 
 #endif

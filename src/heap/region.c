@@ -12,7 +12,7 @@ enum {
     READY_STEP_MIN = 4096,
     READY_STEP_MAX = 262144,
 };
-static const size_t home_size = (size_t)1 << 40;
+static const size_t home_sizes[] = {(size_t)1 << 40, (size_t)1 << 34}; /* tried in turn */
 static const size_t smallest_region = (size_t)1 << MIB_SHIFT;
 static const size_t largest_region = (size_t)64 << MIB_SHIFT;
 
@@ -120,15 +120,15 @@ static bool enter_in_table(const struct mete__region *region, size_t index) {
     return true;
 }
 
-static struct mete__region *add_home(void) {
+static struct mete__region *add_home(size_t size) {
     struct mete__region *region = &regions[0];
-    void *start = mete__memory_reserve(home_size, METE__SLICE_SIZE);
+    void *start = mete__memory_reserve(size, METE__SLICE_SIZE);
 
     if (start == NULL) return NULL;
     mete__region_home.base = (uintptr_t)start;
-    if (!lay_out(region, start, home_size)) {
+    if (!lay_out(region, start, size)) {
         mete__region_home = (struct mete__home){0, 0};
-        mete__memory_release(start, home_size);
+        mete__memory_release(start, size);
         return NULL;
     }
     __atomic_store_n(&region_count, 1, __ATOMIC_RELEASE);
@@ -151,10 +151,12 @@ struct mete__region *mete__region_add(size_t slices) {
     size_t index = region_count;
 
     if (index == 0 && mete__memory_unlimited()) {
-        struct mete__region *home = add_home();
-        if (home != NULL) return home;
+        for (size_t i = 0; i < METE_COUNT_OF(home_sizes); i++) {
+            struct mete__region *home = add_home(home_sizes[i]);
+            if (home != NULL) return home;
+        }
     }
-    if (index == REGIONS_MAX || slices > home_size >> METE__SLICE_SHIFT) return NULL;
+    if (index == REGIONS_MAX || slices > home_sizes[0] >> METE__SLICE_SHIFT) return NULL;
     size_t needed = slices + 1;
     while ((needed - slices) << METE__SLICE_SHIFT < metadata_size(needed)) needed++;
     needed = mete__round_up(needed << METE__SLICE_SHIFT, smallest_region);

@@ -9,11 +9,11 @@
  * KiB | spans[slices] | words[slices / 64] | full[slices / 4096] | slice `first` | … | slice
  * `slices - 1` |
  *
- * Where address space is unlimited there is one region, the home region of 1 TiB, and the fast path
- * finds a descriptor with a subtraction, a compare and a shift. Where it is limited (RLIMIT_AS),
- * refused, or emulated (Valgrind), regions of 1 to 64 MiB are added on demand, each at most an
- * eighth of what is left, so that the program's own mappings and thread stacks still find room;
- * they are found through a table indexed by address in MiB.
+ * Where address space is unlimited there is one region, the home region of 1 TiB (64 GiB where that
+ * is refused, as by Valgrind), and the fast path finds a descriptor with a subtraction, a compare
+ * and a shift. Where it is limited (RLIMIT_AS), or all that is refused, regions of 1 to 64 MiB are
+ * added on demand, each at most an eighth of what is left, so that the program's own mappings and
+ * thread stacks still find room; they are found through a table indexed by address in MiB.
  *
  * Functions that change anything need the slices' lock; look-ups need nothing and may race with
  * them.

@@ -68,20 +68,16 @@ static METE_COLD void *nothrow_aligned_failed(const char *name, size_t size, siz
     return next != NULL && current_handler() != NULL ? next(size, align, tag) : NULL;
 }
 
-#define NEW(name)                                                                 \
-    METE_EXPORT void *name(size_t size);                                          \
-    METE_EXPORT void *name(size_t size) {                                         \
-        if (METE_LIKELY(size <= METE__DIRECT_MAX)) {                              \
-            struct mete__span *span = mete__cache_self->direct[(size + 15) / 16]; \
-            struct mete__block *block = span->free;                               \
-            if (METE_LIKELY(block != NULL)) {                                     \
-                span->free = block->next;                                         \
-                span->used++;                                                     \
-                return block;                                                     \
-            }                                                                     \
-        }                                                                         \
-        struct mete__caller caller = METE__CALLER;                                \
-        return new_slow(size, 1, &caller);                                        \
+#define NEW(name)                                                            \
+    METE_EXPORT void *name(size_t size);                                     \
+    METE_EXPORT void *name(size_t size) {                                    \
+        if (METE_LIKELY(size <= METE__DIRECT_MAX)) {                         \
+            struct mete__block *block =                                      \
+                mete__alloc_pop(mete__cache_self->direct[(size + 15) / 16]); \
+            if (METE_LIKELY(block != NULL)) return block;                    \
+        }                                                                    \
+        struct mete__caller caller = METE__CALLER;                           \
+        return new_slow(size, 1, &caller);                                   \
     }
 
 #define NEW_ALIGNED(name)                               \

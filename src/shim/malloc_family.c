@@ -63,8 +63,7 @@ METE_EXPORT void *calloc(size_t count, size_t size) {
 }
 
 METE_EXPORT void *realloc(void *block, size_t size) {
-    struct mete__caller caller = METE__CALLER;
-    return mete__alloc_resize_for(block, size, &caller);
+    return mete__alloc_resize(block, size);
 }
 
 METE_EXPORT void *reallocarray(void *block, size_t count, size_t size) {

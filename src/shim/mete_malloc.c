@@ -25,8 +25,7 @@ void *mete_calloc(size_t count, size_t size) {
 }
 
 void *mete_realloc(void *block, size_t size) {
-    struct mete__caller caller = METE__CALLER;
-    return mete__alloc_resize_for(block, size, &caller);
+    return mete__alloc_resize(block, size);
 }
 
 void *mete_aligned_alloc(size_t align, size_t size) {

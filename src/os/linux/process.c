@@ -51,6 +51,10 @@ uint32_t *mete__process_wiped_on_fork(uint32_t value) {
     return word;
 }
 
+void mete__process_at_fork(void (*in_child)(void)) {
+    pthread_atfork(NULL, NULL, in_child);
+}
+
 void mete__process_wait(uint32_t *word, uint32_t value) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
