@@ -220,7 +220,6 @@ static void a_raw_fork_system_call_works(void) {
 static void programs_can_be_started_beside_threads(void) {
     static char name[] = "true";
     char *const arguments[] = {name, NULL};
-    extern char **environ;
     start_threads(allocate_forever);
     for (unsigned round = 0; round < 40; round++) {
         pid_t child;
