@@ -1,0 +1,371 @@
+/* track/stack.h: the memo, and the walk that stops where it can. */
+#include "track/stack.h"
+
+#include "os/meta.h"
+#include "track/modules.h"
+#include "track/tree.h"
+#include "track/unwind_exact.h"
+#include "track/unwind_guess.h"
+#include "track/unwind_step.h"
+
+enum {
+    OWN_FRAMES_MAX = 64, /* of mete's own between a capture and the program */
+    WORDS_MAX = 3 * METE__STACK_DEPTH_MAX,
+};
+
+struct frame {
+    struct mete__unwind_state state;
+    uint32_t row;  /* with METE__ROW_NEEDS_FP where it or a frame outside of it uses this fp */
+    uint32_t node; /* of a fresh frame its generation and, from bit 16, METE_NODE_* flags */
+};
+
+/* A word of the stack that decided how the unwinding went on. */
+struct word {
+    const uintptr_t *address;
+    uintptr_t value; /* stripped */
+};
+
+struct mete__stack_memo {
+    /* The last capture's stack, outermost frame first. What is below `depth` is whole at any
+     * moment, for a signal handler may look at it. */
+    uint32_t depth;
+    bool cut;              /* frames outside of frames[0] were left out, for depth */
+    uint64_t unload_state; /* of the modules when it was made */
+    struct mete__unwind_reach reach;
+    struct mete__stack_counts
+        counts;          /* captures: also how a capture notices that one came between */
+    uintptr_t own_start; /* mete's own text, where it is a library of its own */
+    uintptr_t own_size;
+    uint16_t
+        ends[METE__STACK_DEPTH_MAX]; /* words[0, ends[i]) lead from frame i outwards to the end */
+    struct frame frames[METE__STACK_DEPTH_MAX];
+    struct word words[WORDS_MAX];
+    struct frame fresh[METE__STACK_DEPTH_MAX]; /* of the capture in progress, innermost first */
+};
+
+enum ending {
+    JOINED,  /* at a frame of the memo, whose rest holds */
+    ENDED,   /* at the outermost frame */
+    CUT,     /* at the depth limit */
+    LOST,    /* at a frame whose caller cannot be found */
+    COMPLEX, /* at a frame that needs all registers */
+};
+
+/* A capture in progress. */
+struct walk {
+    struct mete__stack_memo *memo;
+    struct mete__unwind_state state;
+    uint32_t fresh; /* frames in memo->fresh */
+    uint32_t joint; /* frames of the memo that still hold */
+    bool cached;    /* rows may be remembered */
+    bool keep;      /* the result may be remembered */
+};
+
+struct mete__stack_memo *mete__stack_memo_create(void) {
+    struct mete__stack_memo *memo = mete__meta_alloc(sizeof *memo);
+    struct mete__module own;
+    if (memo == NULL) return NULL;
+    if (mete__modules_find((uintptr_t)&mete__stack_memo_create, &own) && !own.main_program) {
+        memo->own_start = own.start;
+        memo->own_size = own.end - own.start;
+    }
+    return memo;
+}
+
+const struct mete__stack_counts *mete__stack_memo_counts(const struct mete__stack_memo *memo) {
+    return &memo->counts;
+}
+
+static uint32_t row_kind_fp(uint32_t row) {
+    uint32_t kind = METE__ROW_KIND(row);
+    return kind == METE__ROW_FP || kind == METE__ROW_FP_WORD;
+}
+
+/* Compares the words that lead from a frame of the memo outwards, from the inside: each is where it
+ * is because the ones before it hold, so none is read that may be gone. The index of the outermost
+ * frame that is still proven, its own words excepted; UINT32_MAX if everything holds. */
+METE_INLINE uint32_t first_changed(struct mete__stack_memo *memo, uint32_t frame) {
+    uint32_t word = memo->ends[frame];
+    memo->counts.checked_words += word;
+    while (word-- > 0) {
+        if (METE_UNLIKELY(mete__arch_strip(*memo->words[word].address) !=
+                          memo->words[word].value)) {
+            while (frame > 0 && memo->ends[frame - 1] > word) frame--;
+            return frame;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* Whether the capture may end at this frame of the memo: with the depth limit in mind. */
+METE_INLINE bool may_join(const struct walk *walk, uint32_t frame) {
+    uint32_t total = walk->fresh + frame + 1;
+    return walk->memo->cut ? total == METE__STACK_DEPTH_MAX : total <= METE__STACK_DEPTH_MAX;
+}
+
+/* Takes frames of the memo, from `from` outwards to `to`, as if they had been unwound. False where
+ * the depth limit is in the way. */
+static bool copy_frames(struct walk *walk, uint32_t from, uint32_t to) {
+    for (uint32_t i = from + 1; i-- > to;) {
+        if (walk->fresh == METE__STACK_DEPTH_MAX) return false;
+        struct frame frame = walk->memo->frames[i];
+        frame.row &= ~METE__ROW_NEEDS_FP;
+        frame.node = METE__ROW_GENERATION(frame.row);
+        walk->memo->fresh[walk->fresh++] = frame;
+    }
+    return true;
+}
+
+/* Adds the present frame, with its row. False at the depth limit. */
+METE_INLINE bool add_frame(struct walk *walk) {
+    uint32_t row = walk->cached ? mete__unwind_row_find(walk->state.pc) : 0;
+    uint32_t generation = METE__ROW_GENERATION(row);
+    if (METE_UNLIKELY(walk->fresh == METE__STACK_DEPTH_MAX)) return false;
+    if (METE_UNLIKELY(row == 0)) {
+        struct mete__unwind_code code = mete__unwind_row_compile(walk->state.pc, walk->cached);
+        row = code.row;
+        generation = code.generation;
+        if ((row & METE__ROW_FLEETING) != 0) walk->keep = false;
+    }
+    walk->memo->fresh[walk->fresh++] =
+        (struct frame){.state = walk->state, .row = row, .node = generation};
+    return true;
+}
+
+/* From a frame without a table, by its frame pointer. */
+static METE_NOINLINE bool guess(struct walk *walk) {
+    struct frame *frame = &walk->memo->fresh[walk->fresh - 1];
+    walk->keep = false;
+    if (mete__unwind_guess_step(&walk->state, &walk->memo->reach)) {
+        frame->node |= METE_NODE_GUESSED << 16;
+        return true;
+    }
+    /* What does not follow a call was no return address: the frame before was the last one known.
+     */
+    if (walk->fresh > 1 && !mete__unwind_guess_is_return(walk->state.pc)) walk->fresh--;
+    return false;
+}
+
+/* Makes the present state that of the last fresh frame's caller. */
+METE_INLINE enum ending leave_frame(struct walk *walk) {
+    uint32_t row = walk->memo->fresh[walk->fresh - 1].row;
+    uint32_t kind = METE__ROW_KIND(row);
+    if (METE_UNLIKELY(kind > METE__ROW_SP_FAR)) {
+        if (kind == METE__ROW_END) return ENDED;
+        if (kind == METE__ROW_COMPLEX) return COMPLEX;
+        if (!guess(walk)) return LOST;
+    } else if (METE_UNLIKELY(!mete__unwind_step(&walk->state, row, &walk->memo->reach))) {
+        return LOST;
+    }
+    if (METE_UNLIKELY(walk->state.pc == 0)) return ENDED;
+    if (METE_UNLIKELY(walk->state.pc > METE__ROW_PC_MASK)) return LOST;
+    return JOINED; /* so far */
+}
+
+METE_INLINE bool is_same_state(const struct frame *frame, const struct mete__unwind_state *state) {
+    return frame->state.sp == state->sp && frame->state.pc == state->pc &&
+           (frame->state.fp == state->fp || (frame->row & METE__ROW_NEEDS_FP) == 0);
+}
+
+/* Unwinds from walk->state until it joins the memo or ends. */
+METE_INLINE enum ending unwind(struct walk *walk) {
+    struct mete__stack_memo *memo = walk->memo;
+    uint32_t candidate = memo->depth; /* frames of the memo that may still be met */
+    for (;;) {
+        while (candidate > 0 && memo->frames[candidate - 1].state.sp < walk->state.sp) candidate--;
+        if (candidate > 0 && is_same_state(&memo->frames[candidate - 1], &walk->state)) {
+            uint32_t frame = candidate - 1;
+            uint32_t changed = first_changed(memo, frame);
+            if (METE_LIKELY(changed == UINT32_MAX) && may_join(walk, frame)) {
+                walk->joint = candidate;
+                return JOINED;
+            }
+            uint32_t last = changed == UINT32_MAX ? 0 : changed;
+            if (!copy_frames(walk, frame, last)) return CUT;
+            walk->state = memo->frames[last].state;
+            candidate = last;
+        } else if (!add_frame(walk)) {
+            return CUT;
+        }
+        enum ending ending = leave_frame(walk);
+        if (METE_UNLIKELY(ending != JOINED)) return ending;
+    }
+}
+
+/* Adds a frame that has been unwound with all registers. */
+static bool add_exact(struct walk *walk, const struct mete__unwind_registers *registers) {
+    struct mete__module module;
+    if (walk->fresh == METE__STACK_DEPTH_MAX) return false;
+    uint32_t generation = 0, flags = registers->interrupted ? METE_NODE_EXACT_PC : 0;
+    if (mete__modules_find(registers->pc - (registers->interrupted ? 0 : 1), &module))
+        generation = module.generation;
+    walk->memo->fresh[walk->fresh++] =
+        (struct frame){.state = {.pc = registers->pc}, .node = generation | flags << 16};
+    return true;
+}
+
+/* The frame pointer chain where all registers are followed but no table says how. */
+static bool guess_exact(struct walk *walk, struct mete__unwind_registers *registers) {
+    uint32_t needed = 1u << METE__ARCH_SP | 1u << METE__ARCH_FP;
+    if ((registers->known & needed) != needed) return false;
+    walk->state = (struct mete__unwind_state){.pc = registers->pc,
+                                              .sp = registers->values[METE__ARCH_SP],
+                                              .fp = registers->values[METE__ARCH_FP]};
+    if (!guess(walk)) return false;
+    *registers = (struct mete__unwind_registers){.pc = walk->state.pc, .known = needed};
+    registers->values[METE__ARCH_SP] = walk->state.sp;
+    registers->values[METE__ARCH_FP] = walk->state.fp;
+    return true;
+}
+
+/* Unwinds from here, mete's own frames first, with all registers. What has been unwound up to now
+ * is kept if the program's first frame is not met on the way. */
+static METE_NOINLINE enum ending unwind_exact(struct walk *walk, struct mete__unwind_state from) {
+    struct mete__unwind_registers registers = {.known = METE__ARCH_CALLEE_SAVED,
+                                               .interrupted = true};
+    METE__ARCH_CAPTURE(registers.values, registers.pc);
+    struct mete__unwind_reach *reach = &walk->memo->reach;
+
+    walk->keep = false;
+    walk->memo->counts.exact++;
+    for (unsigned i = 0; registers.pc != from.pc || registers.values[METE__ARCH_SP] != from.sp; i++)
+        if (i == OWN_FRAMES_MAX ||
+            mete__unwind_exact_step(&registers, reach) != METE__UNWIND_STEPPED)
+            return LOST;
+    walk->fresh = 0;
+    while (add_exact(walk, &registers)) {
+        switch (mete__unwind_exact_step(&registers, reach)) {
+        case METE__UNWIND_STEPPED: break;
+        case METE__UNWIND_ENDED: return ENDED;
+        case METE__UNWIND_LOST: return LOST;
+        case METE__UNWIND_NO_TABLE:
+            if (!guess_exact(walk, &registers)) return LOST;
+            break;
+        }
+        if (registers.pc == 0) return ENDED;
+        if (registers.pc > METE__ROW_PC_MASK) return LOST;
+    }
+    return CUT;
+}
+
+static void add_word(struct mete__stack_memo *memo, uint16_t *end, uintptr_t address,
+                     uintptr_t value) {
+    memo->words[(*end)++] = (struct word){.address = (const uintptr_t *)address, .value = value};
+}
+
+/* Puts a frame on top of the memo. `caller` is the state it returns to; `needs_fp` whether that or
+ * one outside of it uses its fp. */
+static void remember(struct mete__stack_memo *memo, struct frame frame, uint32_t node,
+                     const struct mete__unwind_state *caller, bool needs_fp) {
+    uint32_t depth = memo->depth, row = frame.row, kind = METE__ROW_KIND(row);
+    uint16_t end = depth > 0 ? memo->ends[depth - 1] : 0;
+    if (caller != NULL) {
+        bool saved = METE__ROW_FP_DISTANCE(row) != 0 || kind == METE__ROW_FP_WORD;
+        if (needs_fp && saved)
+            add_word(memo, &end,
+                     kind == METE__ROW_FP_WORD ? frame.state.fp
+                                               : caller->sp - METE__ROW_FP_DISTANCE(row) * 8,
+                     caller->fp);
+        add_word(memo, &end, caller->sp - METE__ROW_RA_DISTANCE(row) * 8, caller->pc);
+        if (kind == METE__ROW_FP_WORD) /* read first, and so checked first */
+            add_word(memo, &end,
+                     frame.state.fp + (uintptr_t)((intptr_t)METE__ROW_CFA_OFFSET(row) * 8),
+                     caller->sp);
+        if (row_kind_fp(row) || (needs_fp && !saved)) frame.row |= METE__ROW_NEEDS_FP;
+    }
+    frame.node = node;
+    memo->frames[depth] = frame;
+    memo->ends[depth] = end;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memo->depth = depth + 1;
+}
+
+/* Gives the fresh frames their nodes, from the outside in, and remembers them. The innermost
+ * frame's node, or 0. */
+static uint32_t settle(struct walk *walk, enum ending ending) {
+    struct mete__stack_memo *memo = walk->memo;
+    const struct mete__unwind_state *caller = NULL;
+    uint32_t node = 0;
+    bool needs_fp = false;
+
+    memo->depth = walk->joint;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (walk->joint > 0) {
+        const struct frame *frame = &memo->frames[walk->joint - 1];
+        node = frame->node;
+        caller = &frame->state;
+        needs_fp = (frame->row & METE__ROW_NEEDS_FP) != 0;
+    } else {
+        memo->cut = ending == CUT;
+        /* A return address of 0 ends a stack as well, and may be another one next time. */
+        if (ending == ENDED && walk->state.pc == 0) caller = &walk->state;
+    }
+    for (uint32_t i = walk->fresh; i-- > 0;) {
+        const struct frame *frame = &memo->fresh[i];
+        uint32_t flags = frame->node >> 16;
+        if (i == walk->fresh - 1 && (ending == CUT || ending == LOST)) flags |= METE_NODE_TRUNCATED;
+        node = mete__tree_child(node, mete__tree_key(frame->state.pc, frame->node & 0xffff, flags));
+        if (METE_UNLIKELY(node == 0)) break;
+        if (METE_UNLIKELY(!walk->keep)) continue;
+        remember(memo, *frame, node, caller, needs_fp);
+        caller = &frame->state;
+        needs_fp = (memo->frames[memo->depth - 1].row & METE__ROW_NEEDS_FP) != 0;
+    }
+    return node;
+}
+
+/* Leaves mete's own frames. False where that fails. */
+static bool skip_own(struct walk *walk) {
+    struct mete__stack_memo *memo = walk->memo;
+    for (unsigned i = 0; METE_UNLIKELY(walk->state.pc - memo->own_start < memo->own_size); i++) {
+        walk->fresh = 0;
+        if (i == OWN_FRAMES_MAX || !add_frame(walk) || leave_frame(walk) != JOINED) return false;
+    }
+    walk->fresh = 0;
+    return true;
+}
+
+/* One attempt; the result is good only if no signal handler has captured with the memo meanwhile.
+ */
+METE_INLINE uint32_t attempt(struct mete__stack_memo *memo, const struct mete__caller *caller) {
+    uint64_t state = mete__modules_state();
+    struct walk walk = {
+        .memo = memo,
+        .state = {.pc = mete__arch_strip(caller->pc), .sp = caller->cfa, .fp = caller->fp},
+        .cached = (state & METE__MODULES_UNLOADING) == 0,
+        .keep = (state & METE__MODULES_UNLOADING) == 0,
+    };
+    if (METE_UNLIKELY(state != memo->unload_state)) {
+        memo->depth = 0;
+        memo->unload_state = state;
+    }
+    if (!mete__unwind_reach_holds(&memo->reach, walk.state.sp, walk.state.sp)) return 0;
+    if (METE_UNLIKELY(!skip_own(&walk))) return 0;
+
+    struct mete__unwind_state from = walk.state;
+    enum ending ending = unwind(&walk);
+    if (METE_UNLIKELY(ending == COMPLEX)) ending = unwind_exact(&walk, from);
+    memo->counts.fresh_frames += walk.fresh;
+    if (ending == JOINED && walk.fresh == 0) {
+        memo->depth = walk.joint;
+        return memo->frames[walk.joint - 1].node;
+    }
+    return settle(&walk, ending);
+}
+
+uint32_t mete__stack_capture(struct mete__stack_memo *memo, const struct mete__caller *caller) {
+    for (;;) {
+        uint64_t turn = ++memo->counts.captures;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        uint32_t node = attempt(memo, caller);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (METE_LIKELY(*(volatile uint64_t *)&memo->counts.captures == turn)) return node;
+        memo->depth = 0; /* a handler captured in the midst of this one */
+    }
+}
+
+uint32_t mete__stack_capture_anew(struct mete__stack_memo *memo,
+                                  const struct mete__caller *caller) {
+    memo->depth = 0;
+    return mete__stack_capture(memo, caller);
+}
