@@ -11,7 +11,8 @@
 
 /* ---- allocation ---- */
 
-static void *fail(struct mete__cache *cache, size_t size, const struct mete__caller *caller) {
+static METE_COLD void *fail(struct mete__cache *cache, size_t size,
+                            const struct mete__caller *caller) {
     if (cache != NULL && cache->watch_mode != METE__WATCH_NONE)
         mete__watch.hooks->failed(cache, size, caller);
     errno = ENOMEM;
@@ -19,7 +20,7 @@ static void *fail(struct mete__cache *cache, size_t size, const struct mete__cal
 }
 
 /* The class that serves the request, or METE__CLASSES where it must be large. */
-static unsigned class_for(size_t size, size_t align) {
+METE_INLINE unsigned class_for(size_t size, size_t align) {
     if (size > METE__MEDIUM_MAX || align > METE__MEDIUM_MAX) return METE__CLASSES;
     return align <= 16 ? mete__size_class_of(size) : mete__size_class_aligned(size, align);
 }
@@ -31,7 +32,7 @@ struct piece {
     bool zeroed; /* known to hold only zeros */
 };
 
-static struct piece take_watched(struct mete__cache *cache, size_t size, size_t align) {
+METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, size_t align) {
     struct piece piece = {.zeroed = false};
     unsigned size_class = class_for(size, align);
 
@@ -42,7 +43,7 @@ static struct piece take_watched(struct mete__cache *cache, size_t size, size_t 
     return piece;
 }
 
-static struct piece take(struct mete__cache *cache, size_t size, size_t align) {
+METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t align) {
     if (cache->watch_mode == METE__WATCH_ALL) {
         struct piece watched = take_watched(cache, size, align);
         if (METE_LIKELY(watched.block != NULL)) return watched;
@@ -60,8 +61,8 @@ static struct piece take(struct mete__cache *cache, size_t size, size_t align) {
 }
 
 /* The block becomes the program's. */
-static void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
-                  const struct mete__caller *caller) {
+METE_INLINE void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
+                       const struct mete__caller *caller) {
     if (piece->record == NULL) return;
     piece->record->size = size & METE__RECORD_SIZE_MAX;
     piece->record->mark = 0;
@@ -69,7 +70,7 @@ static void begin(struct mete__cache *cache, const struct piece *piece, size_t s
     mete__watch.hooks->allocated(cache, piece->record, piece->block, caller);
 }
 
-static struct piece allocate(size_t size, size_t align, const struct mete__caller *caller) {
+METE_INLINE struct piece allocate(size_t size, size_t align, const struct mete__caller *caller) {
     struct piece piece = {.block = NULL};
 
     if (METE_UNLIKELY(size > METE__SIZE_LIMIT || align > METE__SIZE_LIMIT - size)) {
@@ -127,16 +128,16 @@ struct target {
 };
 
 /* The span and record of a block that the program says it owns; dies where it is no such block. */
-static struct target aim(const void *block, const struct mete__caller *caller) {
+METE_INLINE struct target aim(const void *block, const struct mete__caller *caller) {
     struct target target = {.record = NULL};
-    struct mete__span *span = mete__slices_find(block, &target.memory);
+    struct mete__span *span = mete__slices_find_head(block, &target.memory);
 
     if (METE_UNLIKELY(span == NULL)) mete__misuse(METE__INVALID_FREE, block, NULL, NULL, caller);
     size_t offset = (size_t)((const char *)block - target.memory), index = 0;
     target.span = span;
     if (span->kind == METE__SPAN_BLOCKS) {
         size_t bytes = span->block_bytes;
-        index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
+        index = mete__size_class_divide(offset, span->size_class);
         if (METE_UNLIKELY(index >= span->carved))
             mete__misuse(METE__INVALID_FREE, block, span, target.memory, caller);
         offset -= index * bytes;
@@ -154,8 +155,8 @@ static struct target aim(const void *block, const struct mete__caller *caller) {
 /* ---- free ---- */
 
 /* Tells the watcher, and leaves in the record who freed it. */
-static void end_record(struct mete__cache *cache, struct mete__record *record, void *block,
-                       const struct mete__caller *caller) {
+METE_INLINE void end_record(struct mete__cache *cache, struct mete__record *record, void *block,
+                            const struct mete__caller *caller) {
     mete__watch.hooks->freed(cache, record, block, caller);
     record->live = 0;
     record->unused = 0;
@@ -163,8 +164,8 @@ static void end_record(struct mete__cache *cache, struct mete__record *record, v
 }
 
 /* With the record ended. cache is the thread's own, or NULL where it has none now. */
-static void give_back(struct mete__cache *cache, const struct target *target, void *block,
-                      const struct mete__caller *caller) {
+METE_INLINE void give_back(struct mete__cache *cache, const struct target *target, void *block,
+                           const struct mete__caller *caller) {
     uintptr_t owner = mete__span_owner(target->span);
 
     if ((owner & METE__OWNER_LARGE) != 0) {
@@ -184,14 +185,12 @@ static void give_back(struct mete__cache *cache, const struct target *target, vo
 
 void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
     if (block == NULL) return;
-    int saved = errno;
     struct mete__cache *cache = mete__cache_enter();
     struct target target = aim(block, caller);
     if (target.record != NULL && METE_LIKELY(cache != NULL))
         end_record(cache, target.record, block, caller);
     give_back(cache, &target, block, caller);
     if (METE_LIKELY(cache != NULL)) mete__cache_leave(cache);
-    errno = saved;
 }
 
 void mete__alloc_free_slow(void *block) {

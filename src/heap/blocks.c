@@ -183,8 +183,7 @@ static void return_watched(struct mete__cache *cache, struct mete__span *span, c
                            struct mete__block *block) {
     uintptr_t owner = mete__span_owner(span);
     struct mete__span **list = &cache->watched[span->size_class];
-    size_t index = mete__size_class_divide((size_t)((char *)block - memory),
-                                           mete__size_class_reciprocal(span->size_class));
+    size_t index = mete__size_class_divide((size_t)((char *)block - memory), span->size_class);
 
     span->records[index].next_free = span->free_index;
     span->free_index = (uint16_t)(index + 1);

@@ -7,9 +7,9 @@
  * 1986) and taken in by the owner on its slow path; the inbox of an idle cache is emptied by
  * whoever pushes to it.
  *
- * Life of a thread:   empty cache -> (first slow path) adopts one -> … -> thread exit: idle -> the
- * empty cache again What a thread allocates after its exit hooks have run comes from one shared
- * late cache, under a lock.
+ * Life of a thread: it begins with the empty cache, adopts one on its first slow path, and has the
+ * empty one again when its exit has made that one idle. What a thread allocates after its exit
+ * hooks have run comes from one shared late cache, under a lock.
  *
  * Fork: no lock is held across it. The child notices on its first slow path that a wiped word is 0,
  * and makes the caches of threads that exist no more idle, or dead where such a thread was inside
@@ -31,9 +31,8 @@ enum mete__cache_state {
 };
 
 struct mete__bin {
-    struct mete__span
-        *first;      /* spans with a free block or room to carve, or not yet known to be full */
-    uint64_t listed; /* blocks ever put on a span's `free` list: see mete__heap_stats */
+    struct mete__span *first; /* spans that can serve, or are not known to be full */
+    uint64_t listed;          /* blocks ever put on a span's `free` list: see mete__heap_stats */
 };
 
 struct mete__cache {

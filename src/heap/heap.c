@@ -17,7 +17,7 @@ bool mete__heap_find(const void *address, struct mete__found *found) {
     if (kind == METE__SPAN_NONE || owner == 0) return false;
     size_t bytes = span->block_bytes;
     if (kind == METE__SPAN_BLOCKS) {
-        index = mete__size_class_divide(offset, mete__size_class_reciprocal(span->size_class));
+        index = mete__size_class_divide(offset, span->size_class);
         if (index >= span->carved) return false;
     }
     found->block = memory + index * bytes;

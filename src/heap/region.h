@@ -5,9 +5,10 @@
  * then a bitmap word group per 64 slices, then a summary bit per word) and goes on with the slices
  * it hands out:
  *
- *   base                                                                       base + slices * 64
- * KiB | spans[slices] | words[slices / 64] | full[slices / 4096] | slice `first` | … | slice
- * `slices - 1` |
+ *   base      spans[slices]        a descriptor each
+ *             words[slices / 64]
+ *             full[slices / 4096]
+ *             slice `first` … slice `slices - 1`
  *
  * Where address space is unlimited there is one region, the home region of 1 TiB (64 GiB where that
  * is refused, as by Valgrind), and the fast path finds a descriptor with a subtraction, a compare

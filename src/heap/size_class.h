@@ -15,6 +15,7 @@
 #ifndef METE_HEAP_SIZE_CLASS_H
 #define METE_HEAP_SIZE_CLASS_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,11 +42,15 @@ METE_INLINE unsigned mete__size_class_of(size_t size) {
     return (doubling - 6) * 8 + step;
 }
 
+struct mete__size_class {
+    uint32_t bytes;      /* in a block */
+    uint32_t reciprocal; /* see mete__size_class_divide */
+};
+extern METE_HIDDEN const struct mete__size_class mete__size_class_table[METE__CLASSES];
+
 /* Bytes in a block of the class. */
 METE_INLINE size_t mete__size_class_bytes(unsigned size_class) {
-    if (size_class < 8) return (size_t)(size_class + 1) << 4;
-    unsigned doubling = size_class / 8 + 6;
-    return (size_t)(8 + size_class % 8 + 1) << (doubling - 3);
+    return mete__size_class_table[size_class].bytes;
 }
 
 /* The class whose blocks hold `size` bytes and all start at multiples of `align`, a power of two;
@@ -57,17 +62,12 @@ METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {
     return size_class;
 }
 
-/* Division by a class's block size as multiplication: offset / bytes for every offset inside a
- * span, by a 32-bit reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers
- * using Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of
- * them. */
-METE_INLINE uint32_t mete__size_class_reciprocal(unsigned size_class) {
-    size_t bytes = mete__size_class_bytes(size_class);
-    return (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);
-}
-
-METE_INLINE size_t mete__size_class_divide(size_t offset, uint32_t reciprocal) {
-    return (size_t)(((uint64_t)offset * reciprocal) >> 32);
+/* offset / bytes of the class, for every offset inside a span, as a multiplication by a 32-bit
+ * reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers using
+ * Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of them.
+ */
+METE_INLINE size_t mete__size_class_divide(size_t offset, unsigned size_class) {
+    return (size_t)(((uint64_t)offset * mete__size_class_table[size_class].reciprocal) >> 32);
 }
 
 #endif

@@ -265,7 +265,7 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
     return done;
 }
 
-char *mete__slices_memory(const struct mete__span *span) {
+char *mete__slices_memory_elsewhere(const struct mete__span *span) {
     return mete__region_memory(mete__region_of(span), span);
 }
 

@@ -27,8 +27,24 @@ METE_HIDDEN bool mete__slices_resize(struct mete__span *span, size_t count);
 /* The span that `address` lies in, or NULL. Lock-free; *memory is the span's first byte. */
 METE_HIDDEN struct mete__span *mete__slices_find(const void *address, char **memory);
 
+METE_HIDDEN char *mete__slices_memory_elsewhere(const struct mete__span *span);
+
 /* The first byte of a span in use. */
-METE_HIDDEN char *mete__slices_memory(const struct mete__span *span);
+METE_INLINE char *mete__slices_memory(const struct mete__span *span) {
+    size_t offset = (uintptr_t)span - mete__region_home.base;
+    if (METE_LIKELY(offset < mete__region_home.extent))
+        return (char *)mete__region_home.base + (offset << (METE__SLICE_SHIFT - 6));
+    return mete__slices_memory_elsewhere(span);
+}
+
+/* As mete__slices_find, quickest for an address in the first slice of a span. */
+METE_INLINE struct mete__span *mete__slices_find_head(const void *address, char **memory) {
+    struct mete__span *span = mete__span_home(address);
+    if (METE_UNLIKELY(span == NULL || span->kind == METE__SPAN_NONE))
+        return mete__slices_find(address, memory);
+    *memory = (char *)mete__round_down((uintptr_t)address, METE__SLICE_SIZE);
+    return span;
+}
 
 /* Calls visit with every span in use until it returns false; returns false then. Lock-free. */
 METE_HIDDEN bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span,

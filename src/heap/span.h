@@ -10,7 +10,7 @@
  *
  * Invariants (mete__heap_audit checks them in this order):
  *   I1  owner is 0 in every descriptor that is not the first of a span in use. So a free with a
- * stale or interior address never looks like the owner's own and takes the slow path, which knows.
+ *       stale or interior address never looks like the owner's own: it takes the slow path.
  *   I2  kind is not METE__SPAN_NONE exactly where the slices' `start` bit is set.
  *   I3  carved <= capacity; used + blocks on `free` + blocks on `local_free` = carved.
  *   I4  Every block on a list lies in the span, at a multiple of block_bytes, below carved.

@@ -3,7 +3,7 @@
  *
  * The heap knows nothing of stacks, profiles or errors' texts. It calls this table, which one place
  * (src/shim/) fills before the first watched allocation. The hooks run on the allocating thread's
- * slow path, with no lock held, and must not allocate from the heap.
+ * slow path, with no lock held; they must not allocate from the heap, and keep errno.
  */
 #ifndef METE_HEAP_WATCH_H
 #define METE_HEAP_WATCH_H

@@ -156,7 +156,7 @@ static_assert(sizeof(struct mete_profile_node) == 16, "node record");
 #define METE_STACK_FRAMES_MAX       1024 /* no stack is deeper; a reader may rely on it */
 #define METE_NODE_EXACT_PC          1u   /* pc is not a return address */
 #define METE_NODE_TRUNCATED         2u   /* frames beyond this (outermost known) one are missing */
-#define METE_NODE_GUESSED           4u /* no unwind table: the parent was found by the frame pointers */
+#define METE_NODE_GUESSED           4u   /* no unwind table: its parent is by frame pointers */
 #define METE_NODE_GENERATION(flags) ((flags) >> 16)
 #define METE_GENERATION_MAX         8191u
 

@@ -306,3 +306,11 @@ int mete__a(unsigned b) { return b; }' >bad.c
     run -2 "$tools/check" nonsense
     [[ "$output" == *'no check is called nonsense'* ]]
 }
+
+@test "a_line_of_more_than_100_columns_is_found" {
+    frame
+    printf '/* %s… */\n' "$(printf '%93s' x)" >src/base/text.c
+    tools/check columns
+    printf '/* %s… */\n' "$(printf '%94s' x)" >src/base/text.c
+    run -1 tools/check columns
+}

@@ -72,3 +72,12 @@ logged() {
     run -1 "$tools/summary" gone.json
     [[ "${lines[-1]}" == '0 passed, 1 failed' ]]
 }
+
+@test "a_test_that_cmocka_skips_is_no_failure" {
+    printf '#!/bin/sh\necho "1..2"\necho "not ok 1 # SKIP a"\necho "$1 2 - b"\nexit $2\n' >program
+    chmod +x program
+    run -0 "$METE_SOURCE/tests/unit/tap" ./program ok 0
+    [ "$output" = $'1..2\nok 1 # SKIP a\nok 2 - b' ]
+    run -3 "$METE_SOURCE/tests/unit/tap" ./program 'not ok' 3
+    [ "${lines[2]}" = 'not ok 2 - b' ]
+}
