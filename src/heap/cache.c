@@ -97,16 +97,16 @@ void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
 
 static void after_fork(void);
 
-/* Where the kernel cannot wipe a page on fork, the C library's fork tells us, and a raw one goes
- * unseen. */
+/* The C library's fork calls after_fork in the thread that forked, the only one whose cache is not
+ * an orphan. A raw fork goes by the wiped word: whoever comes first to its slow path must be that
+ * thread. */
 static void note_process(void) {
     uint32_t *word = mete__process_wiped_on_fork(1);
-    if (word == NULL) {
-        mete__process_at_fork(after_fork);
-        return;
+    if (word != NULL) {
+        mete__meta_register(word, mete__memory_page_size());
+        mete__cache_fork_word = word;
     }
-    mete__meta_register(word, mete__memory_page_size());
-    mete__cache_fork_word = word;
+    mete__process_at_fork(after_fork);
 }
 
 /* With every lock freshly reset. */
@@ -128,7 +128,7 @@ static void sort_out_orphans(void) {
 
 static void after_fork(void) {
     uint32_t expected = 0;
-    /* The child may have started threads already: one of them repairs, the others wait. */
+    /* Once for each fork, whichever way it is noticed first. */
     if (mete__cache_fork_word != &never_forked &&
         !__atomic_compare_exchange_n(mete__cache_fork_word, &expected, 2, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_ACQUIRE)) {

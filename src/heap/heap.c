@@ -70,6 +70,7 @@ void mete__heap_bounds(uintptr_t *low, uintptr_t *high) {
     *high = 0;
     for (size_t i = 0; i < mete__region_count(); i++) {
         const struct mete__region *region = mete__region_at(i);
+        if (region->slices == 0) continue;
         uintptr_t start = region->base + (region->first << METE__SLICE_SHIFT);
         uintptr_t end = region->base + (region->top << METE__SLICE_SHIFT);
         if (start < *low) *low = start;

@@ -101,8 +101,8 @@ static bool lay_out(struct mete__region *region, void *start, size_t size) {
     return true;
 }
 
-/* Enters the region's MiBs in the table. False where a leaf cannot be had. */
-static bool enter_in_table(const struct mete__region *region, size_t index) {
+/* Enters the region's MiBs in the table as `entry`. False where a leaf cannot be had. */
+static bool enter_in_table(const struct mete__region *region, uint16_t entry) {
     uintptr_t first = region->base >> MIB_SHIFT;
     uintptr_t last = (region->base + (region->slices << METE__SLICE_SHIFT) - 1) >> MIB_SHIFT;
 
@@ -114,7 +114,7 @@ static bool enter_in_table(const struct mete__region *region, size_t index) {
             if (fresh == NULL) return false;
             __atomic_store_n(leaf, fresh, __ATOMIC_RELEASE);
         }
-        __atomic_store_n(&(*leaf)[mib & (((uintptr_t)1 << LEAF_SHIFT) - 1)], (uint16_t)(index + 1),
+        __atomic_store_n(&(*leaf)[mib & (((uintptr_t)1 << LEAF_SHIFT) - 1)], entry,
                          __ATOMIC_RELEASE);
     }
     return true;
@@ -147,15 +147,21 @@ static size_t region_size(size_t needed) {
     return size > needed ? size : needed;
 }
 
-struct mete__region *mete__region_add(size_t slices) {
-    size_t index = region_count;
+/* The place of a removed region, or the next one; REGIONS_MAX where all are taken. */
+static size_t free_place(void) {
+    size_t index = 0;
+    while (index < region_count && regions[index].slices != 0) index++;
+    return index;
+}
 
-    if (index == 0 && mete__memory_unlimited()) {
+struct mete__region *mete__region_add(size_t slices) {
+    if (region_count == 0 && mete__memory_unlimited()) {
         for (size_t i = 0; i < METE_COUNT_OF(home_sizes); i++) {
             struct mete__region *home = add_home(home_sizes[i]);
             if (home != NULL) return home;
         }
     }
+    size_t index = free_place();
     if (index == REGIONS_MAX || slices > home_sizes[0] >> METE__SLICE_SHIFT) return NULL;
     size_t needed = slices + 1;
     while ((needed - slices) << METE__SLICE_SHIFT < metadata_size(needed)) needed++;
@@ -170,12 +176,21 @@ struct mete__region *mete__region_add(size_t slices) {
     if (start == NULL) return NULL;
     struct mete__region *region = &regions[index];
     if (!lay_out(region, start, size) || !mete__region_make_ready(region, region->slices) ||
-        !enter_in_table(region, index)) {
+        !enter_in_table(region, (uint16_t)(index + 1))) {
+        region->slices = region->top = region->ready = 0;
         mete__memory_release(start, size);
         return NULL;
     }
-    __atomic_store_n(&region_count, index + 1, __ATOMIC_RELEASE);
+    if (index == region_count) __atomic_store_n(&region_count, index + 1, __ATOMIC_RELEASE);
     return region;
+}
+
+void mete__region_remove(struct mete__region *region) {
+    size_t size = region->slices << METE__SLICE_SHIFT;
+
+    enter_in_table(region, 0);
+    region->slices = region->top = region->ready = 0;
+    mete__memory_release((void *)region->base, size);
 }
 
 struct mete__region *mete__region_of(const void *address) {

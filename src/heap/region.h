@@ -50,6 +50,10 @@ METE_HIDDEN struct mete__region *mete__region_at(size_t index);
 /* Adds a region that has room for `slices` slices in a row. NULL where the system gives none. */
 METE_HIDDEN struct mete__region *mete__region_add(size_t slices);
 
+/* Releases a region no slice of which is used, not the home region. Its place in the order stays,
+ * with no slices. */
+METE_HIDDEN void mete__region_remove(struct mete__region *region);
+
 /* Commits metadata so that slices below `end` are ready. False where the system refuses. */
 METE_HIDDEN bool mete__region_make_ready(struct mete__region *region, size_t end);
 

@@ -12,7 +12,8 @@ static struct mete__lock lock;
 static __thread char token; /* its address names the thread to the lock */
 /* In slices; written under the lock. */
 static size_t used_count, peak_used_count, dirty_count, committed_count;
-static int strict = -1; /* 1: committed pages are charged at once, so decommit instead of purging */
+static bool strict;        /* committed pages are charged at once, so decommit instead of purging */
+static size_t purge_again; /* dirty slices at which to try again, after the kernel refused */
 
 /* The bits of [from, from + count) that lie in word `word`. */
 static uint64_t mask_in_word(size_t word, size_t from, size_t count) {
@@ -160,6 +161,33 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
     return span;
 }
 
+/* Gives regions without a used slice back to the system. Only where there is no home region, whose
+ * address space is nobody's loss. */
+static bool release_unused_regions(void) {
+    bool released = false;
+
+    for (size_t i = 0; i < mete__region_count(); i++) {
+        struct mete__region *region = mete__region_at(i);
+        if (region->slices == 0 || region->base == mete__region_home.base) continue;
+        if (next_slice(region, region->first, region->ready, true) != region->ready) continue;
+        for (size_t word = region->first / 64; word * 64 < region->slices; word++) {
+            dirty_count -= (size_t)__builtin_popcountll(region->words[word].dirty);
+            committed_count -= (size_t)__builtin_popcountll(region->words[word].committed);
+        }
+        mete__region_remove(region);
+        released = true;
+    }
+    return released;
+}
+
+static struct mete__region *add_region(size_t slices) {
+    /* Asked now, not at the first purge: a sandbox may forbid to open files by then. */
+    if (mete__region_count() == 0) strict = mete__memory_strict();
+    struct mete__region *region = mete__region_add(slices);
+    if (region == NULL && release_unused_regions()) region = mete__region_add(slices);
+    return region;
+}
+
 struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span_kind kind,
                                      bool *zeroed) {
     struct mete__span *span = NULL;
@@ -169,55 +197,61 @@ struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span
     for (size_t i = 0; i < mete__region_count() && span == NULL; i++)
         span = take_from(mete__region_at(i), count, align, kind, zeroed);
     if (span == NULL) {
-        struct mete__region *region = mete__region_add(count + align - 1);
+        struct mete__region *region = add_region(count + align - 1);
         if (region != NULL) span = take_from(region, count, align, kind, zeroed);
     }
     mete__lock_release(&lock);
     return span;
 }
 
-/* Purges the dirty slices of one word group, but not more than *excess; the slices purged. */
-static size_t purge_word(struct mete__region *region, size_t word, size_t excess) {
+/* Purges [bit, bit + length) of a word group. False where the kernel keeps the pages. */
+static bool purge_run(struct mete__region *region, size_t word, size_t bit, size_t length) {
     struct mete__slice_word *state = &region->words[word];
-    size_t purged = 0;
+    uint64_t bits = (length == 64 ? UINT64_MAX : ((uint64_t)1 << length) - 1) << bit;
+    char *memory = (char *)region->base + ((word * 64 + bit) << METE__SLICE_SHIFT);
 
-    while (state->dirty != 0 && purged < excess) {
-        size_t bit = (size_t)__builtin_ctzll(state->dirty);
-        uint64_t gap = ~(state->dirty >> bit);
+    if (strict) {
+        if (mete__memory_decommit(memory, length << METE__SLICE_SHIFT) != 0) return false;
+        state->committed &= ~bits;
+        committed_count -= length;
+    } else if (mete__memory_purge(memory, length << METE__SLICE_SHIFT) != 0) {
+        return false;
+    }
+    state->dirty &= ~bits;
+    dirty_count -= length;
+    return true;
+}
+
+/* Purges the dirty slices of one word group until at most `keep` are left in all. */
+static bool purge_word(struct mete__region *region, size_t word, size_t keep) {
+    while (region->words[word].dirty != 0 && dirty_count > keep) {
+        uint64_t dirty = region->words[word].dirty;
+        size_t bit = (size_t)__builtin_ctzll(dirty);
+        uint64_t gap = ~(dirty >> bit);
         size_t length = gap == 0 ? 64 : (size_t)__builtin_ctzll(gap);
         if (length > 64 - bit) length = 64 - bit;
-        uint64_t bits = (length == 64 ? UINT64_MAX : ((uint64_t)1 << length) - 1) << bit;
-        char *memory = (char *)region->base + ((word * 64 + bit) << METE__SLICE_SHIFT);
-        if (strict > 0) {
-            mete__memory_decommit(memory, length << METE__SLICE_SHIFT);
-            state->committed &= ~bits;
-            committed_count -= length;
-        } else {
-            mete__memory_purge(memory, length << METE__SLICE_SHIFT);
-        }
-        state->dirty &= ~bits;
-        purged += length;
+        if (!purge_run(region, word, bit, length)) return false;
     }
-    dirty_count -= purged;
-    return purged;
+    return true;
 }
 
 /* From the highest address down: first fit wants the low ones again soonest. */
-static size_t purge_locked(size_t excess) {
-    size_t purged = 0;
-
-    if (strict < 0) strict = mete__memory_strict();
-    for (size_t i = mete__region_count(); i-- > 0 && purged < excess;) {
+static void purge_down_to(size_t keep) {
+    purge_again = 0;
+    for (size_t i = mete__region_count(); i-- > 0 && dirty_count > keep;) {
         struct mete__region *region = mete__region_at(i);
-        for (size_t word = (region->top + 63) / 64; word-- > 0 && purged < excess;)
-            if (region->words[word].dirty != 0) purged += purge_word(region, word, excess - purged);
+        for (size_t word = (region->top + 63) / 64; word-- > 0 && dirty_count > keep;) {
+            if (region->words[word].dirty == 0 || purge_word(region, word, keep)) continue;
+            /* Locked memory or a sandbox: asking again and again would only cost time. */
+            purge_again = dirty_count * 2;
+            return;
+        }
     }
-    return purged;
 }
 
 static void purge_where_too_much(void) {
     size_t allowed = used_count / 4 > dirty_always ? used_count / 4 : dirty_always;
-    if (dirty_count > allowed) purge_locked(dirty_count - allowed / 2);
+    if (dirty_count > allowed && dirty_count >= purge_again) purge_down_to(allowed / 2);
 }
 
 void mete__slices_give(struct mete__span *span) {
@@ -308,7 +342,9 @@ bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, cha
 
 size_t mete__slices_purge(void) {
     if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return 0;
-    size_t purged = purge_locked(SIZE_MAX);
+    size_t before = dirty_count;
+    purge_down_to(0);
+    size_t purged = before - dirty_count;
     mete__lock_release(&lock);
     return purged << METE__SLICE_SHIFT;
 }

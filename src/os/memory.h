@@ -26,10 +26,12 @@ METE_HIDDEN void mete__memory_release(void *start, size_t size);
 
 /* Makes reserved pages readable and writable. -ENOMEM where the system refuses to promise them. */
 METE_HIDDEN int mete__memory_commit(void *start, size_t size);
-METE_HIDDEN void mete__memory_decommit(void *start, size_t size);
+/* -ENOMEM where the mapping cannot be split; the pages are as they were then. */
+METE_HIDDEN int mete__memory_decommit(void *start, size_t size);
 
-/* Drops the contents of committed pages: they read as zero from now on, and are not resident. */
-METE_HIDDEN void mete__memory_purge(void *start, size_t size);
+/* Drops the contents of committed pages: they read as zero from now on and are no longer resident.
+ * A negative errno where the kernel keeps them (locked memory, a sandbox). */
+METE_HIDDEN int mete__memory_purge(void *start, size_t size);
 
 /* Tells the kernel whether huge pages are welcome in the range. A wish: nothing fails. */
 METE_HIDDEN void mete__memory_wish_huge(void *start, size_t size, bool huge);

@@ -41,6 +41,8 @@ void *__libc_valloc(size_t size);
 void *__libc_pvalloc(size_t size);
 int __posix_memalign(void **out, size_t align, size_t size);
 void *__libc_reallocarray(void *block, size_t count, size_t size);
+int __libc_mallopt(int parameter, int value);
+struct mallinfo __libc_mallinfo(void);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 /* The C library's headers name the parameters in their own way. */
@@ -235,5 +237,11 @@ SAME_AS(valloc) void *__libc_valloc(size_t size);
 SAME_AS(pvalloc) void *__libc_pvalloc(size_t size);
 SAME_AS(posix_memalign) int __posix_memalign(void **out, size_t align, size_t size);
 SAME_AS(reallocarray) void *__libc_reallocarray(void *block, size_t count, size_t size);
+
+SAME_AS(mallopt) int __libc_mallopt(int parameter, int value);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* that is why it must still be here */
+SAME_AS(mallinfo) struct mallinfo __libc_mallinfo(void);
+#pragma GCC diagnostic pop
 
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

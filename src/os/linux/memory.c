@@ -60,16 +60,16 @@ int mete__memory_commit(void *start, size_t size) {
     return status;
 }
 
-void mete__memory_decommit(void *start, size_t size) {
+int mete__memory_decommit(void *start, size_t size) {
     /* A new mapping over the old: madvise would drop the pages but keep the charge. */
-    if (map(start, size, PROT_NONE, MAP_FIXED | MAP_NORESERVE) == NULL)
-        mete__memory_purge(start, size);
+    return map(start, size, PROT_NONE, MAP_FIXED | MAP_NORESERVE) != NULL ? 0 : -ENOMEM;
 }
 
-void mete__memory_purge(void *start, size_t size) {
+int mete__memory_purge(void *start, size_t size) {
     int saved = errno;
-    madvise(start, size, MADV_DONTNEED);
+    int status = madvise(start, size, MADV_DONTNEED) == 0 ? 0 : -errno;
     errno = saved;
+    return status;
 }
 
 void mete__memory_wish_huge(void *start, size_t size, bool huge) {
@@ -97,18 +97,19 @@ bool mete__memory_unlimited(void) {
     return getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY;
 }
 
-/* The first number in a small file of /proc, or -1. Raw: stdio would allocate. */
+/* The first number in a small file of /proc, or -1. By system call: stdio would allocate, and open
+ * and read are points where a thread can be cancelled, here with a lock held. */
 static long long first_number(const char *path) {
     char text[64];
     long long value = -1;
     int saved = errno;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
     if (file >= 0) {
-        ssize_t length = read(file, text, sizeof text);
-        for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+        long length = syscall(SYS_read, file, text, sizeof text);
+        for (long i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
             value = (value < 0 ? 0 : value * 10) + (text[i] - '0');
-        close(file);
+        syscall(SYS_close, file);
     }
     errno = saved;
     return value;

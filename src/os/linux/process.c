@@ -114,7 +114,8 @@ uint64_t mete__process_clock_realtime(void) {
 void mete__process_complain(const char *text, size_t length) {
     int saved = errno;
     while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, text, length);
+        /* Not write(): a thread could be cancelled in it. */
+        long written = syscall(SYS_write, STDERR_FILENO, text, length);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) break;
         text += written;
