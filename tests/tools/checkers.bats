@@ -248,7 +248,8 @@ plant_library() {
 
 frame() {
     git init -q .
-    cp -R "$METE_SOURCE/tools" "$METE_SOURCE/.clang-format" .
+    cp "$METE_SOURCE/.clang-format" .
+    cp "$METE_SOURCE"/tools/{check,cppcheck.txt} tools/
     echo 'int a;' >src/base/text.c
 }
 
