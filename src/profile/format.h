@@ -187,18 +187,13 @@ static_assert(sizeof(struct mete_profile_site) == 64, "site record");
 #define METE_SIZE_BUCKETS \
     48 /* bucket b holds requested sizes of b significant bits: 0, 1, 2..3, 4..7 */
 
-/* Counters of one thread at a time: a shard is handed on when its thread ends. */
+/* Counters of one thread at a time: a shard is handed on when its thread ends. How much was
+ * allocated and freed in all is the sum over the sites. */
 struct mete_profile_shard {
-    uint64_t allocations;
-    uint64_t frees;
-    uint64_t allocated_bytes;
-    uint64_t freed_bytes;
-    uint64_t temporary;
-    uint64_t failed; /* requests answered with NULL */
-    uint64_t
-        samples;     /* sampled mode: blocks recorded, each counted above with its weight; else 0 */
-    uint32_t thread; /* kernel thread id of the newest owner */
-    uint32_t reserved;
+    uint64_t failed;  /* requests answered with NULL */
+    uint64_t samples; /* sampled mode: blocks recorded, each counted with its weight; else 0 */
+    uint32_t thread;  /* kernel thread id of the first owner */
+    uint32_t reserved[11];
     uint64_t size_counts[METE_SIZE_BUCKETS]; /* allocations by requested size */
     uint64_t size_bytes[METE_SIZE_BUCKETS];  /* their bytes */
 };

@@ -77,23 +77,28 @@ static int sum_sites(const struct mete__profile *profile, struct mete__summary *
 }
 
 static void sum_shards(const struct mete__profile *profile, struct mete__summary *summary) {
-    const struct mete_profile_header *header = mete__profile_header(profile);
-    struct mete__summary_totals *totals = &summary->totals;
-
     for (uint64_t i = 0; i < mete__profile_count(profile, METE_SECTION_SHARDS); i++) {
         const struct mete_profile_shard *shard =
             mete__profile_record(profile, METE_SECTION_SHARDS, i);
-        totals->allocations += shard->allocations;
-        totals->frees += shard->frees;
-        totals->allocated_bytes += shard->allocated_bytes;
-        totals->freed_bytes += shard->freed_bytes;
-        totals->temporary += shard->temporary;
-        totals->failed += shard->failed;
-        totals->samples += shard->samples;
+        summary->totals.failed += shard->failed;
+        summary->totals.samples += shard->samples;
         for (int b = 0; b < METE_SIZE_BUCKETS; b++) {
             summary->sizes[b].allocations += shard->size_counts[b];
             summary->sizes[b].bytes += shard->size_bytes[b];
         }
+    }
+}
+
+static void sum_totals(const struct mete_profile_header *header, struct mete__summary *summary) {
+    struct mete__summary_totals *totals = &summary->totals;
+
+    for (size_t i = 0; i < summary->site_count; i++) {
+        const struct mete__summary_site *site = &summary->sites[i];
+        totals->allocations += site->allocations;
+        totals->frees += site->frees;
+        totals->allocated_bytes += site->allocated_bytes;
+        totals->freed_bytes += site->freed_bytes;
+        totals->temporary += site->temporary;
     }
     totals->live_blocks = not_negative((int64_t)(totals->allocations - totals->frees));
     totals->live_bytes = not_negative((int64_t)(totals->allocated_bytes - totals->freed_bytes));
@@ -149,6 +154,7 @@ int mete__summary_make(const struct mete__profile *profile, struct mete__summary
     }
     name_sizes(summary->sizes);
     sum_shards(profile, summary);
+    sum_totals(header, summary);
     note_inherited(header, &summary->inherited);
     summary->peak_is_exact = header->threads_seen <= 1 && header->mode != METE_PROFILE_SAMPLED;
     summary->peak_error_bytes =

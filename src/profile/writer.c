@@ -90,6 +90,10 @@ bool mete__writer_is_unsaved(void) {
     return space.unsaved;
 }
 
+size_t mete__writer_size(void) {
+    return space.size;
+}
+
 uint64_t mete__writer_count(enum mete_profile_section section) {
     return __atomic_load_n(&sections[section].reserved, __ATOMIC_ACQUIRE);
 }
@@ -209,6 +213,8 @@ static void fill_header(struct mete_profile_header *header) {
     header->leak_check = METE_LEAK_CHECK_NONE;
     header->leak_check_errno = 0;
     header->request = 0;
+    header->end = METE_PROFILE_END_UNKNOWN;
+    header->end_code = 0;
     header->used_bytes = space.used;
     for (int i = 0; i < METE_SECTION_COUNT; i++) {
         struct mete_profile_directory *directory = &header->sections[i];
@@ -224,6 +230,7 @@ int mete__writer_open(const struct mete__writer_options *options) {
     uint64_t limit = options->limit_bytes != 0 ? options->limit_bytes : METE__WRITER_LIMIT_DEFAULT;
 
     if (space.base != NULL) return -EBUSY;
+    if (limit > METE__WRITER_LIMIT_MAX) limit = METE__WRITER_LIMIT_MAX;
     memset(sections, 0, sizeof sections);
     int status = mete__space_open(&space, options->path, limit, front);
     if (status != 0) return status;

@@ -22,12 +22,13 @@
 #include "profile/format.h"
 
 #define METE__WRITER_LIMIT_DEFAULT ((uint64_t)1 << 30)
+#define METE__WRITER_LIMIT_MAX     ((uint64_t)UINT32_MAX) /* offsets fit 32 bits */
 
 struct mete__writer_options {
     /* A new file; a regular one that is there is replaced. NULL: memory only. */
     const char *path;
-    /* The file's largest size; 0: METE__WRITER_LIMIT_DEFAULT. Lowered to what RLIMIT_FSIZE and
-     * RLIMIT_AS leave. */
+    /* The file's largest size; 0: METE__WRITER_LIMIT_DEFAULT. Lowered to METE__WRITER_LIMIT_MAX and
+     * to what RLIMIT_FSIZE and RLIMIT_AS leave. */
     uint64_t limit_bytes;
 };
 
@@ -44,6 +45,8 @@ METE_HIDDEN bool mete__writer_has_file(void);
 /* Whether the file has no name, because none of that file system can be mapped shared: the profile
  * is then to be saved when the program ends. */
 METE_HIDDEN bool mete__writer_is_unsaved(void);
+/* Bytes of address space it takes: the limit, as lowered. */
+METE_HIDDEN size_t mete__writer_size(void);
 
 /* The mapped header, or NULL where nothing is open. Fields said to be atomic are stored with
  * __atomic. */

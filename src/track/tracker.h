@@ -51,4 +51,7 @@ METE_HIDDEN void mete__tracker_finish(enum mete_profile_state state);
  * forked child that has not allocated yet, moves on to the child's own file. */
 METE_HIDDEN void mete__tracker_settle(void);
 
+/* The profile's path from the root, or NULL where it is in memory only. */
+METE_HIDDEN const char *mete__tracker_path(void);
+
 #endif

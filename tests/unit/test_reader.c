@@ -60,10 +60,7 @@ static void fill(void) {
         {.stack = 2, .frees = 1, .freed_bytes = 100, .peak_epoch = 2},
         {0}, /* taken, not filled yet */
     };
-    struct mete_profile_shard shards[] = {
-        {.allocations = 8, .frees = 1, .allocated_bytes = 350, .freed_bytes = 100, .temporary = 1},
-        {.frees = 1, .freed_bytes = 100, .failed = 2},
-    };
+    struct mete_profile_shard shards[] = {{.thread = 1}, {.thread = 2, .failed = 2}};
     struct mete_profile_error error = {.kind = METE_ERROR_DOUBLE_FREE, .stack = 2, .freed_at = 4};
     struct mete_profile_leak leak = {
         .kind = METE_LEAK_DEFINITE, .stack = 4, .bytes = 50, .blocks = 5};

@@ -1,0 +1,26 @@
+/*
+ * track/error.h - misuse of blocks, written down before the program ends of it.
+ */
+#ifndef METE_TRACK_ERROR_H
+#define METE_TRACK_ERROR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "heap/watch.h"
+#include "profile/format.h"
+
+struct mete__error {
+    enum mete_profile_error_kind kind;
+    uintptr_t address;                 /* what the program passed or touched */
+    uintptr_t block;                   /* the block it is in or belongs to; 0: none */
+    size_t block_bytes;                /* its requested size */
+    const struct mete__record *record; /* its record, or NULL */
+    const struct mete__caller *caller; /* where it was found */
+};
+
+/* Appends it to the profile, with the stacks that are known. What does not fit is counted. */
+METE_HIDDEN void mete__error_note(const struct mete__error *error);
+
+#endif
