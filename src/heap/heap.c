@@ -55,14 +55,12 @@ bool mete__heap_each_watched(bool (*visit)(void *context, void *block, struct me
     return mete__slices_each(visit_watched_span, &walk);
 }
 
-bool mete__heap_overlaps(uintptr_t start, size_t size) {
+void mete__heap_each_region(void (*visit)(void *context, uintptr_t start, size_t size),
+                            void *context) {
     for (size_t i = 0; i < mete__region_count(); i++) {
         const struct mete__region *region = mete__region_at(i);
-        if (start < region->base + (region->slices << METE__SLICE_SHIFT) &&
-            region->base < start + size)
-            return true;
+        visit(context, region->base, region->slices << METE__SLICE_SHIFT);
     }
-    return false;
 }
 
 void mete__heap_bounds(uintptr_t *low, uintptr_t *high) {

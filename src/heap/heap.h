@@ -43,9 +43,11 @@ METE_HIDDEN bool mete__heap_each_watched(bool (*visit)(void *context, void *bloc
                                                        struct mete__record *record),
                                          void *context);
 
-/* Whether [start, start + size) overlaps memory of the heap: blocks or descriptors. The leak check
- * leaves those out of its roots. (Mappings of mete's other tables: see os/meta.h.) */
-METE_HIDDEN bool mete__heap_overlaps(uintptr_t start, size_t size);
+/* Calls visit for every range of address space the heap keeps to itself: blocks, descriptors and
+ * what is reserved for more. The leak check leaves those out of its roots. (mete's other tables:
+ * see os/meta.h.) */
+METE_HIDDEN void mete__heap_each_region(void (*visit)(void *context, uintptr_t start, size_t size),
+                                        void *context);
 /* The lowest and one past the highest address any block can have; equal where there is none yet. */
 METE_HIDDEN void mete__heap_bounds(uintptr_t *low, uintptr_t *high);
 
