@@ -16,6 +16,12 @@
  * added on demand, each at most an eighth of what is left, so that the program's own mappings and
  * thread stacks still find room; they are found through a table indexed by address in MiB.
  *
+ * Invariants (heap/audit.h checks them in this order, before those of slices.h):
+ *   R1  base is a multiple of a slice; first <= top <= ready <= slices; first < slices.
+ *   R2  words lie behind the descriptors, full behind the words, slice `first` behind both.
+ *   R3  No two regions overlap; mete__region_of leads from every ready slice to its own region.
+ *   R4  mete__region_home.extent is the home region's ready slices in bytes; 0 without one.
+ *
  * Functions that change anything need the slices' lock; look-ups need nothing and may race with
  * them.
  */

@@ -5,6 +5,15 @@
  * run given back stays resident for a while, because it is likely to be wanted again soon: at most
  * a quarter of the bytes in use (but 4 MiB always), the rest goes back to the system at once.
  *
+ * Invariants (heap/audit.h checks them in this order, after those of region.h):
+ *   S1  A slice is used exactly where it is metadata or in one span in use; spans do not overlap.
+ *   S2  No slice is both used and dirty.
+ *   S3  Used slices are committed; no slice from `top` on is committed, used or dirty.
+ *   S4  A bit of `full` is set exactly where all 64 slices of its word are used.
+ *   S5  No slice from `first` to `lowest` is free.
+ *   S6  The counts in mete__slices_read_stats are the sums of the bitmaps; the peak is no lower.
+ *   S7  A committed slice that is neither used nor dirty holds only zeros (mete__audit_zeros).
+ *
  * Thread-safe, by one lock that is never held while anything but this and region.h runs. A caller
  * that holds it already (a signal handler that interrupted it) is refused, not deadlocked.
  */

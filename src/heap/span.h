@@ -8,15 +8,20 @@
  * Who may touch what: `owner` is read by everybody (atomic). Everything else belongs to the owner:
  * the thread whose cache it is, or, for large spans and free ones, the holder of the slices' lock.
  *
- * Invariants (mete__heap_audit checks them in this order):
+ * Invariants (heap/audit.h checks them in this order, after those of region.h and slices.h):
  *   I1  owner is 0 in every descriptor that is not the first of a span in use. So a free with a
  *       stale or interior address never looks like the owner's own: it takes the slow path.
  *   I2  kind is not METE__SPAN_NONE exactly where the slices' `start` bit is set.
  *   I3  carved <= capacity; used + blocks on `free` + blocks on `local_free` = carved.
- *   I4  Every block on a list lies in the span, at a multiple of block_bytes, below carved.
+ *   I4  Every block on a list lies in the span, at a multiple of block_bytes, below carved, once.
  *   I5  A span is in its class's list of its cache exactly where owner has not METE__OWNER_FULL.
  *   I6  A span with METE__OWNER_FULL has both lists empty and carved = capacity.
- *   I7  Watched spans keep no list in their blocks: `free_index` links side records instead.
+ *   I7  Watched spans keep no list in their blocks: `free_index` links side records instead, none
+ *       of them live.
+ *   I8  A large span is one block, used, as long as its slices; its owner names no cache.
+ *
+ * I3 to I8 say nothing of spans whose cache is dead (cache.h). In a child of fork, a span of a
+ * vanished thread may count one block too many as used: the one that thread was just handed.
  */
 #ifndef METE_HEAP_SPAN_H
 #define METE_HEAP_SPAN_H

@@ -14,6 +14,16 @@ setup() {
     done
 }
 
+@test "stage_holds_every_public_header_and_manual_page" {
+    for header in "$METE_SOURCE"/include/mete/*.h; do
+        cmp "$header" "$METE_STAGE/include/mete/${header##*/}"
+    done
+    for page in "$METE_SOURCE"/docs/man/*.[1-8]; do
+        [ -e "$page" ] || continue
+        [ -e "$METE_STAGE/share/man/man${page##*.}/${page##*/}" ]
+    done
+}
+
 @test "static_libraries_hold_their_objects_not_their_paths" {
     for library in libmete libmete_malloc; do
         [ "$(head -c 7 "$METE_STAGE/lib/$library.a")" = '!<arch>' ]

@@ -1,0 +1,26 @@
+/*
+ * analysis/allocation_function.h - which functions are an allocator's, and which merely wrap one.
+ *
+ * A stack begins for its reader where his own code asks for memory. What lies inside that is known
+ * by name and module here, and nowhere else.
+ */
+#ifndef METE_ANALYSIS_ALLOCATION_FUNCTION_H
+#define METE_ANALYSIS_ALLOCATION_FUNCTION_H
+
+#include <stdbool.h>
+
+#include "analysis/frame.h"
+
+/* Whether a pattern (pattern.h, Valgrind's) matches one of the C library's or C++'s allocating
+ * functions or, with `frees`, of those that free. */
+bool mete__allocation_function_any(const char *pattern, bool frees);
+
+/* Whether the frame is in the allocator itself: in mete's library, or in a malloc or operator new
+ * that the program has linked in. Such frames are cut from every report. */
+bool mete__allocation_function_is(const struct mete__frame *frame);
+
+/* Whether the frame only passes a request on: the C++ standard library's containers and strings,
+ * and the usual wrappers (xmalloc, strdup, g_malloc…). Text reports name the frame around it. */
+bool mete__allocation_function_wraps(const struct mete__frame *frame);
+
+#endif

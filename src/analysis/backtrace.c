@@ -1,0 +1,129 @@
+#include "analysis/backtrace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/allocation_function.h"
+
+static const struct mete_profile_node *node_at(const struct mete__profile *profile,
+                                               uint32_t index) {
+    return mete__profile_record(profile, METE_SECTION_NODES, index);
+}
+
+static bool exists(const struct mete__profile *profile, uint32_t node) {
+    return node != 0 && node < mete__profile_count(profile, METE_SECTION_NODES);
+}
+
+/* --- The outer end --- */
+
+/* What runs main and the first function of a thread, in glibc and musl. */
+static bool starts_programs(const struct mete__frame *frame) {
+    static const char *const names[] = {
+        "_start",       "_start_c",     "__libc_start_main",      "__libc_start_main_impl",
+        "clone",        "clone3",       "__libc_start_call_main", "__clone",
+        "__clone3",     "start_thread", "libc_start_main_stage2", "start",
+        "thread_start",
+    };
+
+    if (frame->function == NULL) return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(frame->function, names[i]) == 0) return true;
+    return false;
+}
+
+static bool is_main(const struct mete__frame *frame) {
+    return frame->function != NULL && strcmp(frame->function, "main") == 0;
+}
+
+static void choose_shown(struct mete__backtrace *backtrace) {
+    size_t from = 0, to = backtrace->count;
+
+    while (from < backtrace->count && mete__allocation_function_wraps(backtrace->frames[from]))
+        from++;
+    if (from == backtrace->count) from = 0;
+    while (to > from + 1 && !is_main(backtrace->frames[to - 1]) &&
+           starts_programs(backtrace->frames[to - 1]))
+        to--;
+    /* A stripped C library leaves frames without names around main. */
+    for (size_t i = from; i < to; i++)
+        if (is_main(backtrace->frames[i]) && to - i <= 4) to = i + 1;
+    backtrace->shown_from = from;
+    backtrace->shown_to = to;
+}
+
+/* --- Whole stacks --- */
+
+static int add_frame(struct mete__backtrace *backtrace, const struct mete__frame *frame) {
+    if (backtrace->count == backtrace->capacity) {
+        size_t capacity = backtrace->capacity == 0 ? 64 : backtrace->capacity * 2;
+        const struct mete__frame **frames =
+            reallocarray(backtrace->frames, capacity, sizeof(const struct mete__frame *));
+        if (frames == NULL) return -ENOMEM;
+        backtrace->frames = frames;
+        backtrace->capacity = capacity;
+    }
+    backtrace->frames[backtrace->count++] = frame;
+    return 0;
+}
+
+/* The allocator's own frames are at the inner end; a stack of nothing else keeps its last one. */
+static void cut_allocator(struct mete__backtrace *backtrace) {
+    size_t own = 0;
+
+    while (own + 1 < backtrace->count && mete__allocation_function_is(backtrace->frames[own]))
+        own++;
+    backtrace->count -= own;
+    memmove(backtrace->frames, backtrace->frames + own,
+            backtrace->count * sizeof(const struct mete__frame *));
+}
+
+int mete__backtrace_read(struct mete__backtrace *backtrace, const struct mete__profile *profile,
+                         const struct mete__symbols *symbols, uint32_t stack) {
+    backtrace->count = backtrace->shown_from = backtrace->shown_to = 0;
+    backtrace->truncated = false;
+    for (uint32_t i = stack; exists(profile, i); i = node_at(profile, i)->parent) {
+        const struct mete__frame *frames;
+        size_t count = mete__symbols_frames(symbols, i, &frames);
+        for (size_t j = 0; j < count; j++)
+            if (add_frame(backtrace, &frames[j]) != 0) return -ENOMEM;
+        if ((node_at(profile, i)->flags & METE_NODE_TRUNCATED) != 0) backtrace->truncated = true;
+    }
+    if (backtrace->count == 0) return 0;
+    cut_allocator(backtrace);
+    choose_shown(backtrace);
+    return 0;
+}
+
+void mete__backtrace_free(struct mete__backtrace *backtrace) {
+    free(backtrace->frames);
+    *backtrace = (struct mete__backtrace){0};
+}
+
+/* --- Headlines --- */
+
+const struct mete__frame *mete__backtrace_headline(const struct mete__profile *profile,
+                                                   const struct mete__symbols *symbols,
+                                                   uint32_t stack, uint32_t *unresolved) {
+    const struct mete__frame *first = NULL; /* not the allocator's own */
+    const struct mete__frame *last = NULL;
+    bool inside = true; /* only the allocator's frames so far */
+
+    *unresolved = 0;
+    for (uint32_t i = stack; exists(profile, i); i = node_at(profile, i)->parent) {
+        const struct mete__frame *frames;
+        size_t count = mete__symbols_frames(symbols, i, &frames);
+        if (count == 0) {
+            *unresolved = i;
+            return NULL;
+        }
+        for (size_t j = 0; j < count; j++) {
+            last = &frames[j];
+            if (inside && mete__allocation_function_is(last)) continue;
+            inside = false;
+            if (!mete__allocation_function_wraps(last)) return last;
+            if (first == NULL) first = last;
+        }
+    }
+    return first != NULL ? first : last;
+}

@@ -1,0 +1,41 @@
+/*
+ * analysis/backtrace.h - a stack as its reader wants it.
+ *
+ * The complete stack begins at the caller of malloc. What a person is shown of it leaves out more:
+ * wrappers around malloc at the inner end, and what starts a program or a thread at the outer end.
+ */
+#ifndef METE_ANALYSIS_BACKTRACE_H
+#define METE_ANALYSIS_BACKTRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/frame.h"
+#include "analysis/symbols.h"
+#include "profile/reader.h"
+
+/* Zero-initialised it is empty; it may be read into again and again. */
+struct mete__backtrace {
+    const struct mete__frame **frames; /* innermost first, the allocator's own left out */
+    size_t count;
+    size_t capacity;
+    size_t shown_from; /* frames [shown_from, shown_to) are for people: never none but of an empty
+                          stack */
+    size_t shown_to;
+    bool truncated; /* there were more frames at the outer end */
+};
+
+/* Reads the frames of `stack`; those that were not resolved are left out. -ENOMEM. */
+int mete__backtrace_read(struct mete__backtrace *backtrace, const struct mete__profile *profile,
+                         const struct mete__symbols *symbols, uint32_t stack);
+void mete__backtrace_free(struct mete__backtrace *backtrace);
+
+/* The frame that a site is named after: frames[shown_from] of its backtrace, found without reading
+ * more of the stack than needed. NULL, with `*unresolved` the node to resolve before asking again,
+ * or 0 where the stack is empty. */
+const struct mete__frame *mete__backtrace_headline(const struct mete__profile *profile,
+                                                   const struct mete__symbols *symbols,
+                                                   uint32_t stack, uint32_t *unresolved);
+
+#endif

@@ -1,0 +1,143 @@
+#include "report/page.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/utf8.h"
+
+#define NARROWEST 60 /* columns; below that lines break rather than say nothing */
+
+static bool locale_is_unicode(void) {
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+
+    if (locale == (locale_t)0) return false;
+    bool unicode = strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    freelocale(locale);
+    return unicode;
+}
+
+static size_t terminal_width(int fd) {
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    size_t width = 80;
+
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        width = size.ws_col;
+    else if (columns != NULL && atoi(columns) > 0)
+        width = (size_t)atoi(columns);
+    return width < NARROWEST ? NARROWEST : width;
+}
+
+void mete__page_open(struct mete__page *page, FILE *out) {
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    bool is_terminal = isatty(fileno(out)) == 1;
+
+    page->out = out;
+    page->width = is_terminal ? terminal_width(fileno(out)) : METE__PAGE_ENDLESS;
+    page->colour = is_terminal && (no_color == NULL || no_color[0] == '\0') && terminal != NULL &&
+                   strcmp(terminal, "dumb") != 0;
+    page->unicode = locale_is_unicode();
+}
+
+static const char *style_on(const struct mete__page *page, enum mete__page_style style) {
+    static const char *const codes[] = {
+        [METE__PAGE_PLAIN] = "",         [METE__PAGE_HEADING] = "\033[1m",
+        [METE__PAGE_STRONG] = "\033[1m", [METE__PAGE_FAINT] = "\033[2m",
+        [METE__PAGE_BAD] = "\033[1;31m", [METE__PAGE_GOOD] = "\033[1;32m",
+    };
+
+    return page->colour ? codes[style] : "";
+}
+
+static const char *style_off(const struct mete__page *page, enum mete__page_style style) {
+    return page->colour && style != METE__PAGE_PLAIN ? "\033[0m" : "";
+}
+
+static void print_styled(const struct mete__page *page, enum mete__page_style style,
+                         const char *format, va_list arguments) {
+    fputs(style_on(page, style), page->out);
+    vfprintf(page->out, format, arguments);
+    fputs(style_off(page, style), page->out);
+}
+
+void mete__page_print(const struct mete__page *page, enum mete__page_style style,
+                      const char *format, ...) {
+    va_list arguments;
+
+    va_start(arguments, format);
+    print_styled(page, style, format, arguments);
+    va_end(arguments);
+}
+
+/* The bytes of the character at `text`, valid or not: at least 1. */
+static size_t step(const char *text) {
+    size_t length = mete__utf8_character(text);
+
+    return length == 0 ? 1 : length;
+}
+
+size_t mete__page_columns(const char *text) {
+    size_t columns = 0;
+
+    for (; *text != '\0'; text += step(text)) columns++;
+    return columns;
+}
+
+static void put_character(const struct mete__page *page, const char *text) {
+    size_t length = mete__utf8_character(text);
+    unsigned char first = (unsigned char)text[0];
+    /* U+0080 to U+009F are control characters too. */
+    bool control = first < 0x20 || first == 0x7f ||
+                   (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
+
+    if (length == 0 || control || (length > 1 && !page->unicode))
+        putc('?', page->out);
+    else
+        fwrite(text, 1, length, page->out);
+}
+
+size_t mete__page_text(const struct mete__page *page, enum mete__page_style style, const char *text,
+                       size_t columns, bool keep_end) {
+    const char *mark = page->unicode ? "…" : "~";
+    size_t total = mete__page_columns(text);
+    size_t left = total < columns ? total : columns;
+
+    fputs(style_on(page, style), page->out);
+    if (total > columns && keep_end && columns > 0) {
+        for (size_t skip = total - columns + 1; skip > 0; skip--) text += step(text);
+        fputs(mark, page->out);
+        left--;
+    }
+    for (; left > 0; left--, text += step(text)) {
+        if (left == 1 && text[step(text)] != '\0')
+            fputs(mark, page->out);
+        else
+            put_character(page, text);
+    }
+    fputs(style_off(page, style), page->out);
+    return total < columns ? total : columns;
+}
+
+void mete__page_gap(const struct mete__page *page, size_t columns) {
+    for (; columns > 0; columns--) putc(' ', page->out);
+}
+
+void mete__page_heading(const struct mete__page *page, const char *title, const char *format, ...) {
+    va_list arguments;
+
+    putc('\n', page->out);
+    mete__page_print(page, METE__PAGE_HEADING, "%s", title);
+    if (format != NULL) {
+        mete__page_gap(page, 2);
+        va_start(arguments, format);
+        print_styled(page, METE__PAGE_FAINT, format, arguments);
+        va_end(arguments);
+    }
+    putc('\n', page->out);
+}

@@ -1,0 +1,321 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/grouping.h"
+#include "report/report_chapter.h"
+#include "report/report_stack.h"
+#include "report/units.h"
+
+#define PLACES_SHOWN  5
+#define WRAPPERS_MAX  32 /* calls deep that the caller of a wrapper is looked for */
+#define CALLERS_SHOWN 8
+#define MORE_COLUMNS  32   /* for "← … (and 12,345 other stacks)" */
+#define TEMPORARY_MIN 1000 /* fewer cost nobody anything */
+
+/* All sites that begin at one line of the program: a person's idea of a site. */
+struct place {
+    uint64_t allocations, allocated_bytes, live_bytes, live_blocks, peak_live_bytes, temporary;
+    const struct mete__frame *headline; /* NULL: no stack was recorded */
+    size_t ways;                        /* different stacks that lead here */
+};
+
+struct places {
+    struct place *items;
+    size_t count;
+    uint32_t *place_of; /* per site of the summary: index into items */
+};
+
+/* One kind of table. */
+struct table {
+    enum mete__report_sort sort;
+    const char *title;
+    const char *what; /* to follow the title */
+};
+
+static uint64_t weight_of(const struct place *place, enum mete__report_sort sort) {
+    struct mete__summary_site site = {.allocations = place->allocations,
+                                      .allocated_bytes = place->allocated_bytes,
+                                      .live_bytes = place->live_bytes,
+                                      .peak_live_bytes = place->peak_live_bytes,
+                                      .temporary = place->temporary};
+
+    return mete__report_weight(&site, sort);
+}
+
+/* --- Places --- */
+
+/* The names of the frames that sites are called after: found step by step, because how many of the
+ * innermost ones are wrappers shows only once they have names. */
+static int resolve_headlines(struct mete__report *report) {
+    const struct mete__summary *summary = report->summary;
+    uint32_t *open = calloc(summary->site_count + 1, sizeof *open); /* sites not done yet */
+    size_t open_count = summary->site_count;
+    int status = 0;
+
+    if (open == NULL) return -ENOMEM;
+    for (size_t i = 0; i < open_count; i++) open[i] = (uint32_t)i;
+    for (int step = 0; step < WRAPPERS_MAX && open_count != 0 && status == 0; step++) {
+        size_t left = 0;
+        for (size_t i = 0; i < open_count; i++) {
+            uint32_t unresolved;
+            if (mete__backtrace_headline(report->profile, report->symbols,
+                                         summary->sites[open[i]].stack, &unresolved) != NULL ||
+                unresolved == 0)
+                continue;
+            mete__symbols_want_node(report->symbols, unresolved);
+            open[left++] = open[i];
+        }
+        open_count = left;
+        status = mete__symbols_resolve(report->symbols);
+    }
+    mete__progress_end(&report->progress);
+    free(open);
+    return status;
+}
+
+static void add_site(struct place *place, const struct mete__summary_site *site,
+                     const struct mete__frame *headline) {
+    place->allocations += site->allocations;
+    place->allocated_bytes += site->allocated_bytes;
+    place->live_bytes += site->live_bytes;
+    place->live_blocks += site->live_blocks;
+    place->peak_live_bytes += site->peak_live_bytes;
+    place->temporary += site->temporary;
+    place->headline = headline;
+    place->ways++;
+}
+
+static int make_places(struct mete__report *report, struct places *places) {
+    const struct mete__summary *summary = report->summary;
+    struct mete__grouping *grouping = mete__grouping_open();
+    int status = resolve_headlines(report);
+
+    *places = (struct places){
+        .items = calloc(summary->site_count + 1, sizeof(struct place)),
+        .place_of = calloc(summary->site_count + 1, sizeof(uint32_t)),
+    };
+    if (grouping == NULL || places->items == NULL || places->place_of == NULL) status = -ENOMEM;
+    for (size_t i = 0; i < summary->site_count && status == 0; i++) {
+        uint32_t unresolved;
+        const struct mete__frame *headline = mete__backtrace_headline(
+            report->profile, report->symbols, summary->sites[i].stack, &unresolved);
+        uint32_t number = headline == NULL ? 0 : mete__grouping_number(grouping, &headline, 1);
+        if (number > summary->site_count) {
+            status = -ENOMEM;
+            break;
+        }
+        if (number >= places->count) places->count = number + 1;
+        places->place_of[i] = number;
+        add_site(&places->items[number], &summary->sites[i], headline);
+    }
+    mete__grouping_close(grouping);
+    return status;
+}
+
+static void free_places(struct places *places) {
+    free(places->items);
+    free(places->place_of);
+}
+
+/* --- A table --- */
+
+struct order {
+    const struct places *places;
+    enum mete__report_sort sort;
+};
+
+static int by_weight(const void *left, const void *right, void *context) {
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    const struct order *order = context;
+    uint64_t a_weight = weight_of(&order->places->items[a], order->sort);
+    uint64_t b_weight = weight_of(&order->places->items[b], order->sort);
+
+    if (a_weight != b_weight) return a_weight > b_weight ? -1 : 1;
+    return a < b ? -1 : a > b;
+}
+
+/* Of all stacks that lead to `place` the one with most of what the table is about; -1: none. */
+static int64_t heaviest_site(const struct mete__report *report, const struct places *places,
+                             uint32_t place, enum mete__report_sort sort) {
+    const struct mete__summary *summary = report->summary;
+    int64_t best = -1;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < summary->site_count; i++) {
+        uint64_t weight = mete__report_weight(&summary->sites[i], sort);
+        if (places->place_of[i] != place || (best >= 0 && weight <= most)) continue;
+        best = (int64_t)i;
+        most = weight;
+    }
+    return best;
+}
+
+#define SHARE_COLUMNS 6
+
+/* What stands in front of the names; returns its columns. */
+static size_t print_numbers(const struct mete__page *page, const struct place *place,
+                            enum mete__report_sort sort, uint64_t all) {
+    uint64_t weight = weight_of(place, sort);
+    char first[METE__UNITS_SIZE], last[METE__UNITS_SIZE + 8] = "";
+
+    switch (sort) {
+    case METE__REPORT_SORT_COUNT:
+        mete__units_count(first, weight);
+        snprintf(last, sizeof last, "%9s", mete__units_bytes(METE__UNITS, place->allocated_bytes));
+        break;
+    case METE__REPORT_SORT_TEMPORARY:
+        mete__units_count(first, weight);
+        snprintf(last, sizeof last, "%6s of its own",
+                 mete__units_share(METE__UNITS, weight, place->allocations));
+        break;
+    default:
+        mete__units_bytes(first, weight);
+        snprintf(last, sizeof last, "%11s",
+                 mete__units_count(METE__UNITS, sort == METE__REPORT_SORT_LIVE
+                                                    ? place->live_blocks
+                                                    : place->allocations));
+        break;
+    }
+    bool counts = sort == METE__REPORT_SORT_COUNT || sort == METE__REPORT_SORT_TEMPORARY;
+    int columns = counts ? 13 : 9;
+    mete__page_print(page, METE__PAGE_STRONG, "  %*s", columns, first);
+    mete__page_print(page, METE__PAGE_PLAIN, "  %*s  %s  ", SHARE_COLUMNS,
+                     mete__units_share(METE__UNITS, weight, all), last);
+    return 2 + (size_t)columns + 2 + SHARE_COLUMNS + 2 + strlen(last) + 2;
+}
+
+/* "← parse_tree ← parse_file ← main", calls of a function by itself left out. */
+static void print_callers(struct mete__report_chapter *chapter, const struct place *place,
+                          size_t indent) {
+    const struct mete__page *page = &chapter->page;
+    const struct mete__backtrace *backtrace = &chapter->backtrace;
+    const char *arrow = page->unicode ? "←" : "<-";
+    const char *before = backtrace->frames[backtrace->shown_from]->function;
+    size_t left = page->width > indent + MORE_COLUMNS ? page->width - indent - MORE_COLUMNS : 0;
+    size_t printed = 0, at = backtrace->shown_from + 1;
+
+    if (at >= backtrace->shown_to && place->ways <= 1) return;
+    mete__page_gap(page, indent);
+    for (; at < backtrace->shown_to && printed < CALLERS_SHOWN; at++) {
+        const struct mete__frame *frame = backtrace->frames[at];
+        char text[METE__REPORT_STACK_TEXT];
+        if (before != NULL && before == frame->function) continue;
+        mete__report_stack_function(chapter, frame, text);
+        size_t columns = mete__page_columns(text) + 4;
+        if (columns > left) break;
+        mete__page_print(page, METE__PAGE_FAINT, "%s%s ", printed == 0 ? "" : " ", arrow);
+        mete__page_text(page, METE__PAGE_PLAIN, text, columns, false);
+        before = frame->function;
+        left -= columns;
+        printed++;
+    }
+    if (at < backtrace->shown_to)
+        mete__page_print(page, METE__PAGE_FAINT, " %s %s", arrow, page->unicode ? "…" : "...");
+    if (place->ways > 1)
+        mete__page_print(page, METE__PAGE_FAINT, "%s(and %s other stack%s)",
+                         printed == 0 ? "" : "  ", mete__units_count(METE__UNITS, place->ways - 1),
+                         mete__units_plural(place->ways - 1));
+    putc('\n', page->out);
+}
+
+static int print_place(struct mete__report_chapter *chapter, const struct places *places,
+                       uint32_t index, const struct table *table, uint64_t all) {
+    const struct mete__page *page = &chapter->page;
+    const struct place *place = &places->items[index];
+    struct mete__report *report = chapter->report;
+    char function[METE__REPORT_STACK_TEXT] = "(no stack was recorded)";
+    char location[METE__REPORT_STACK_TEXT] = "";
+    size_t indent = print_numbers(page, place, table->sort, all);
+
+    if (place->headline != NULL) {
+        mete__report_stack_function(chapter, place->headline, function);
+        mete__report_stack_location(chapter, place->headline, location);
+    }
+    size_t left = page->width > indent + 20 ? page->width - indent : 20;
+    size_t used = mete__page_text(page, METE__PAGE_PLAIN, function,
+                                  page->width == METE__PAGE_ENDLESS ? left : left / 2, false);
+    mete__page_gap(page, 2);
+    mete__page_text(page, METE__PAGE_PLAIN, location, left > used + 2 ? left - used - 2 : 8, true);
+    putc('\n', page->out);
+
+    int64_t site = heaviest_site(report, places, index, table->sort);
+    if (place->headline == NULL || site < 0) return 0;
+    uint32_t stack = report->summary->sites[site].stack;
+    mete__symbols_want(report->symbols, stack);
+    int status = mete__symbols_resolve(report->symbols);
+    mete__progress_end(&report->progress);
+    if (status == 0)
+        status = mete__backtrace_read(&chapter->backtrace, report->profile, report->symbols, stack);
+    if (status == 0) print_callers(chapter, place, indent);
+    return status;
+}
+
+static int print_table(struct mete__report_chapter *chapter, const struct places *places,
+                       const struct table *table) {
+    uint32_t *order = calloc(places->count + 1, sizeof *order);
+    struct order context = {places, table->sort};
+    size_t limit = chapter->report->options.top != 0 ? chapter->report->options.top : PLACES_SHOWN;
+    uint64_t all = 0, shown = 0;
+    size_t count = 0;
+    int status = 0;
+
+    if (order == NULL) return -ENOMEM;
+    for (uint32_t i = 0; i < places->count; i++) {
+        uint64_t weight = weight_of(&places->items[i], table->sort);
+        all += weight;
+        if (weight != 0) order[count++] = i;
+    }
+    if (count != 0) {
+        qsort_r(order, count, sizeof *order, by_weight, &context);
+        mete__page_heading(&chapter->page, table->title, "%s", table->what);
+    }
+    for (size_t i = 0; i < count && i < limit && status == 0; i++) {
+        status = print_place(chapter, places, order[i], table, all);
+        shown += weight_of(&places->items[order[i]], table->sort);
+    }
+    if (count > limit)
+        mete__page_print(&chapter->page, METE__PAGE_FAINT, "  %s at %s more place%s\n",
+                         mete__units_share(METE__UNITS, all - shown, all),
+                         mete__units_count(METE__UNITS, count - limit),
+                         mete__units_plural(count - limit));
+    free(order);
+    return status;
+}
+
+static const struct table tables[] = {
+    {METE__REPORT_SORT_LIVE, "Live", "bytes, share and blocks that are live now"},
+    {METE__REPORT_SORT_PEAK, "At the peak", "bytes and share of the peak, allocations in all"},
+    {METE__REPORT_SORT_COUNT, "Most allocations", "count, share and bytes"},
+    {METE__REPORT_SORT_ALLOCATED, "Most bytes asked for", "bytes, share and allocations"},
+    {METE__REPORT_SORT_TEMPORARY, "Temporary",
+     "blocks freed before the thread's next allocation: count and share"},
+};
+
+static bool is_wanted(const struct mete__report *report, enum mete__report_sort sort) {
+    const struct mete__summary_totals *totals = &report->summary->totals;
+    const struct mete_profile_header *header = mete__profile_header(report->profile);
+
+    if (report->options.sort != METE__REPORT_SORT_DEFAULT) return sort == report->options.sort;
+    switch (sort) {
+    case METE__REPORT_SORT_LIVE:
+        return header->state == METE_PROFILE_RUNNING && header->end == METE_PROFILE_END_UNKNOWN;
+    case METE__REPORT_SORT_ALLOCATED: return false;
+    case METE__REPORT_SORT_TEMPORARY:
+        return totals->temporary >= TEMPORARY_MIN && totals->temporary >= totals->allocations / 20;
+    default: return true;
+    }
+}
+
+int mete__report_sites(struct mete__report_chapter *chapter) {
+    struct places places;
+    int status;
+
+    if (chapter->report->summary->site_count == 0) return 0;
+    status = make_places(chapter->report, &places);
+    for (size_t i = 0; i < METE_COUNT_OF(tables) && status == 0; i++)
+        if (is_wanted(chapter->report, tables[i].sort))
+            status = print_table(chapter, &places, &tables[i]);
+    free_places(&places);
+    return status;
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# Every program in examples/ does what it says, built in the way it says.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    export PKG_CONFIG_PATH=$METE_STAGE/lib/pkgconfig LD_LIBRARY_PATH=$METE_STAGE/lib
+}
+
+# build NAME [LIBRARY]: compiles examples/NAME.c as a user would, with warnings as errors.
+build() {
+    cc -g -O1 -Wall -Wextra -Werror "$METE_SOURCE/examples/$1.c" \
+        ${2:+$(pkg-config --cflags --libs "$2")} -o "$1"
+}
+
+@test "every_example_is_tested_here" {
+    for example in "$METE_SOURCE"/examples/*.c; do
+        grep -q "build $(basename "$example" .c)\b" "$METE_SOURCE/tests/cli/examples.bats"
+    done
+}
+
+@test "heap" {
+    build heap mete
+    run -0 ./heap
+    [[ "$output" == '9592 primes below 100000, the last is 99991; the buffer grew '*' times' ]]
+}
+
+@test "leak" {
+    build leak
+    run -0 ./leak <<<'The cat and the dog and a bird'
+    [ "$output" = '2 words were met more than once, 4 times in all' ]
+}
