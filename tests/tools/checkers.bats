@@ -231,6 +231,16 @@ plant_library() {
     [[ "$output" == *man/other.3* ]]
 }
 
+@test "a_function_without_a_manual_page_is_found" {
+    mkdir man
+    printf '.Dd May 1, 2026\n.Dt A 3\n.Os\n.Sh NAME\n.Nm mete_a ,\n.Nm mete_b\n.Nd two\n' >man/mete_a.3
+    printf '# The list.\nmete_b # second\nmete_a\n' >list
+    "$tools/check_manual" man list
+    echo mete_bc >>list
+    run -1 "$tools/check_manual" man list
+    [ "$output" = 'mete_bc: no page of section 3 names it' ]
+}
+
 # --- check_tidy
 
 @test "clang_tidy_finds_what_the_configuration_names" {
