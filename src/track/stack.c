@@ -1,14 +1,18 @@
 /* track/stack.h: the memo, and the walk that stops where it can. */
 #include "track/stack.h"
 
+#include <stddef.h>
+
 #include "os/meta.h"
 #include "track/modules.h"
+#include "track/stack_piece.h"
 #include "track/tree.h"
 #include "track/unwind_exact.h"
 #include "track/unwind_guess.h"
 #include "track/unwind_step.h"
 
 enum {
+    PIECES_MAX = 16,     /* in one stack */
     OWN_FRAMES_MAX = 64, /* of mete's own between a capture and the program */
     WORDS_MAX = 3 * METE__STACK_DEPTH_MAX,
 };
@@ -17,12 +21,6 @@ struct frame {
     struct mete__unwind_state state;
     uint32_t row;  /* with METE__ROW_NEEDS_FP where it or a frame outside of it uses this fp */
     uint32_t node; /* of a fresh frame its generation and, from bit 16, METE_NODE_* flags */
-};
-
-/* A word of the stack that decided how the unwinding went on. */
-struct word {
-    const uintptr_t *address;
-    uintptr_t value; /* stripped */
 };
 
 struct mete__stack_memo {
@@ -39,8 +37,9 @@ struct mete__stack_memo {
     uint16_t
         ends[METE__STACK_DEPTH_MAX]; /* words[0, ends[i]) lead from frame i outwards to the end */
     struct frame frames[METE__STACK_DEPTH_MAX];
-    struct word words[WORDS_MAX];
+    struct mete__stack_word words[WORDS_MAX];
     struct frame fresh[METE__STACK_DEPTH_MAX]; /* of the capture in progress, innermost first */
+    struct mete__stack_pieces *pieces;
 };
 
 enum ending {
@@ -65,6 +64,11 @@ struct mete__stack_memo *mete__stack_memo_create(void) {
     struct mete__stack_memo *memo = mete__meta_alloc(sizeof *memo);
     struct mete__module own;
     if (memo == NULL) return NULL;
+    memo->pieces = mete__meta_alloc(sizeof *memo->pieces);
+    if (memo->pieces == NULL) {
+        mete__meta_free(memo, sizeof *memo);
+        return NULL;
+    }
     if (mete__modules_find((uintptr_t)&mete__stack_memo_create, &own) && !own.main_program) {
         memo->own_start = own.start;
         memo->own_size = own.end - own.start;
@@ -103,15 +107,26 @@ METE_INLINE bool may_join(const struct walk *walk, uint32_t frame) {
     return walk->memo->cut ? total == METE__STACK_DEPTH_MAX : total <= METE__STACK_DEPTH_MAX;
 }
 
-/* Takes frames of the memo, from `from` outwards to `to`, as if they had been unwound. False where
- * the depth limit is in the way. */
+/* Takes frames of the memo, from `from` outwards to `to`, as if they had been unwound. Only what
+ * decides the way is proven there, so fp, which is true in walk->state, is followed anew. False
+ * where the depth limit is in the way. */
 static bool copy_frames(struct walk *walk, uint32_t from, uint32_t to) {
+    struct mete__stack_memo *memo = walk->memo;
+    uintptr_t fp = walk->state.fp;
     for (uint32_t i = from + 1; i-- > to;) {
         if (walk->fresh == METE__STACK_DEPTH_MAX) return false;
-        struct frame frame = walk->memo->frames[i];
+        struct frame frame = memo->frames[i];
         frame.row &= ~METE__ROW_NEEDS_FP;
         frame.node = METE__ROW_GENERATION(frame.row);
-        walk->memo->fresh[walk->fresh++] = frame;
+        frame.state.fp = fp;
+        memo->fresh[walk->fresh++] = frame;
+        walk->state = frame.state;
+        if (i == to) break;
+        if (METE__ROW_KIND(frame.row) == METE__ROW_FP_WORD)
+            fp = *(const uintptr_t *)fp;
+        else if (METE__ROW_FP_DISTANCE(frame.row) != 0)
+            fp = *(const uintptr_t *)(memo->frames[i - 1].state.sp -
+                                      METE__ROW_FP_DISTANCE(frame.row) * 8);
     }
     return true;
 }
@@ -182,7 +197,6 @@ METE_INLINE enum ending unwind(struct walk *walk) {
             }
             uint32_t last = changed == UINT32_MAX ? 0 : changed;
             if (!copy_frames(walk, frame, last)) return CUT;
-            walk->state = memo->frames[last].state;
             candidate = last;
         } else if (!add_frame(walk)) {
             return CUT;
@@ -250,7 +264,8 @@ static METE_NOINLINE enum ending unwind_exact(struct walk *walk, struct mete__un
 
 static void add_word(struct mete__stack_memo *memo, uint16_t *end, uintptr_t address,
                      uintptr_t value) {
-    memo->words[(*end)++] = (struct word){.address = (const uintptr_t *)address, .value = value};
+    memo->words[(*end)++] =
+        (struct mete__stack_word){.address = (const uintptr_t *)address, .value = value};
 }
 
 /* Puts a frame on top of the memo. `caller` is the state it returns to; `needs_fp` whether that or
@@ -278,6 +293,31 @@ static void remember(struct mete__stack_memo *memo, struct frame frame, uint32_t
     memo->ends[depth] = end;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->depth = depth + 1;
+}
+
+/* Cuts what was pushed on the memo into pieces, from the inside outwards to `joint`. */
+static void remember_pieces(struct mete__stack_memo *memo, uint32_t joint) {
+    uint32_t inner = memo->depth - 1;
+    while (inner > joint) {
+        uint32_t outer = inner - 1;
+        while (outer > joint &&
+               memo->ends[inner] - memo->ends[outer - 1] <= METE__STACK_PIECE_WORDS)
+            outer--;
+        const struct frame *from = &memo->frames[inner], *to = &memo->frames[outer];
+        struct mete__stack_piece outline = {
+            .from = from->state,
+            .to = to->state,
+            .node = from->node,
+            .parent = to->node,
+            .frames = (uint16_t)(inner - outer),
+            .from_needs_fp = (from->row & METE__ROW_NEEDS_FP) != 0,
+            .to_has_fp = (to->row & METE__ROW_NEEDS_FP) != 0,
+            .joint = (uint16_t)outer,
+        };
+        mete__stack_piece_add(memo->pieces, &outline, &memo->words[memo->ends[outer]],
+                              (uint32_t)memo->ends[inner] - memo->ends[outer]);
+        inner = outer;
+    }
 }
 
 /* Gives the fresh frames their nodes, from the outside in, and remembers them. The innermost
@@ -311,7 +351,33 @@ static uint32_t settle(struct walk *walk, enum ending ending) {
         caller = &frame->state;
         needs_fp = (memo->frames[memo->depth - 1].row & METE__ROW_NEEDS_FP) != 0;
     }
+    if (memo->depth > walk->joint) remember_pieces(memo, walk->joint > 0 ? walk->joint - 1 : 0);
     return node;
+}
+
+/* The node of a stack made of pieces and, outside of them, the memo. 0: there are none that fit. */
+METE_INLINE uint32_t join_pieces(struct mete__stack_memo *memo, struct mete__unwind_state state) {
+    const struct mete__stack_piece *chain[PIECES_MAX];
+    uint32_t count = 0, frames = 0;
+    bool has_fp = true;
+    while (count < PIECES_MAX) {
+        const struct mete__stack_piece *piece = mete__stack_piece_find(memo->pieces, &state);
+        if (piece == NULL || (piece->from_needs_fp && !has_fp)) return 0;
+        chain[count++] = piece;
+        frames += piece->frames;
+        state = piece->to;
+        has_fp = piece->to_has_fp;
+        const struct frame *frame = &memo->frames[piece->joint];
+        if (piece->joint >= memo->depth || !is_same_state(frame, &state)) continue;
+        if ((!has_fp && (frame->row & METE__ROW_NEEDS_FP) != 0) ||
+            frames + piece->joint + 1 > METE__STACK_DEPTH_MAX ||
+            first_changed(memo, piece->joint) != UINT32_MAX)
+            return 0;
+        uint32_t node = frame->node;
+        while (count > 0 && chain[count - 1]->parent == node) node = chain[--count]->node;
+        return count == 0 ? node : 0;
+    }
+    return 0;
 }
 
 /* Leaves mete's own frames. False where that fails. */
@@ -337,12 +403,20 @@ METE_INLINE uint32_t attempt(struct mete__stack_memo *memo, const struct mete__c
     };
     if (METE_UNLIKELY(state != memo->unload_state)) {
         memo->depth = 0;
+        mete__stack_piece_forget(memo->pieces);
         memo->unload_state = state;
     }
     if (!mete__unwind_reach_holds(&memo->reach, walk.state.sp, walk.state.sp)) return 0;
     if (METE_UNLIKELY(!skip_own(&walk))) return 0;
 
     struct mete__unwind_state from = walk.state;
+    if (memo->depth > 0 && !memo->cut) {
+        uint32_t last = memo->depth - 1;
+        if (is_same_state(&memo->frames[last], &from) && first_changed(memo, last) == UINT32_MAX)
+            return memo->frames[last].node;
+        uint32_t node = join_pieces(memo, from);
+        if (node != 0) return node;
+    }
     enum ending ending = unwind(&walk);
     if (METE_UNLIKELY(ending == COMPLEX)) ending = unwind_exact(&walk, from);
     memo->counts.fresh_frames += walk.fresh;

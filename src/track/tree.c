@@ -17,7 +17,8 @@
 enum {
     FIRST_SHIFT = 20, /* 4096 entries: 64 KiB */
     LAST_SHIFT = 4,   /* 2^28 entries */
-    CHAIN_MAX = 512,  /* longer only in a table that could not grow; then it counts as full */
+    HUGE_BYTES = 2 << 20,
+    CHAIN_MAX = 512, /* longer only in a table that could not grow; then it counts as full */
 };
 
 struct mete__tree_table *mete__tree_table;
@@ -32,7 +33,12 @@ static struct mete__tree_table *new_table(uint32_t shift) {
         .mask = (uint32_t)(capacity - 1),
         .limit = (uint32_t)(capacity / 8 * 5),
     };
-    if (table->entries != NULL) return table;
+    if (table->entries != NULL) {
+        /* Entries are everywhere in it soon, and each look-up would miss the TLB. */
+        if (capacity * sizeof *table->entries >= HUGE_BYTES)
+            mete__memory_wish_huge(table->entries, capacity * sizeof *table->entries, true);
+        return table;
+    }
     mete__meta_free(table, sizeof *table);
     return NULL;
 }
@@ -87,23 +93,36 @@ static uint64_t make_link(uint32_t tag, uint32_t node) {
     return (uint64_t)tag << 32 | node; // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
 }
 
-/* Looks for a key in one table. Its node; or 0 with *end at the free entry that ended the search,
- * or at NULL where the search goes on in the next table. */
-static uint32_t search(struct mete__tree_table *table, uint32_t tag, uint64_t key,
-                       struct mete__tree_entry **end) {
-    uint32_t place = mete__tree_place(table, tag);
-    *end = NULL;
-    for (unsigned i = 0; i < CHAIN_MAX; i++, place++) {
+/* Looks for a key among `count` entries from `place` on. Its node; or 0, and then *end is the free
+ * entry that ended the search, or NULL where it ended at a sealed one, or unchanged where all are
+ * other keys. */
+static uint32_t search_part(struct mete__tree_table *table, uint32_t place, unsigned count,
+                            uint32_t tag, uint64_t key, struct mete__tree_entry **end) {
+    for (unsigned i = 0; i < count; i++, place++) {
         struct mete__tree_entry *entry = &table->entries[place & table->mask];
         uint64_t link = __atomic_load_n(&entry->link, __ATOMIC_ACQUIRE);
-        if (link == METE__TREE_SEALED) return 0;
-        if (link == 0) {
-            *end = entry;
+        if (link == 0 || link == METE__TREE_SEALED) {
+            *end = link == 0 ? entry : NULL;
             return 0;
         }
         if (link >> 32 == tag && entry_key(entry, link) == key) return (uint32_t)link;
     }
     return 0;
+}
+
+/* Looks for a key in one table. Its node; or 0 with *end at the free entry where it belongs, or at
+ * NULL where the search goes on in the next table. */
+static uint32_t search(struct mete__tree_table *table, uint32_t parent, uint64_t key,
+                       struct mete__tree_entry **end) {
+    static struct mete__tree_entry full; /* none of the table's */
+    uint32_t tag = mete__tree_tag(parent, key);
+    uint32_t line = (uint32_t)(mete__tree_line(table, parent) - table->entries);
+    *end = &full;
+    uint32_t node = search_part(table, line, METE__TREE_LINE, tag, key, end);
+    if (node != 0 || *end != &full) return node;
+    node = search_part(table, mete__tree_place(table, tag), CHAIN_MAX, tag, key, end);
+    if (*end == &full) *end = NULL;
+    return node;
 }
 
 /* Finds the key or enters it with `node`; where that is 0, with a new node. 0: no memory. */
@@ -112,7 +131,7 @@ static uint32_t enter(struct mete__tree_table *table, uint32_t parent, uint64_t 
     uint32_t tag = mete__tree_tag(parent, key);
     while (table != NULL) {
         struct mete__tree_entry *end;
-        uint32_t found = search(table, tag, key, &end);
+        uint32_t found = search(table, parent, key, &end);
         if (found != 0) return found;
         struct mete__tree_table *next = __atomic_load_n(&table->next, __ATOMIC_ACQUIRE);
         if (end == NULL || next != NULL) {

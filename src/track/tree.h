@@ -55,6 +55,16 @@ METE_HIDDEN extern struct mete__tree_table
 METE_INLINE uint32_t mete__tree_tag(uint32_t parent, uint64_t key) {
     return parent ^ (uint32_t)(key * 0xbf58476d1ce4e5b9u >> 32);
 }
+
+/* A node's children are looked for in its group's line first, which it shares with the nodes made
+ * next to it: mostly its own descendants. So one cache line serves some steps along a path. Only
+ * where that line is full they are anywhere, at mete__tree_place and behind. */
+enum { METE__TREE_LINE = METE_CACHE_LINE / 16 };
+METE_INLINE struct mete__tree_entry *mete__tree_line(const struct mete__tree_table *table,
+                                                     uint32_t parent) {
+    uint32_t place = parent / METE__TREE_LINE * 0x9e3779b9u >> table->shift;
+    return &table->entries[place & ~(METE__TREE_LINE - 1u)];
+}
 METE_INLINE uint32_t mete__tree_place(const struct mete__tree_table *table, uint32_t tag) {
     return tag * 0x9e3779b9u >> table->shift;
 }
@@ -67,10 +77,12 @@ METE_INLINE uint32_t mete__tree_child(uint32_t parent, uint64_t key) {
     const struct mete__tree_table *table = __atomic_load_n(&mete__tree_table, __ATOMIC_ACQUIRE);
     uint32_t tag = mete__tree_tag(parent, key);
     if (METE_LIKELY(table != NULL)) {
-        const struct mete__tree_entry *entry = &table->entries[mete__tree_place(table, tag)];
-        uint64_t link = __atomic_load_n(&entry->link, __ATOMIC_ACQUIRE);
-        if (METE_LIKELY(link >> 32 == tag && __atomic_load_n(&entry->key, __ATOMIC_RELAXED) == key))
-            return (uint32_t)link; /* a sealed entry has no such key */
+        const struct mete__tree_entry *entry = mete__tree_line(table, parent);
+        for (unsigned i = 0; i < METE__TREE_LINE; i++) {
+            uint64_t link = __atomic_load_n(&entry[i].link, __ATOMIC_ACQUIRE);
+            if (link >> 32 == tag && __atomic_load_n(&entry[i].key, __ATOMIC_RELAXED) == key)
+                return (uint32_t)link; /* a sealed entry has no such key */
+        }
     }
     return mete__tree_find_or_add(parent, key);
 }
