@@ -84,7 +84,8 @@ every_size() {
 @test "tracked_free_of_what_is_no_block_is_named" {
     needs_tracking
     local program
-    for program in stack_free static_free unmapped_free noncanonical_free mapped_free static_realloc; do
+    for program in stack_free static_free unmapped_free noncanonical_free mapped_free \
+        static_realloc; do
         misuse exact invalid-free $program
     done
     misuse exact 'invalid-free|interior-free' unborn_free
@@ -94,7 +95,8 @@ every_size() {
 
 @test "free_of_what_is_no_block_is_named" {
     local program
-    for program in stack_free static_free unmapped_free noncanonical_free mapped_free static_realloc; do
+    for program in stack_free static_free unmapped_free noncanonical_free mapped_free \
+        static_realloc; do
         misuse '' invalid-free $program
     done
 }
