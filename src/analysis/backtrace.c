@@ -17,6 +17,8 @@ static bool exists(const struct mete__profile *profile, uint32_t node) {
 
 /* --- The outer end --- */
 
+#define STARTERS_MAX 5 /* frames: main and, at most, four around it */
+
 /* What runs main and the first function of a thread, in glibc and musl. */
 static bool starts_programs(const struct mete__frame *frame) {
     static const char *const names[] = {
@@ -42,12 +44,13 @@ static void choose_shown(struct mete__backtrace *backtrace) {
     while (from < backtrace->count && mete__allocation_function_wraps(backtrace->frames[from]))
         from++;
     if (from == backtrace->count) from = 0;
-    while (to > from + 1 && !is_main(backtrace->frames[to - 1]) &&
-           starts_programs(backtrace->frames[to - 1]))
-        to--;
-    /* A stripped C library leaves frames without names around main. */
-    for (size_t i = from; i < to; i++)
-        if (is_main(backtrace->frames[i]) && to - i <= 4) to = i + 1;
+    /* Of stripped files not all of these frames have names: the innermost that has one tells. */
+    for (size_t i = to > from + STARTERS_MAX ? to - STARTERS_MAX : from; i < to; i++) {
+        if (is_main(backtrace->frames[i]))
+            to = i + 1;
+        else if (i > from && starts_programs(backtrace->frames[i]))
+            to = i;
+    }
     backtrace->shown_from = from;
     backtrace->shown_to = to;
 }

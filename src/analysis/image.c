@@ -198,6 +198,30 @@ const char *mete__image_note(const struct mete__image *image) {
     return image->note;
 }
 
+/* The function's name without what compilers append to parts and copies of it: "f.constprop.0". */
+static const char *keep_symbol(struct mete__image *image, const char *symbol) {
+    char name[1024];
+    size_t length = strcspn(symbol + 1, ".") + 1; /* a name may begin with a dot */
+
+    if (length >= sizeof name) return mete__names_keep(image->names, symbol);
+    memcpy(name, symbol, length);
+    name[length] = '\0';
+    return mete__names_keep(image->names, name);
+}
+
+/* The linker's name for the frame's function, and the readable one where the DWARF has none. */
+static void add_symbol(struct mete__image *image, uint64_t address, struct mete__frame *frame) {
+    const char *found =
+        image->symbol_table == NULL ? NULL : mete__symbol_table_find(image->symbol_table, address);
+    const char *symbol = found == NULL ? NULL : keep_symbol(image, found);
+
+    if (symbol == NULL) return;
+    frame->symbol = symbol;
+    /* The C library calls strdup __strdup to itself: its callers do not. */
+    if (frame->function == NULL || (frame->function[0] == '_' && symbol[0] != '_'))
+        frame->function = mete__names_readable(image->names, symbol);
+}
+
 size_t mete__image_frames(struct mete__image *image, uint64_t address,
                           struct mete__frame frames[METE__IMAGE_FRAMES_MAX]) {
     size_t count = 0;
@@ -210,13 +234,7 @@ size_t mete__image_frames(struct mete__image *image, uint64_t address,
         frames[0].line = 0;
         frames[0].inlined = false;
     }
-    struct mete__frame *outermost = &frames[count - 1];
-    if (outermost->function == NULL && image->symbol_table != NULL) {
-        const char *symbol = mete__symbol_table_find(image->symbol_table, address);
-        if (symbol != NULL) {
-            outermost->symbol = mete__names_keep(image->names, symbol);
-            outermost->function = mete__names_readable(image->names, symbol);
-        }
-    }
+    /* Only the outermost frame is what the linker sees. */
+    add_symbol(image, address, &frames[count - 1]);
     return count;
 }

@@ -10,6 +10,7 @@
 
 struct name {
     uint64_t hash;
+    size_t number;
     struct name *readable; /* the demangled form; NULL: not asked for yet */
     char text[];
 };
@@ -63,6 +64,7 @@ static struct name *keep(struct mete__names *names, const char *text) {
     struct name *name = malloc(sizeof *name + bytes);
     if (name == NULL) return NULL;
     name->hash = hash;
+    name->number = names->name_count;
     name->readable = NULL;
     memcpy(name->text, text, bytes);
     *slot = name;
@@ -94,6 +96,12 @@ const char *mete__names_keep(struct mete__names *names, const char *text) {
     struct name *name = keep(names, text);
 
     return name == NULL ? NULL : name->text;
+}
+
+size_t mete__names_number(struct mete__names *names, const char *text) {
+    struct name *name = keep(names, text);
+
+    return name == NULL ? SIZE_MAX : name->number;
 }
 
 const char *mete__names_readable(struct mete__names *names, const char *symbol) {

@@ -18,6 +18,10 @@ void mete__names_close(struct mete__names *names);
 /* The kept copy of `text`; NULL where memory ran out. */
 const char *mete__names_keep(struct mete__names *names, const char *text);
 
+/* The number of a text: they count from 0, in the order in which texts were first kept. SIZE_MAX
+ * where memory ran out. */
+size_t mete__names_number(struct mete__names *names, const char *text);
+
 /* The kept, readable form of a linker's symbol: demangled where it is mangled, else the symbol
  * itself. NULL where memory ran out. */
 const char *mete__names_readable(struct mete__names *names, const char *symbol);

@@ -7,11 +7,12 @@
 #include "report/report_stack.h"
 #include "report/units.h"
 
-#define PLACES_SHOWN  5
-#define WRAPPERS_MAX  32 /* calls deep that the caller of a wrapper is looked for */
-#define CALLERS_SHOWN 8
-#define MORE_COLUMNS  32   /* for "← … (and 12,345 other stacks)" */
-#define TEMPORARY_MIN 1000 /* fewer cost nobody anything */
+#define PLACES_SHOWN    5
+#define WRAPPERS_MAX    32 /* calls deep that the caller of a wrapper is looked for */
+#define CALLERS_SHOWN   8
+#define CALLERS_COLUMNS 140  /* of a line where there is no terminal */
+#define MORE_COLUMNS    32   /* for "← … (and 12,345 other stacks)" */
+#define TEMPORARY_MIN   1000 /* fewer cost nobody anything */
 
 /* All sites that begin at one line of the program: a person's idea of a site. */
 struct place {
@@ -192,7 +193,8 @@ static void print_callers(struct mete__report_chapter *chapter, const struct pla
     const struct mete__backtrace *backtrace = &chapter->backtrace;
     const char *arrow = page->unicode ? "←" : "<-";
     const char *before = backtrace->frames[backtrace->shown_from]->function;
-    size_t left = page->width > indent + MORE_COLUMNS ? page->width - indent - MORE_COLUMNS : 0;
+    size_t width = page->width == METE__PAGE_ENDLESS ? CALLERS_COLUMNS : page->width;
+    size_t left = width > indent + MORE_COLUMNS ? width - indent - MORE_COLUMNS : 0;
     size_t printed = 0, at = backtrace->shown_from + 1;
 
     if (at >= backtrace->shown_to && place->ways <= 1) return;

@@ -56,6 +56,9 @@ static void equal_names_are_kept_once(void **state) {
         assert_non_null(mete__names_keep(names, text));
     }
     assert_ptr_equal(mete__names_keep(names, "one"), one);
+    assert_int_equal(mete__names_number(names, "one"), 0);
+    assert_int_equal(mete__names_number(names, "name4999"), 5000);
+    assert_int_equal(mete__names_number(names, "new"), 5001);
     assert_ptr_equal(mete__names_readable(names, "one"), one);
     assert_string_equal(mete__names_readable(names, "_ZN2ns1fEi"), "ns::f(int)");
     assert_ptr_equal(mete__names_readable(names, "_ZN2ns1fEi"),
