@@ -344,7 +344,7 @@ static bool check_inbox(struct audit *audit, const struct mete__cache *cache) {
 static bool check_cache(struct audit *audit, const struct mete__cache *cache) {
     for (unsigned c = 0; c < METE__CLASSES; c++)
         if (!check_list(audit, cache->bins[c].first, c, (uintptr_t)cache) ||
-            !check_list(audit, cache->watched[c], c, (uintptr_t)cache | METE__OWNER_WATCHED))
+            !check_list(audit, cache->watched[c].first, c, (uintptr_t)cache | METE__OWNER_WATCHED))
             return false;
     if (!check_tables(audit, cache) || !check_inbox(audit, cache)) return false;
     if (__atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0)

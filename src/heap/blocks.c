@@ -8,33 +8,35 @@ enum { CARVE_BYTES = 4096 };
 
 /* ---- lists of spans ---- */
 
-static void push_span(struct mete__span **list, struct mete__span *span) {
+static void push_first(struct mete__bin *bin, struct mete__span *span) {
     span->previous = NULL;
-    span->next = *list;
-    if (span->next != NULL) span->next->previous = span;
-    *list = span;
+    span->next = bin->first;
+    if (span->next != NULL)
+        span->next->previous = span;
+    else
+        bin->last = span;
+    bin->first = span;
 }
 
-/* Behind the first: a span that has just got its first free block should collect more before it
- * serves. */
-static void push_second(struct mete__span **list, struct mete__span *span) {
-    struct mete__span *first = *list;
-    if (first == NULL) {
-        push_span(list, span);
-        return;
-    }
-    span->previous = first;
-    span->next = first->next;
-    if (span->next != NULL) span->next->previous = span;
-    first->next = span;
+static void push_last(struct mete__bin *bin, struct mete__span *span) {
+    span->next = NULL;
+    span->previous = bin->last;
+    if (span->previous != NULL)
+        span->previous->next = span;
+    else
+        bin->first = span;
+    bin->last = span;
 }
 
-static void unlink_span(struct mete__span **list, struct mete__span *span) {
+static void unlink_span(struct mete__bin *bin, struct mete__span *span) {
     if (span->previous != NULL)
         span->previous->next = span->next;
     else
-        *list = span->next;
-    if (span->next != NULL) span->next->previous = span->previous;
+        bin->first = span->next;
+    if (span->next != NULL)
+        span->next->previous = span->previous;
+    else
+        bin->last = span->previous;
     span->next = span->previous = NULL;
 }
 
@@ -100,7 +102,7 @@ static struct mete__span *serving_span(struct mete__bin *bin) {
 
     while ((span = bin->first) != NULL) {
         if (refill(bin, span)) return span;
-        unlink_span(&bin->first, span);
+        unlink_span(bin, span);
         set_owner(span, mete__span_owner(span) | METE__OWNER_FULL);
     }
     return NULL;
@@ -117,7 +119,7 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
             mete__cache_point(cache, size_class);
             return NULL;
         }
-        push_span(&bin->first, span);
+        push_first(bin, span);
         refill(bin, span);
     }
     if (bin->first != before) mete__cache_point(cache, size_class);
@@ -131,8 +133,8 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
 
 void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
                                 struct mete__record **record) {
-    struct mete__span **list = &cache->watched[size_class];
-    struct mete__span *span = *list;
+    struct mete__bin *bin = &cache->watched[size_class];
+    struct mete__span *span = bin->first;
     size_t index;
 
     if (span == NULL) {
@@ -145,7 +147,7 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
             return NULL;
         }
         span->records = records;
-        push_span(list, span);
+        push_first(bin, span);
     }
     if (span->free_index != 0) {
         index = (size_t)span->free_index - 1;
@@ -155,7 +157,7 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
     }
     span->used++;
     if (span->free_index == 0 && span->carved == span->capacity) {
-        unlink_span(list, span);
+        unlink_span(bin, span);
         set_owner(span, mete__span_owner(span) | METE__OWNER_FULL);
     }
     *record = &span->records[index];
@@ -175,14 +177,14 @@ static void release_plain(struct mete__bin *bin, struct mete__span *span) {
 
 /* A span without a used block stays where it is the only one of its list, because the next
  * allocation would ask for it again. */
-static bool is_alone(struct mete__span *const *list, const struct mete__span *span) {
-    return *list == span && span->next == NULL;
+static bool is_alone(const struct mete__bin *bin, const struct mete__span *span) {
+    return bin->first == span && span->next == NULL;
 }
 
 static void return_watched(struct mete__cache *cache, struct mete__span *span, char *memory,
                            struct mete__block *block) {
     uintptr_t owner = mete__span_owner(span);
-    struct mete__span **list = &cache->watched[span->size_class];
+    struct mete__bin *bin = &cache->watched[span->size_class];
     size_t index = mete__size_class_divide((size_t)((char *)block - memory), span->size_class);
 
     span->records[index].next_free = span->free_index;
@@ -190,10 +192,10 @@ static void return_watched(struct mete__cache *cache, struct mete__span *span, c
     span->used--;
     if ((owner & METE__OWNER_FULL) != 0) {
         set_owner(span, owner & ~METE__OWNER_FULL);
-        push_span(list, span);
+        push_last(bin, span);
     }
-    if (span->used == 0 && !is_alone(list, span)) {
-        unlink_span(list, span);
+    if (span->used == 0 && !is_alone(bin, span)) {
+        unlink_span(bin, span);
         release_watched(span);
     }
 }
@@ -215,7 +217,7 @@ void mete__blocks_return_to(struct mete__cache *cache, struct mete__span *span, 
         struct mete__bin *bin = &cache->bins[span->size_class];
         bool was_empty = bin->first == NULL;
         set_owner(span, owner & ~METE__OWNER_FULL);
-        push_second(&bin->first, span);
+        push_last(bin, span);
         if (was_empty) mete__cache_point(cache, span->size_class);
     }
     if (span->used == 0) mete__blocks_emptied(cache, span);
@@ -230,19 +232,19 @@ void mete__blocks_return(struct mete__cache *cache, struct mete__block *block) {
 bool mete__blocks_emptied(struct mete__cache *cache, struct mete__span *span) {
     if ((int32_t)span->used < 0) return false;
     struct mete__bin *bin = &cache->bins[span->size_class];
-    if (is_alone(&bin->first, span)) return true;
+    if (is_alone(bin, span)) return true;
     bool was_first = bin->first == span;
-    unlink_span(&bin->first, span);
+    unlink_span(bin, span);
     if (was_first) mete__cache_point(cache, span->size_class);
     release_plain(bin, span);
     return true;
 }
 
 /* Unlinks the list's first span without a used block and returns it. */
-static struct mete__span *pick_unused(struct mete__span **list) {
-    for (struct mete__span *span = *list; span != NULL; span = span->next) {
+static struct mete__span *pick_unused(struct mete__bin *bin) {
+    for (struct mete__span *span = bin->first; span != NULL; span = span->next) {
         if (span->used != 0) continue;
-        unlink_span(list, span);
+        unlink_span(bin, span);
         return span;
     }
     return NULL;
@@ -253,7 +255,7 @@ size_t mete__blocks_trim(struct mete__cache *cache) {
     for (unsigned c = 0; c < METE__CLASSES; c++) {
         struct mete__span *span;
         size_t bytes = class_slices(c) << METE__SLICE_SHIFT;
-        for (; (span = pick_unused(&cache->bins[c].first)) != NULL; given += bytes)
+        for (; (span = pick_unused(&cache->bins[c])) != NULL; given += bytes)
             release_plain(&cache->bins[c], span);
         for (; (span = pick_unused(&cache->watched[c])) != NULL; given += bytes)
             release_watched(span);

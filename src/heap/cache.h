@@ -38,9 +38,13 @@ enum mete__cache_state {
     METE__CACHE_DEAD,   /* its thread vanished in a fork, in the middle of something */
 };
 
+/* A class's spans that have a free block or room to carve, or are not yet known to be full. The
+ * first serves; a span that stops being full joins at the end, to collect more frees before its
+ * turn comes. */
 struct mete__bin {
-    struct mete__span *first; /* spans that can serve, or are not known to be full */
-    uint64_t listed;          /* blocks ever put on a span's `free` list: see mete__heap_stats */
+    struct mete__span *first;
+    struct mete__span *last;
+    uint64_t listed; /* blocks ever put on a span's `free` list: see mete__stats_read */
 };
 
 struct mete__cache {
@@ -50,10 +54,10 @@ struct mete__cache {
     struct mete__span *direct[METE__DIRECT_SLOTS];
     struct mete__span *serving[METE__CLASSES];
     struct mete__bin bins[METE__CLASSES];
-    struct mete__span *watched[METE__CLASSES]; /* lists of watched spans, not full */
-    uint32_t busy;                             /* atomic: the owner is on its slow path */
-    uint32_t state;                            /* atomic: enum mete__cache_state */
-    uint32_t watch_mode;                       /* enum mete__watch_mode, as of watch_generation */
+    struct mete__bin watched[METE__CLASSES]; /* the same for watched spans */
+    uint32_t busy;                           /* atomic: the owner is on its slow path */
+    uint32_t state;                          /* atomic: enum mete__cache_state */
+    uint32_t watch_mode;                     /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
     void *watcher;                 /* the tracker's slot */
     struct mete__cache *next_idle; /* under the caches' lock */

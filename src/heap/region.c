@@ -93,6 +93,7 @@ static bool lay_out(struct mete__region *region, void *start, size_t size) {
     region->first = (metadata_size(slices) + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
     region->ready = 0;
     region->top = region->first;
+    region->touched = region->first;
     region->lowest = region->first;
     region->words = (struct mete__slice_word *)mete__region_span(region, slices);
     region->full = (uint64_t *)(region->words + words_of(slices));

@@ -40,11 +40,12 @@ struct mete__slice_word {
 
 struct mete__region {
     uintptr_t base;
-    size_t slices; /* metadata's own included */
-    size_t first;  /* first slice that may be handed out */
-    size_t ready;  /* slices whose metadata is committed; grows in steps; atomic */
-    size_t top;    /* slices from this one on were never committed */
-    size_t lowest; /* no slice below is free */
+    size_t slices;  /* metadata's own included */
+    size_t first;   /* first slice that may be handed out */
+    size_t ready;   /* slices whose metadata is committed; grows in steps; atomic */
+    size_t top;     /* slices from this one on were never committed */
+    size_t touched; /* slices from this one on were never handed out */
+    size_t lowest;  /* no slice below is free */
     struct mete__slice_word *words;
     uint64_t *full; /* bit w: every slice of word w is used */
 };

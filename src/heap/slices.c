@@ -12,8 +12,10 @@ static struct mete__lock lock;
 static __thread char token; /* its address names the thread to the lock */
 /* In slices; written under the lock. */
 static size_t used_count, peak_used_count, dirty_count, committed_count;
-static bool strict;        /* committed pages are charged at once, so decommit instead of purging */
-static size_t purge_again; /* dirty slices at which to try again, after the kernel refused */
+static bool strict;   /* committed pages are charged at once, so decommit instead of purging */
+static size_t regret; /* slices purged too early of late: see purge_where_too_much */
+static uint64_t regret_clock; /* ns, when it was halved last */
+static size_t purge_again;    /* dirty slices at which to try again, after the kernel refused */
 
 /* The bits of [from, from + count) that lie in word `word`. */
 static uint64_t mask_in_word(size_t word, size_t from, size_t count) {
@@ -130,10 +132,27 @@ static void set_free(struct mete__region *region, size_t from, size_t count) {
     if (from < region->lowest) region->lowest = from;
 }
 
-static bool any_dirty(const struct mete__region *region, size_t from, size_t count) {
+static size_t count_dirty(const struct mete__region *region, size_t from, size_t count) {
+    size_t dirty = 0;
     for (size_t word = from / 64; word <= (from + count - 1) / 64; word++)
-        if ((region->words[word].dirty & mask_in_word(word, from, count)) != 0) return true;
-    return false;
+        dirty += (size_t)__builtin_popcountll(region->words[word].dirty &
+                                              mask_in_word(word, from, count));
+    return dirty;
+}
+
+/* Slices of the run that were handed out before and have been purged since: their pages fault in
+ * again. */
+static void note_regret(struct mete__region *region, size_t from, size_t count, size_t dirty) {
+    size_t end = from + count;
+    size_t known = end <= region->touched   ? count
+                   : from < region->touched ? region->touched - from
+                                            : 0;
+
+    if (known > dirty) {
+        if (regret == 0) regret_clock = mete__process_clock_coarse();
+        regret += known - dirty;
+    }
+    if (end > region->touched) region->touched = end;
 }
 
 static void set_start(struct mete__region *region, size_t slice, bool on) {
@@ -149,7 +168,9 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
     if (from == region->slices) return NULL;
     if (!mete__region_make_ready(region, from + count)) return NULL;
     if (!commit_run(region, from, count)) return NULL;
-    *zeroed = !any_dirty(region, from, count);
+    size_t dirty = count_dirty(region, from, count);
+    *zeroed = dirty == 0;
+    note_regret(region, from, count, dirty);
     set_used(region, from, count);
     if (from == region->lowest) region->lowest = from + count;
 
@@ -249,9 +270,26 @@ static void purge_down_to(size_t keep) {
     }
 }
 
+/* Regret halves each second, so that reuse is remembered for a few. */
+static void forget_regret(void) {
+    const uint64_t half_life = 1000000000;
+    if (regret == 0) return;
+    uint64_t now = mete__process_clock_coarse();
+    uint64_t halvings = (now - regret_clock) / half_life;
+    if (halvings == 0) return;
+    regret = halvings < 64 ? regret >> halvings : 0;
+    regret_clock = now;
+}
+
+/* Purging costs a system call, and a fault per page when the memory is wanted again; not purging
+ * costs memory. What was purged and soon wanted again is regretted: that much more may stay next
+ * time. So a program that frees once and rests has its memory returned at once, and one that frees
+ * and allocates in turn stops paying. */
 static void purge_where_too_much(void) {
     size_t allowed = used_count / 4 > dirty_always ? used_count / 4 : dirty_always;
-    if (dirty_count > allowed && dirty_count >= purge_again) purge_down_to(allowed / 2);
+    if (dirty_count <= allowed || dirty_count < purge_again) return;
+    forget_regret();
+    if (dirty_count > allowed + regret) purge_down_to(allowed / 2 + regret);
 }
 
 void mete__slices_give(struct mete__span *span) {
@@ -290,6 +328,8 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
     } else if (end <= region->slices && mete__region_make_ready(region, end) &&
                next_slice(region, from + now, end, true) == end &&
                commit_run(region, from + now, count - now)) {
+        size_t dirty = count_dirty(region, from + now, count - now);
+        note_regret(region, from + now, count - now, dirty);
         set_used(region, from + now, count - now);
         span->slices = (uint32_t)count;
         span->block_bytes = count << METE__SLICE_SHIFT;
