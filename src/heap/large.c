@@ -1,6 +1,8 @@
 /* heap/large.h */
 #include "heap/large.h"
 
+#include <errno.h>
+
 #include "heap/slices.h"
 #include "os/memory.h"
 #include "os/meta.h"
@@ -34,9 +36,16 @@ void *mete__large_take(size_t size, size_t align, struct mete__record **record, 
     return mete__slices_memory(span);
 }
 
+/* Before the span gives up `bytes` from `memory` on. Pages that were moved keep the kernel from
+ * merging mappings, of which a process may have 65530: so they do not outlive their block. */
+static void leave(const struct mete__span *span, char *memory, size_t bytes) {
+    if (span->moved) mete__memory_renew(memory, bytes);
+}
+
 void mete__large_return(struct mete__span *span) {
     if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0)
         mete__meta_free(span->records, sizeof *span->records);
+    leave(span, mete__slices_memory(span), (size_t)span->slices << METE__SLICE_SHIFT);
     mete__slices_give(span);
 }
 
@@ -48,15 +57,31 @@ static void *move(struct mete__span *span, char *memory, size_t slices) {
 
     if (target == NULL) return NULL;
     char *to = mete__slices_memory(target);
-    if (mete__memory_move(memory, to, bytes) != 0) {
-        mete__slices_give(target);
+    int status = mete__memory_move(memory, bytes, to, slices << METE__SLICE_SHIFT);
+    if (status != 0) {
+        /* Slices that nobody has are better than slices that somebody else has, too. */
+        if (status != -ENOTRECOVERABLE) mete__slices_give(target);
         return NULL;
     }
     target->used = target->carved = target->capacity = 1;
     target->records = span->records;
+    target->moved = 1;
     __atomic_store_n(&target->owner, mete__span_owner(span), __ATOMIC_RELEASE);
+    leave(span, memory, bytes);
     mete__slices_give(span); /* its record lives on with the target */
     return to;
+}
+
+static void *grow(struct mete__span *span, char *memory, size_t slices) {
+    /* What has been moved is one mapping, and what lies behind it another: grown into that, it
+     * could not be moved again. */
+    if (!span->moved && mete__slices_resize(span, slices)) return memory;
+    if ((size_t)span->slices << METE__SLICE_SHIFT < move_min) return NULL;
+    /* A block that grows is likely to grow again: an eighth more costs only address space. */
+    void *moved = move(span, memory, slices + slices / 8);
+    if (moved == NULL) moved = move(span, memory, slices);
+    if (moved != NULL) return moved;
+    return span->moved && mete__slices_resize(span, slices) ? memory : NULL;
 }
 
 void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
@@ -64,10 +89,8 @@ void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
     size_t now = span->slices;
 
     if (size <= METE__MEDIUM_MAX) return NULL;
-    if (mete__slices_resize(span, slices)) return memory;
-    if (slices < now || now << METE__SLICE_SHIFT < move_min) return NULL;
-    /* A block that grows is likely to grow again: room for an eighth more costs only address space.
-     */
-    void *moved = move(span, memory, slices + slices / 8);
-    return moved != NULL ? moved : move(span, memory, slices);
+    if (slices > now) return grow(span, memory, slices);
+    if (slices < now)
+        leave(span, memory + (slices << METE__SLICE_SHIFT), (now - slices) << METE__SLICE_SHIFT);
+    return mete__slices_resize(span, slices) ? memory : NULL;
 }

@@ -67,8 +67,11 @@ struct mete__span {
     size_t block_bytes; /* usable bytes of each block */
     uint32_t slices;
     uint16_t free_index; /* watched: index + 1 of the first free block's record; 0: none */
-    uint8_t size_class;  /* blocks only */
-    uint8_t kind;        /* enum mete__span_kind; atomic */
+    union {
+        uint8_t size_class; /* blocks */
+        uint8_t moved;      /* large: 1 where its pages have come from elsewhere, see large.c */
+    };
+    uint8_t kind; /* enum mete__span_kind; atomic */
 };
 static_assert(sizeof(struct mete__span) == 64, "one cache line, and one shift in the look-up");
 

@@ -33,14 +33,20 @@ METE_HIDDEN int mete__memory_decommit(void *start, size_t size);
  * A negative errno where the kernel keeps them (locked memory, a sandbox). */
 METE_HIDDEN int mete__memory_purge(void *start, size_t size);
 
+/* Puts fresh pages in the place of committed ones: zero and not resident, as after a purge, and the
+ * kernel can merge their mapping with its neighbours', which it never does where pages have been
+ * moved. A wish: where it fails nothing has changed. */
+METE_HIDDEN void mete__memory_renew(void *start, size_t size);
+
 /* Tells the kernel whether huge pages are welcome in the range. A wish: nothing fails. */
 METE_HIDDEN void mete__memory_wish_huge(void *start, size_t size, bool huge);
 
-/* Moves the pages of [from, from + size) to [to, to + size), both reserved and `from` committed
- * throughout; `to` is committed after. `from` stays committed and reads as zero. Costs no copy.
- * -ENOSYS or -EINVAL where the kernel cannot (before Linux 5.7, or the source is more than one
- * mapping). */
-METE_HIDDEN int mete__memory_move(void *from, void *to, size_t size);
+/* Moves the pages of [from, from + size) to [to, to + room), room >= size, both committed: no byte
+ * is copied, and what lies behind them at `to` is zero. `from` stays committed and reads as zero.
+ * Where it fails, both ranges hold what they held: -EINVAL where the kernel cannot (before Linux
+ * 5.7), -EFAULT where the source is more than one mapping, -ENOMEM. But after -ENOTRECOVERABLE `to`
+ * may be somebody else's: the caller must not use it again. */
+METE_HIDDEN int mete__memory_move(void *from, size_t size, void *to, size_t room);
 
 /* A mapping for tables: reserved and committed in one, zeroed, unwilling to be huge. NULL on
  * failure. */

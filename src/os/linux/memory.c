@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,6 +14,9 @@
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
 size_t mete__memory_page_size(void) {
@@ -72,16 +76,42 @@ int mete__memory_purge(void *start, size_t size) {
     return status;
 }
 
+void mete__memory_renew(void *start, size_t size) {
+    (void)map(start, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_NORESERVE);
+}
+
 void mete__memory_wish_huge(void *start, size_t size, bool huge) {
     int saved = errno;
     madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     errno = saved;
 }
 
-int mete__memory_move(void *from, void *to, size_t size) {
-    int saved = errno;
-    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-    int status = moved == MAP_FAILED ? -errno : 0;
+/* Closes the hole that a failed mremap may have left at `to`, unless somebody was quicker. */
+static int close_hole(void *to, size_t size) {
+    void *filled = map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE | MAP_NORESERVE);
+
+    if (filled == to) return -ENOMEM;
+    if (filled != NULL) munmap(filled, size); /* before Linux 4.17 the flag is only a hint */
+    return -ENOTRECOVERABLE;
+}
+
+/* In two steps. mremap to a fixed address unmaps what is there first, and only then finds (until
+ * Linux 6.17) that the source is more than one mapping: that would leave a hole. To an address of
+ * the kernel's own choice it fails without harm, and what has arrived there is one mapping. The
+ * second step stretches it over all of the room, so that the block is one mapping still when it has
+ * grown. */
+int mete__memory_move(void *from, size_t size, void *to, size_t room) {
+    int saved = errno, status = 0;
+    /* The address is a hint here, and passed on whether it is given or not. */
+    void *between = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+
+    if (between == MAP_FAILED) {
+        status = -errno;
+    } else if (mremap(between, size, room, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
+        status = close_hole(to, room);
+        memcpy(from, between, size);
+        munmap(between, size);
+    }
     errno = saved;
     return status;
 }
