@@ -8,6 +8,7 @@
 #include "heap/large.h"
 #include "heap/misuse.h"
 #include "heap/slices.h"
+#include "os/memory.h"
 
 /* ---- allocation ---- */
 
@@ -113,9 +114,21 @@ void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__call
     return allocate(size, align, caller).block;
 }
 
+/* Large blocks of used memory are dropped rather than written: the program may touch little of
+ * them. */
+static void zero(void *block, size_t size) {
+    static const size_t cheaper_to_drop = (size_t)1 << 20;
+    size_t pages = mete__round_down(size, mete__memory_page_size());
+
+    if (size < cheaper_to_drop || mete__memory_purge(block, pages) != 0)
+        memset(block, 0, size);
+    else
+        memset((char *)block + pages, 0, size - pages);
+}
+
 void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller) {
     struct piece piece = allocate(size, 1, caller);
-    if (piece.block != NULL && !piece.zeroed) memset(piece.block, 0, size);
+    if (piece.block != NULL && !piece.zeroed) zero(piece.block, size);
     return piece.block;
 }
 

@@ -4,7 +4,7 @@
 #include "heap/slices.h"
 #include "os/meta.h"
 
-enum { CARVE_BYTES = 4096 };
+enum { CARVE_BYTES = 4096, REFILLS_PER_TICK = 32 };
 
 /* ---- lists of spans ---- */
 
@@ -111,6 +111,8 @@ static struct mete__span *serving_span(struct mete__bin *bin) {
 void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
     struct mete__bin *bin = &cache->bins[size_class];
     struct mete__span *before = bin->first;
+
+    if (cache->refills++ % REFILLS_PER_TICK == 0) mete__slices_tick();
     struct mete__span *span = serving_span(bin);
 
     if (span == NULL) {

@@ -59,7 +59,8 @@ struct mete__cache {
     uint32_t state;                          /* atomic: enum mete__cache_state */
     uint32_t watch_mode;                     /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
-    void *watcher;                 /* the tracker's slot */
+    uint32_t refills; /* of a class's list, modulo 2^32: the clock of mete__slices_tick */
+    void *watcher;    /* the tracker's slot */
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */
     uint64_t large_allocations;    /* of the owner: blocks with a span of their own */

@@ -8,6 +8,9 @@ static const size_t commit_step_min = ((size_t)256 << 10) >> METE__SLICE_SHIFT;
 static const size_t commit_step_max = ((size_t)16 << 20) >> METE__SLICE_SHIFT;
 static const size_t dirty_always = ((size_t)4 << 20) >> METE__SLICE_SHIFT;
 
+/* A block of this size goes back to the system the moment it is freed. */
+static const size_t very_large = ((size_t)32 << 20) >> METE__SLICE_SHIFT;
+
 static struct mete__lock lock;
 static __thread char token; /* its address names the thread to the lock */
 /* In slices; written under the lock. */
@@ -270,9 +273,18 @@ static void purge_down_to(size_t keep) {
     }
 }
 
-/* Regret halves each second, so that reuse is remembered for a few. */
+/* Purges a run that has just been freed. */
+static void purge_slices(struct mete__region *region, size_t from, size_t count) {
+    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
+        uint64_t mask = mask_in_word(word, from, count);
+        size_t bit = (size_t)__builtin_ctzll(mask);
+        if (!purge_run(region, word, bit, (size_t)__builtin_popcountll(mask))) return;
+    }
+}
+
+/* Regret halves every 0.4 s, so that reuse is remembered for a few seconds. */
 static void forget_regret(void) {
-    const uint64_t half_life = 1000000000;
+    const uint64_t half_life = 400000000; /* ns */
     if (regret == 0) return;
     uint64_t now = mete__process_clock_coarse();
     uint64_t halvings = (now - regret_clock) / half_life;
@@ -303,6 +315,16 @@ void mete__slices_give(struct mete__span *span) {
     __atomic_store_n(&span->kind, (uint8_t)METE__SPAN_NONE, __ATOMIC_RELEASE);
     set_start(region, from, false);
     set_free(region, from, count);
+    if (count >= very_large)
+        purge_slices(region, from, count);
+    else
+        purge_where_too_much();
+    mete__lock_release(&lock);
+}
+
+void mete__slices_tick(void) {
+    if (__atomic_load_n(&dirty_count, __ATOMIC_RELAXED) <= dirty_always) return;
+    if (!mete__lock_try(&lock, (uintptr_t)&token)) return;
     purge_where_too_much();
     mete__lock_release(&lock);
 }

@@ -29,6 +29,10 @@ METE_HIDDEN struct mete__span *mete__slices_take(size_t count, size_t align,
                                                  enum mete__span_kind kind, bool *zeroed);
 METE_HIDDEN void mete__slices_give(struct mete__span *span);
 
+/* To be called now and then: gives back what has been kept long enough. Does nothing where the lock
+ * is taken. */
+METE_HIDDEN void mete__slices_tick(void);
+
 /* Makes the span `count` slices long where it stands: gives up its tail, or takes the free slices
  * behind it. False where they are not free; nothing has changed then. */
 METE_HIDDEN bool mete__slices_resize(struct mete__span *span, size_t count);
