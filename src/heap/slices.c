@@ -419,7 +419,7 @@ void mete__slices_read_stats(struct mete__slices_stats *stats) {
 }
 
 void mete__slices_after_fork(void) {
-    if (__atomic_load_n(&lock.state, __ATOMIC_RELAXED) == 0) return;
+    if (!mete__lock_is_held(&lock)) return;
     mete__lock_reset(&lock);
     used_count = dirty_count = committed_count = 0;
     for (size_t i = 0; i < mete__region_count(); i++) {

@@ -1,13 +1,14 @@
 /*
  * os/lock.h - a small lock that knows its owner.
  *
- * Three states in one futex word (free, held, held with waiters), after Ulrich Drepper, "Futexes
- * Are Tricky", 2011, mutex 2; and beside it who holds it, so that a signal handler which interrupts
- * the holder is told so instead of waiting for itself for ever.
+ * One word holds everything: 0 while the lock is free, else who holds it and whether somebody may
+ * wait (after Ulrich Drepper, "Futexes Are Tricky", 2011, mutex 2). So a signal handler that
+ * interrupts the holder, at whatever instruction, is told so instead of waiting for itself for
+ * ever.
  *
- * The holder is named by the address of one of its thread-locals: no system call, unique among
- * living threads. A child of fork must call mete__lock_reset before its first use: the holder may
- * not exist there.
+ * The holder is named by the address of one of its thread-locals, its token: no system call, unique
+ * among living threads. A child of fork must call mete__lock_reset before its first use: the holder
+ * may not exist there.
  */
 #ifndef METE_OS_LOCK_H
 #define METE_OS_LOCK_H
@@ -19,44 +20,45 @@
 #include "os/process.h"
 
 struct mete__lock {
-    uint32_t state;   /* atomic: 0 free, 1 held, 2 held and somebody may wait */
-    uintptr_t holder; /* atomic: a thread's token; 0: nobody */
+    uint64_t word; /* atomic: 0 free, else the holder's token * 2, + 1 where somebody may wait */
 };
 
-METE_HIDDEN void mete__lock_contended(struct mete__lock *lock);
+METE_HIDDEN void mete__lock_contended(struct mete__lock *lock, uintptr_t token);
+METE_HIDDEN void mete__lock_wake(struct mete__lock *lock);
 
-/* False where the calling thread, known by `token`, holds the lock already: then nothing has
- * changed. */
-METE_INLINE METE_MUST_USE bool mete__lock_acquire(struct mete__lock *lock, uintptr_t token) {
-    uint32_t expected = 0;
-    if (METE_UNLIKELY(!__atomic_compare_exchange_n(&lock->state, &expected, 1, false,
-                                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
-        if (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == token) return false;
-        mete__lock_contended(lock);
-    }
-    __atomic_store_n(&lock->holder, token, __ATOMIC_RELAXED);
-    return true;
+/* Takes the lock where nobody holds it. */
+METE_INLINE METE_MUST_USE bool mete__lock_try(struct mete__lock *lock, uintptr_t token) {
+    uint64_t expected = 0;
+    return __atomic_compare_exchange_n(&lock->word, &expected, (uint64_t)token * 2, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* As acquire, but false also where anybody holds it. */
-METE_INLINE METE_MUST_USE bool mete__lock_try(struct mete__lock *lock, uintptr_t token) {
-    uint32_t expected = 0;
-    if (!__atomic_compare_exchange_n(&lock->state, &expected, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        return false;
-    __atomic_store_n(&lock->holder, token, __ATOMIC_RELAXED);
+/* Whether the thread known by `token` holds the lock. */
+METE_INLINE bool mete__lock_is_own(const struct mete__lock *lock, uintptr_t token) {
+    return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) >> 1 == token;
+}
+
+/* Whether anybody does. */
+METE_INLINE bool mete__lock_is_held(const struct mete__lock *lock) {
+    return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0;
+}
+
+/* Takes the lock, waiting for it if need be. False where the calling thread, known by `token`,
+ * holds it already: then nothing has changed. */
+METE_INLINE METE_MUST_USE bool mete__lock_acquire(struct mete__lock *lock, uintptr_t token) {
+    if (METE_LIKELY(mete__lock_try(lock, token))) return true;
+    if (mete__lock_is_own(lock, token)) return false;
+    mete__lock_contended(lock, token);
     return true;
 }
 
 METE_INLINE void mete__lock_release(struct mete__lock *lock) {
-    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELAXED);
-    if (METE_UNLIKELY(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2))
-        mete__process_wake(&lock->state);
+    if (METE_UNLIKELY((__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & 1) != 0))
+        mete__lock_wake(lock);
 }
 
 METE_INLINE void mete__lock_reset(struct mete__lock *lock) {
-    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&lock->state, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 }
 
 #endif
