@@ -21,10 +21,15 @@
  * inherited by exec. A regular file of that name is replaced; anything else there (a link, a
  * directory) is -EEXIST. */
 METE_HIDDEN int mete__file_create(const char *path);
-/* The same without a name, in memory. */
+/* An existing regular file, for reading and writing. Never waits, never follows a link (-ELOOP);
+ * what is no regular file is -ENODEV. */
+METE_HIDDEN int mete__file_open(const char *path);
+/* The same as create, without a name, in memory. */
 METE_HIDDEN int mete__file_create_memory(void);
 METE_HIDDEN void mete__file_close(int file);
 METE_HIDDEN int mete__file_remove(const char *path);
+/* -EEXIST where there is a `to` already. */
+METE_HIDDEN int mete__file_rename(const char *from, const char *to);
 
 /* Sets the length; what is added is a hole. -EFBIG beyond the file system's or the process's limit.
  */
@@ -32,6 +37,8 @@ METE_HIDDEN int mete__file_set_size(int file, uint64_t size);
 /* Takes the file's first `size` bytes from the disk now. -EOPNOTSUPP where the file system cannot.
  */
 METE_HIDDEN int mete__file_take_space(int file, uint64_t size);
+/* Bytes read at `offset`: fewer than `size` only at the file's end. */
+METE_HIDDEN int64_t mete__file_read(int file, void *data, size_t size, uint64_t offset);
 /* Writes all of it at `offset`. */
 METE_HIDDEN int mete__file_write(int file, const void *data, size_t size, uint64_t offset);
 

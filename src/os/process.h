@@ -16,6 +16,12 @@
 METE_HIDDEN uint32_t mete__process_id(void);
 METE_HIDDEN uint32_t mete__process_thread_id(void);
 METE_HIDDEN uint32_t mete__process_parent_id(void);
+/* Whether there is a process of that id; it may not be the one that was meant. */
+METE_HIDDEN bool mete__process_exists(uint32_t process);
+/* Whether the calling thread is the process's only one; false also where that cannot be told. */
+METE_HIDDEN bool mete__process_is_single(void);
+/* Ends the process, all threads of it, and nothing else: no handler runs, no buffer is written. */
+METE_HIDDEN METE_NORETURN void mete__process_exit(int status);
 
 /* The ELF machine number of this program: 62 for x86-64, 183 for aarch64. */
 METE_HIDDEN uint32_t mete__process_machine(void);

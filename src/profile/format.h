@@ -23,6 +23,9 @@
 #define METE_PROFILE_MAGIC       "mete\r\n\032\n" /* 8 bytes, without the terminator */
 #define METE_PROFILE_VERSION     1u
 #define METE_PROFILE_HEADER_SIZE 4096u
+/* Files are named mete.PROGRAM.PID.mete, of PROGRAM at most so many bytes: any file system takes
+ * it. */
+#define METE_PROFILE_PROGRAM_MAX 200
 #define METE_PROFILE_CHUNKS      28 /* doublings a section may go through */
 
 enum mete_profile_section {
@@ -116,7 +119,8 @@ struct mete_profile_header {
     uint64_t run;              /* the same in all profiles of one `mete run`; 0: made without it */
     uint32_t end;              /* enum mete_profile_end, written by `mete run` */
     uint32_t end_code;         /* exit status or number of the signal */
-    uint64_t reserved[5];      /* zero */
+    uint64_t image;       /* differs between the programs one process runs by exec; 0: unknown */
+    uint64_t reserved[4]; /* zero */
     struct mete_profile_directory sections[METE_SECTION_COUNT];
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");

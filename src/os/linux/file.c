@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -48,6 +49,20 @@ int mete__file_create(const char *path) {
     return status == 0 || status == -ENOENT ? create_exclusively(path) : status;
 }
 
+int mete__file_open(const char *path) {
+    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    int file = (int)RAW(SYS_openat, AT_FDCWD, path, flags, 0);
+    struct stat status;
+
+    if (file < 0) return file;
+    int saved = errno;
+    bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    errno = saved;
+    if (regular) return file;
+    mete__file_close(file);
+    return -ENODEV;
+}
+
 int mete__file_create_memory(void) {
     return (int)RAW(SYS_memfd_create, "mete", 1u /* MFD_CLOEXEC */);
 }
@@ -60,6 +75,15 @@ int mete__file_remove(const char *path) {
     return (int)RAW(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
+int mete__file_rename(const char *from, const char *to) {
+    long status = RAW(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+    if (status != -EINVAL && status != -ENOSYS) return (int)status;
+    /* A file system (NFS) or kernel without it: a second name that must be new, then without the
+     * first. */
+    status = RAW(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+    return status == 0 ? mete__file_remove(from) : (int)status;
+}
+
 int mete__file_set_size(int file, uint64_t size) {
     if (size > mete__file_size_limit() || size > INT64_MAX) return -EFBIG;
     return (int)RAW(SYS_ftruncate, file, (off_t)size);
@@ -67,6 +91,18 @@ int mete__file_set_size(int file, uint64_t size) {
 
 int mete__file_take_space(int file, uint64_t size) {
     return (int)RAW(SYS_fallocate, file, 0, (off_t)0, (off_t)size);
+}
+
+int64_t mete__file_read(int file, void *data, size_t size, uint64_t offset) {
+    size_t done = 0;
+    while (done < size) {
+        long got = RAW(SYS_pread64, file, (char *)data + done, size - done, (off_t)(offset + done));
+        if (got == -EINTR) continue;
+        if (got < 0) return got;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
 }
 
 int mete__file_write(int file, const void *data, size_t size, uint64_t offset) {

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +25,26 @@ uint32_t mete__process_thread_id(void) {
 
 uint32_t mete__process_parent_id(void) {
     return (uint32_t)syscall(SYS_getppid);
+}
+
+bool mete__process_exists(uint32_t process) {
+    int saved = errno;
+    bool exists = syscall(SYS_kill, (pid_t)process, 0) == 0 || errno != ESRCH;
+    errno = saved;
+    return exists;
+}
+
+bool mete__process_is_single(void) {
+    struct stat tasks;
+    int saved = errno;
+    /* A folder's links: its own two names, and one for each folder in it, here one a thread. */
+    bool single = stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 3;
+    errno = saved;
+    return single;
+}
+
+void mete__process_exit(int status) {
+    for (;;) syscall(SYS_exit_group, status);
 }
 
 uint32_t mete__process_machine(void) {
