@@ -122,8 +122,8 @@ METE_HIDDEN void mete__cache_point(struct mete__cache *cache, unsigned size_clas
 /* The first cache ever made, for walks over `next`. */
 METE_HIDDEN struct mete__cache *mete__cache_all(void);
 
-/* Called once, before the first block is handed out, by the thread that asks for it. The heap's own
- * does nothing; src/shim/ defines a stronger one that reads settings and starts the tracker. */
+/* Called once, before the first block is handed out, by the thread that asks for it. Not the
+ * heap's: src/shim/startup.c reads settings and starts the tracker here. */
 METE_HIDDEN void mete__heap_starting(void);
 
 #endif

@@ -4,8 +4,6 @@
 #include "heap/cache.h"
 #include "heap/slices.h"
 
-__attribute__((weak)) void mete__heap_starting(void) {}
-
 bool mete__heap_find(const void *address, struct mete__found *found) {
     char *memory;
     struct mete__span *span = mete__slices_find(address, &memory);

@@ -19,6 +19,7 @@
 #include "heap/stats.h"
 #include "os/memory.h"
 #include "os/process.h"
+#include "profile/format.h"
 
 #if __has_attribute(copy)
 #define SAME_AS(name) __attribute__((alias(#name), copy(name), visibility("default")))
@@ -27,6 +28,14 @@
 #endif
 
 /* NOLINTBEGIN(bugprone-reserved-identifier) */
+/* By this note `mete run` can tell, also of a stripped program, that it was linked with
+ * libmete_malloc.a: its malloc is mete's, and nothing needs to be preloaded. */
+__attribute__((section(".note.mete"), used, aligned(4))) static const struct {
+    uint32_t name_bytes, description_bytes, type;
+    char name[8];
+    uint32_t format_version;
+} linked_note = {sizeof "mete", sizeof(uint32_t), 1, "mete", METE_PROFILE_VERSION};
+
 /* Names that C23 or the C library's own internals have and glibc 2.36's headers do not declare. */
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t align, size_t size);

@@ -1,0 +1,49 @@
+/*
+ * shim/settings.h - what the environment asks of mete.
+ *
+ *   METE_MODE           exact, as `mete run --mode` takes it
+ *   METE_OUTPUT         the profile's file; default mete.PROGRAM.PID.mete in the working directory
+ *   METE_NO_LEAKS       1: no leak check at exit
+ *   METE_NO_CHILDREN    1: forked and exec'ed children are left alone
+ *   METE_QUIET          1: nothing on standard error
+ *   METE_PROFILE_LIMIT  the profile's largest size in bytes; K, M, G may follow
+ *   METE_RUN            set by `mete run` alone: the number of the run in hexadecimal, the first
+ * process's id and its parent's, joined by dashes
+ *
+ * Tracking begins where METE_MODE or METE_OUTPUT is set. In a program that gains privileges by its
+ * start all of them are ignored.
+ */
+#ifndef METE_SHIM_SETTINGS_H
+#define METE_SHIM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "profile/format.h"
+
+struct mete__settings {
+    bool is_tracking;
+    bool no_leaks;
+    bool no_children;
+    bool is_quiet;
+    enum mete_profile_mode mode;
+    uint64_t limit_bytes;   /* 0: the default */
+    const char *output;     /* points into the environment; NULL: the default name */
+    uint64_t run;           /* 0: not under `mete run` */
+    uint32_t first_process; /* the run's: its id and its parent's */
+    uint32_t first_parent;
+    /* What is wrong with one of the variables; NULL where nothing is. Nothing is tracked then. */
+    const char *wrong_name;
+    const char *wrong_value;
+    const char *wrong_why;
+};
+
+/* Reads `variables`, an array of NAME=VALUE that ends with NULL and must stay as it is for as long
+ * as the settings are used. Pure. */
+METE_HIDDEN void mete__settings_read(struct mete__settings *out, char *const *variables);
+
+/* The variable's value where `variable` is NAME=VALUE for this name; else NULL. */
+METE_HIDDEN const char *mete__settings_value(const char *variable, const char *name);
+
+#endif

@@ -1,0 +1,158 @@
+/* shim/startup.h, and where heap and tracker meet. */
+#include "shim/startup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "heap/cache.h"
+#include "heap/watch.h"
+#include "os/environment.h"
+#include "os/process.h"
+#include "profile/writer.h"
+#include "shim/finish.h"
+#include "shim/inherit.h"
+#include "shim/profile_name.h"
+#include "track/tracker.h"
+
+static struct mete__settings settings;
+static bool is_first;
+static uint32_t has_started; /* atomic */
+
+const struct mete__settings *mete__startup_settings(void) {
+    return &settings;
+}
+
+bool mete__startup_is_first(void) {
+    return is_first;
+}
+
+/* --- What can go wrong --------------------------------------------------------------------------
+ */
+
+static void complain_setting(void) {
+    char line[512];
+    struct mete__text text = mete__text_in(line, sizeof line);
+    mete__text_add(&text, "mete: %s=%s: %s; nothing is tracked\n", settings.wrong_name,
+                   settings.wrong_value, settings.wrong_why);
+    mete__process_complain(text.start, text.length);
+}
+
+static const char *reason(int error) {
+    switch (error) {
+    case ENOENT: return "no such directory";
+    case ENOTDIR: return "a part of its path is no directory";
+    case EACCES:
+    case EPERM: return "permission denied";
+    case EROFS: return "the file system is read-only";
+    case EEXIST: return "something that is no profile has that name";
+    case EISDIR: return "it is a directory";
+    case ENOSPC: return "the disk is full";
+    case EDQUOT: return "the disk quota is used up";
+    case EFBIG: return "the limit on file sizes or address space leaves no room";
+    case ENAMETOOLONG: return "the name is too long";
+    case EMFILE:
+    case ENFILE: return "too many open files";
+    case ENOMEM: return "no memory for it";
+    default: return NULL;
+    }
+}
+
+static void complain_file(const char *path, int error) {
+    char line[PATH_MAX + 128];
+    struct mete__text text = mete__text_in(line, sizeof line);
+    const char *why = reason(error);
+
+    mete__text_add(&text, "mete: cannot write the profile '%s': ", path);
+    if (why != NULL)
+        mete__text_add(&text, "%s", why);
+    else
+        mete__text_add(&text, "error %d", error);
+    mete__text_add(&text, "; the program runs on untracked\n");
+    mete__process_complain(text.start, text.length);
+}
+
+/* --- Starting ------------------------------------------------------------------------------------
+ */
+
+/* Whether METE_OUTPUT is this process's own. Outside of `mete run` it is, unless a living process
+ * has the file; in a run only the first process's, known by its id and, because other namespaces
+ * and later times may give the same id again, its parent's. */
+static bool owns_output(void) {
+    if (settings.run == 0) return true;
+    return settings.first_process == mete__process_id() &&
+           settings.first_parent == mete__process_parent_id();
+}
+
+static int start_tracker(const struct mete__environment *environment, char *path, size_t size) {
+    static char executable[PATH_MAX];
+    static char program[METE_PROFILE_PROGRAM_MAX + 1];
+
+    mete__environment_executable(executable, sizeof executable);
+    mete__profile_name_program(environment->started_as != NULL ? environment->started_as
+                                                               : executable,
+                               program, sizeof program);
+    int status = mete__profile_name_choose(settings.output, owns_output(), program,
+                                           environment->image, path, size);
+    if (status < 0) return status;
+    struct mete__tracker_options options = {
+        .path = path,
+        .program = program,
+        .executable = executable,
+        .argv = environment->argv,
+        .argc = environment->argc,
+        .run = settings.run,
+        .mode = settings.mode,
+        .limit_bytes = settings.limit_bytes,
+        .no_children = settings.no_children,
+    };
+    status = mete__tracker_start(&options);
+    if (status == 0) mete__writer_header()->image = environment->image;
+    return status;
+}
+
+static void start(void) {
+    static char path[PATH_MAX];
+    struct mete__environment environment;
+
+    mete__environment_read(&environment);
+    if (environment.is_secure) return;
+    mete__settings_read(&settings, environment.variables);
+    is_first = owns_output();
+    if (settings.wrong_name != NULL) {
+        settings.is_tracking = false;
+        if (!settings.is_quiet) complain_setting();
+    }
+    if (settings.no_children && !is_first) settings.is_tracking = false;
+    if (!settings.is_tracking) return;
+    int status = start_tracker(&environment, path, sizeof path);
+    if (status < 0) {
+        settings.is_tracking = false;
+        if (!settings.is_quiet && status != -EALREADY) complain_file(path, -status);
+        return;
+    }
+    mete__watch_set(METE__WATCH_ALL, 0, mete__tracker_hooks());
+}
+
+void mete__startup_run(void) {
+    if (__atomic_exchange_n(&has_started, 1, __ATOMIC_ACQ_REL) != 0) return;
+    int saved = errno;
+    start();
+    errno = saved;
+}
+
+/* In a static program the first blocks are asked for before the C library can say where its unwind
+ * tables are; there the constructor is early enough. */
+void mete__heap_starting(void) {
+    if (!mete__environment_is_static()) mete__startup_run();
+}
+
+/* The C library is ready now, and the program has not begun: in a static one, this comes before its
+ * own constructors. */
+__attribute__((constructor(101))) static void start_late(void) {
+    mete__startup_run();
+    mete__inherit_prepare();
+    mete__finish_prepare();
+}
