@@ -1,0 +1,25 @@
+#include "cli/message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void mete__message_say(const char *format, ...) {
+    static const char prefix[] = "mete: ";
+    char line[8192];
+    va_list arguments;
+
+    memcpy(line, prefix, sizeof prefix - 1);
+    va_start(arguments, format);
+    vsnprintf(line + sizeof prefix - 1, sizeof line - sizeof prefix, format, arguments);
+    va_end(arguments);
+    size_t length = strlen(line);
+    line[length++] = '\n';
+    for (const char *rest = line; length > 0;) {
+        ssize_t written = write(STDERR_FILENO, rest, length);
+        if (written <= 0) return; /* nowhere to say it */
+        rest += written;
+        length -= (size_t)written;
+    }
+}
