@@ -26,6 +26,7 @@
 #include "profile/format.h"
 #include "report/report.h"
 #include "report/report_json.h"
+#include "report/report_suppressions.h"
 #include "report/report_text.h"
 
 #define WHY_SIZE       8192 /* a sentence with a path or two in it */
@@ -39,6 +40,7 @@ struct run_options {
     const char *json;
     uint64_t error_exitcode; /* NO_CODE: not asked for */
     struct mete__option_texts suppressions;
+    bool gen_suppressions;
     bool quiet;
     bool no_children;
 };
@@ -80,6 +82,9 @@ static const struct mete__option options[] = {
      .value = "FILE",
      .offset = MEMBER(suppressions),
      .help = "known leaks, in Valgrind's or LSan's syntax"},
+    {.name = "gen-suppressions",
+     .offset = MEMBER(gen_suppressions),
+     .help = "print a suppression for every error and leak"},
     {.name = "quiet", .letter = 'q', .offset = MEMBER(quiet), .help = "nothing on standard error"},
     {.name = "no-children", .offset = MEMBER(no_children), .help = "leave child processes alone"},
 };
@@ -219,6 +224,8 @@ static int print_report(struct run *run, bool *is_bad) {
     }
     *is_bad = mete__report_is_bad(report);
     if (!run->options.quiet) (void)!mete__report_text(report, stderr);
+    if (!run->options.quiet && run->options.gen_suppressions)
+        (void)!mete__report_suppressions(report, stderr);
     if (run->json) status = write_json(run, report);
     mete__report_close(report);
     return status;

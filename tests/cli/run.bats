@@ -225,3 +225,24 @@ END
     [ "$(profiles | grep -c 'mete\.script\.')" = 1 ]
     [ "$(profiles | grep -c 'mete\.plain\.')" = 1 ]
 }
+
+@test "generated_suppressions_silence_what_they_were_generated_for" {
+    compile leak <<'END'
+#include <stdlib.h>
+int main(void) {
+    static void *volatile leaked;
+    leaked = malloc(100);
+    leaked = NULL;
+    return 0;
+}
+END
+    mete run --gen-suppressions ./leak 2>&1 | sed -n '/^{/,/^}/p' >known
+    [ -s known ]
+    run -0 mete run --quiet --error-exitcode=9 --suppressions known ./leak
+    run -9 mete run --quiet --error-exitcode=9 ./leak
+    printf '{\n  name\n' >broken
+    run -125 --separate-stderr mete run --suppressions broken ./leak
+    [[ "$stderr" == "mete: "*broken* ]]
+    run -125 --separate-stderr mete run --suppressions missing ./leak
+    [[ "$stderr" == "mete: "*missing* ]]
+}
