@@ -7,6 +7,7 @@
 #include "heap/blocks.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
+#include "heap/sample.h"
 #include "heap/slices.h"
 #include "os/memory.h"
 
@@ -33,9 +34,9 @@ struct piece {
     bool zeroed; /* known to hold only zeros */
 };
 
-METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, size_t align) {
+METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, size_t align,
+                                      unsigned size_class) {
     struct piece piece = {.zeroed = false};
-    unsigned size_class = class_for(size, align);
 
     if (size_class < METE__CLASSES)
         piece.block = mete__blocks_take_watched(cache, size_class, &piece.record);
@@ -44,14 +45,26 @@ METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, si
     return piece;
 }
 
+/* Sampled mode, on the slow path: whether the block that is asked for now is a sample. */
+static bool is_sample(struct mete__cache *cache, size_t size, unsigned size_class) {
+    if (size_class == METE__CLASSES) return mete__sample_now(cache, size);
+    struct mete__bin *bin = &cache->bins[size_class];
+    /* Listed blocks have been counted off already. */
+    if (bin->unsampled > 0 || (bin->first != NULL && bin->first->free != NULL)) return false;
+    bin->unsampled = mete__sample_distance(cache, mete__size_class_bytes(size_class));
+    return true;
+}
+
 METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t align) {
-    if (cache->watch_mode == METE__WATCH_ALL) {
-        struct piece watched = take_watched(cache, size, align);
+    unsigned size_class = class_for(size, align);
+
+    if (cache->watch_mode == METE__WATCH_ALL ||
+        (cache->watch_mode == METE__WATCH_SAMPLED && is_sample(cache, size, size_class))) {
+        struct piece watched = take_watched(cache, size, align, size_class);
         if (METE_LIKELY(watched.block != NULL)) return watched;
         /* No memory for the span or its records: the program goes before the measuring. */
     }
     struct piece piece = {.record = NULL, .zeroed = false};
-    unsigned size_class = class_for(size, align);
     if (size_class < METE__CLASSES) {
         piece.block = mete__blocks_take(cache, size_class);
     } else {

@@ -95,6 +95,26 @@ static bool refill(struct mete__bin *bin, struct mete__span *span) {
     return true;
 }
 
+/* Cuts `free` to the blocks that go unsampled, at least one; the rest waits on `local_free`. When
+ * they are used up malloc comes to the slow path, which samples. */
+static void stop_at_sample(struct mete__bin *bin, struct mete__span *span) {
+    struct mete__block *last = span->free;
+    uint64_t kept = 1;
+
+    for (; kept < bin->unsampled && last->next != NULL; kept++) last = last->next;
+    bin->unsampled -= kept;
+    if (last->next == NULL) return;
+    struct mete__block *rest = last->next;
+    last->next = NULL;
+    bin->listed -= (size_t)(span->carved - span->used) - kept;
+    if (span->local_free != NULL) {
+        struct mete__block *end = rest;
+        while (end->next != NULL) end = end->next;
+        end->next = span->local_free;
+    }
+    span->local_free = rest;
+}
+
 /* The first span of the bin that can serve, after those that cannot have left the list; NULL: none.
  */
 static struct mete__span *serving_span(struct mete__bin *bin) {
@@ -111,6 +131,7 @@ static struct mete__span *serving_span(struct mete__bin *bin) {
 void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
     struct mete__bin *bin = &cache->bins[size_class];
     struct mete__span *before = bin->first;
+    bool listed = before != NULL && before->free != NULL;
 
     if (cache->refills++ % REFILLS_PER_TICK == 0) mete__slices_tick();
     struct mete__span *span = serving_span(bin);
@@ -125,6 +146,8 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
         refill(bin, span);
     }
     if (bin->first != before) mete__cache_point(cache, size_class);
+    if (METE_UNLIKELY(cache->watch_mode == METE__WATCH_SAMPLED && !listed))
+        stop_at_sample(bin, span);
     struct mete__block *block = span->free;
     span->free = block->next;
     span->used++;
@@ -171,9 +194,12 @@ static void release_watched(struct mete__span *span) {
     mete__slices_give(span);
 }
 
-/* Blocks that were listed but never handed out were no allocations. */
+/* Blocks that were listed but never handed out were no allocations, and bring no sample nearer. */
 static void release_plain(struct mete__bin *bin, struct mete__span *span) {
-    for (struct mete__block *block = span->free; block != NULL; block = block->next) bin->listed--;
+    for (struct mete__block *block = span->free; block != NULL; block = block->next) {
+        bin->listed--;
+        bin->unsampled++;
+    }
     mete__slices_give(span);
 }
 

@@ -3,6 +3,7 @@
 
 #include "heap/blocks.h"
 #include "heap/heap.h"
+#include "heap/sample.h"
 #include "heap/slices.h"
 #include "os/lock.h"
 #include "os/memory.h"
@@ -66,6 +67,8 @@ static void point_all(struct mete__cache *cache) {
 static void follow_watch(struct mete__cache *cache) {
     cache->watch_generation = __atomic_load_n(&mete__watch.generation, __ATOMIC_ACQUIRE);
     cache->watch_mode = mete__watch.mode;
+    for (unsigned c = 0; c < METE__CLASSES && cache->watch_mode == METE__WATCH_SAMPLED; c++)
+        cache->bins[c].unsampled = mete__sample_distance(cache, mete__size_class_bytes(c));
     point_all(cache);
 }
 

@@ -44,7 +44,8 @@ enum mete__cache_state {
 struct mete__bin {
     struct mete__span *first;
     struct mete__span *last;
-    uint64_t listed; /* blocks ever put on a span's `free` list: see mete__stats_read */
+    uint64_t unsampled; /* sampled mode: blocks still to be listed before the next sample */
+    uint64_t listed;    /* blocks ever put on a span's `free` list: see mete__stats_read */
 };
 
 struct mete__cache {
@@ -60,6 +61,7 @@ struct mete__cache {
     uint32_t watch_mode;                     /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
     uint32_t refills; /* of a class's list, modulo 2^32: the clock of mete__slices_tick */
+    uint64_t random;  /* state of heap/sample.c's generator; 0: not yet seeded */
     void *watcher;    /* the tracker's slot */
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */

@@ -78,4 +78,8 @@ enum mete__watch_mode {
 METE_HIDDEN void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
                                  const struct mete__watch_hooks *hooks);
 
+/* How many blocks a watched block of `block_bytes` usable bytes stands for: 1, but in sampled mode.
+ */
+METE_HIDDEN uint64_t mete__watch_weight(size_t block_bytes);
+
 #endif
