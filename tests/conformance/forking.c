@@ -328,8 +328,7 @@ static void a_child_does_not_copy_the_whole_heap(void) {
 int main(int argc, char **argv) {
     static const fact facts[] = {
         FACT(the_child_of_a_threaded_program_has_a_whole_heap),
-        FACT_TODO(the_child_can_start_threads_of_its_own,
-                  "the child takes living caches for orphans"),
+        FACT(the_child_can_start_threads_of_its_own),
         FACT(children_of_children_work),
         FACT(several_threads_may_fork_at_once),
         FACT(fork_beside_stdio_never_deadlocks),

@@ -417,11 +417,9 @@ static void an_idle_program_stays_small(void) {
 int main(int argc, char **argv) {
     static const fact facts[] = {
         FACT_PREPARED(address_space_of_512_MiB_ends_in_ENOMEM, space_of_512_MiB),
-        FACT_WITH(address_space_of_64_MiB_ends_in_ENOMEM, space_of_64_MiB, NULL,
-                  "freed regions are not merged"),
+        FACT_PREPARED(address_space_of_64_MiB_ends_in_ENOMEM, space_of_64_MiB),
         FACT_PREPARED(data_limit_of_128_MiB_ends_in_ENOMEM, data_of_128_MiB),
-        FACT_WITH(every_call_fails_cleanly_when_memory_is_out, space_of_512_MiB, NULL,
-                  "freed regions are not merged"),
+        FACT_PREPARED(every_call_fails_cleanly_when_memory_is_out, space_of_512_MiB),
         FACT_PREPARED(a_limited_space_leaves_room_for_maps_and_stacks, space_of_512_MiB),
         FACT_PREPARED(an_idle_heap_leaves_nearly_all_of_a_limited_space, space_of_512_MiB),
         FACT_PREPARED(space_of_8_GiB_serves_7, space_of_8_GiB),

@@ -152,9 +152,8 @@ int main(int argc, char **argv) {
         FACT(failing_to_load_leaves_nothing),
         FACT(a_library_with_static_thread_locals_still_loads),
         FACT(a_deeply_bound_library_may_allocate),
-        FACT_TODO(blocks_of_a_deeply_bound_library_may_be_freed_here,
-                  "RTLD_DEEPBIND is not handled"),
-        FACT_TODO(a_deeply_bound_library_may_free_blocks_from_here, "RTLD_DEEPBIND is not handled"),
+        FACT(blocks_of_a_deeply_bound_library_may_be_freed_here),
+        FACT(a_deeply_bound_library_may_free_blocks_from_here),
         FACT(a_library_in_another_namespace_keeps_its_own_heap),
     };
     return fact_main(facts, COUNT_OF(facts), argc, argv);

@@ -57,12 +57,9 @@ static void sized_delete_calls_the_programs_operator_delete(void) {
 
 int main(int argc, char **argv) {
     static const fact facts[] = {
-        FACT_TODO(new_array_calls_the_programs_operator_new,
-                  "the forms of mete do not call each other"),
-        FACT_TODO(nothrow_new_calls_the_programs_operator_new,
-                  "the forms of mete do not call each other"),
-        FACT_TODO(sized_delete_calls_the_programs_operator_delete,
-                  "the forms of mete do not call each other"),
+        FACT(new_array_calls_the_programs_operator_new),
+        FACT(nothrow_new_calls_the_programs_operator_new),
+        FACT(sized_delete_calls_the_programs_operator_delete),
     };
     return fact_main(facts, COUNT_OF(facts), argc, argv);
 }

@@ -357,7 +357,7 @@ int main(int argc, char **argv) {
         FACT(blocks_freed_by_others_serve_their_owner_again),
         FACT(the_smallest_stack_is_enough),
         FACT_PREPARED(the_library_can_be_loaded_late, nothing_preloaded),
-        FACT_TODO(malloc_is_no_cancellation_point, "files are opened by cancellable calls"),
+        FACT(malloc_is_no_cancellation_point),
         FACT(a_thousand_threads_at_once_cost_little_each),
     };
     return fact_main(facts, COUNT_OF(facts), argc, argv);
