@@ -4,7 +4,7 @@
 #include "heap/cache.h"
 #include "heap/slices.h"
 
-bool mete__heap_find(const void *address, struct mete__found *found) {
+bool mete__heap_locate(const void *address, struct mete__found *found) {
     char *memory;
     struct mete__span *span = mete__slices_find(address, &memory);
     if (span == NULL) return false;
@@ -20,10 +20,14 @@ bool mete__heap_find(const void *address, struct mete__found *found) {
     }
     found->block = memory + index * bytes;
     found->block_bytes = found->requested = bytes;
-    found->record = NULL;
+    found->record = (owner & METE__OWNER_WATCHED) != 0 ? &span->records[index] : NULL;
     found->live = true;
-    if ((owner & METE__OWNER_WATCHED) != 0) {
-        found->record = &span->records[index];
+    return true;
+}
+
+bool mete__heap_find(const void *address, struct mete__found *found) {
+    if (!mete__heap_locate(address, found)) return false;
+    if (found->record != NULL) {
         found->live = found->record->live;
         if (found->live) found->requested = (size_t)found->record->size;
     }

@@ -37,6 +37,10 @@ struct mete__found {
  * but never garbage. Async-signal-safe. */
 METE_HIDDEN bool mete__heap_find(const void *address, struct mete__found *found);
 
+/* As mete__heap_find, but the side record is not looked into: of a watched block `live` is true and
+ * `requested` what the block could hold. For who looks up many, and can wait for the records. */
+METE_HIDDEN bool mete__heap_locate(const void *address, struct mete__found *found);
+
 /* Calls visit for every block ever handed out of a watched span, live ones only. Other threads
  * should be stopped. Stops and returns false where visit does. */
 METE_HIDDEN bool mete__heap_each_watched(bool (*visit)(void *context, void *block,

@@ -23,13 +23,6 @@ struct list {
     uint64_t differing; /* bits in which the births differ from the first one */
 };
 
-static bool count_lost(void *context, void *block, struct mete__record *record) {
-    size_t *count = context;
-    (void)block;
-    if (record->mark == METE__LEAK_LOST) ++*count;
-    return true;
-}
-
 static bool add_lost(void *context, void *block, struct mete__record *record) {
     struct list *list = context;
 
@@ -67,10 +60,9 @@ static void sort(struct list *list) {
 }
 
 int mete__leak_clique_divide(struct mete__leak_scan *scan) {
-    struct list list = {0};
+    struct list list = {.capacity = (size_t)scan->lost};
     int status = 0;
 
-    mete__heap_each_watched(count_lost, &list.capacity);
     if (list.capacity == 0) return 0;
     size_t bytes = list.capacity * sizeof *list.blocks;
     list.blocks = mete__memory_map(2 * bytes);

@@ -11,7 +11,6 @@
 
 enum {
     WORD = sizeof(uintptr_t),
-    AHEAD = 8, /* blocks fetched in advance: what the misses of one core overlap well */
     LEAST_ENTRIES = 4096,
 };
 
@@ -51,12 +50,18 @@ int mete__leak_scan_reserve(struct mete__leak_scan *scan, size_t entries) {
     return 0;
 }
 
-static void push(struct mete__leak_scan *scan, const void *block, struct mete__record *record) {
-    if (METE_UNLIKELY(scan->depth == scan->capacity)) {
+static void push(struct mete__leak_scan *scan, struct mete__leak_entry entry) {
+    if (METE_UNLIKELY(scan->depth == scan->capacity))
         scan->overflowed = true;
-        return;
-    }
-    scan->stack[scan->depth++] = (struct mete__leak_entry){block, record};
+    else
+        scan->stack[scan->depth++] = entry;
+}
+
+static struct mete__leak_entry entry_of(uintptr_t block, const struct mete__record *record) {
+    struct mete__leak_entry entry = {.at = block, .left = record->size / WORD * WORD};
+    if (record->mark == METE__LEAK_REACHABLE) entry.left |= METE__LEAK_DEFINITE;
+    if (record->size >= METE__LEAK_IN_PLACE) entry.left |= METE__LEAK_CAREFUL;
+    return entry;
 }
 
 int mete__leak_scan_begin(struct mete__leak_scan *scan, const struct mete__maps *maps,
@@ -67,6 +72,7 @@ int mete__leak_scan_begin(struct mete__leak_scan *scan, const struct mete__maps 
     mete__heap_bounds(&scan->low, &high);
     scan->extent = high - scan->low;
     mete__heap_each_watched(forget_mark, scan);
+    scan->lost = scan->blocks;
     /* Each block is there once, hardly ever twice. Less will do where address space is short. */
     size_t entries = scan->blocks < LEAST_ENTRIES ? LEAST_ENTRIES : (size_t)scan->blocks;
     while (mete__leak_scan_reserve(scan, entries) != 0) {
@@ -83,35 +89,55 @@ void mete__leak_scan_end(struct mete__leak_scan *scan) {
     scan->capacity = 0;
 }
 
-/* ---- pointers ---- */
+/* ---- pointers: their blocks' records are fetched while others are looked at ---- */
 
-/* Marks the found block as far as the pointer `word` says, and pushes it where that is news.
- * `definite`: what holds the pointer is reachable itself. */
-static void reach(struct mete__leak_scan *scan, uintptr_t word, const struct mete__found *found,
-                  bool definite) {
-    struct mete__record *record = found->record;
+/* Marks the block as far as the pointer says, and pushes it where that is news. */
+static void reach(struct mete__leak_scan *scan, const struct mete__leak_pointer *pointer) {
+    struct mete__record *record = pointer->record;
     unsigned mark = record->mark;
 
-    if (mark == METE__LEAK_REACHABLE || (mark == METE__LEAK_POSSIBLE && !definite)) return;
-    bool whole = word == (uintptr_t)found->block ||
-                 (definite && mete__leak_shape_holds(word, (uintptr_t)found->block,
-                                                     found->requested, scan->maps, scan->peek));
-    unsigned better = definite && whole ? METE__LEAK_REACHABLE : METE__LEAK_POSSIBLE;
-    if (better != mark && change_mark(record, mark, better)) push(scan, found->block, record);
+    if (mark == METE__LEAK_REACHABLE || (mark == METE__LEAK_POSSIBLE && !pointer->definite)) return;
+    bool whole =
+        pointer->word == pointer->block ||
+        (pointer->definite && mete__leak_shape_holds(pointer->word, pointer->block,
+                                                     (size_t)record->size, scan->maps, scan->peek));
+    unsigned better = pointer->definite && whole ? METE__LEAK_REACHABLE : METE__LEAK_POSSIBLE;
+    if (better == mark || !change_mark(record, mark, better)) return;
+    if (mark == METE__LEAK_LOST) scan->lost--;
+    push(scan, entry_of(pointer->block, record));
 }
 
-static void follow(struct mete__leak_scan *scan, uintptr_t word, bool definite) {
+static void join(struct mete__leak_scan *scan, const struct mete__leak_pointer *pointer) {
+    if (pointer->record != scan->leader &&
+        change_mark(pointer->record, METE__LEAK_LOST, METE__LEAK_INDIRECT))
+        push(scan, entry_of(pointer->block, pointer->record));
+}
+
+/* Looks at the pointer that has waited longest. */
+static void take_pointer(struct mete__leak_scan *scan) {
+    struct mete__leak_pointer pointer = scan->pointers[scan->pointers_out++ % METE__LEAK_AHEAD];
+    size_t size = (size_t)pointer.record->size;
+
+    if (!pointer.record->live || pointer.word - pointer.block >= (size == 0 ? 1 : size)) return;
+    if (scan->leader == NULL)
+        reach(scan, &pointer);
+    else
+        join(scan, &pointer);
+}
+
+static void put_pointer(struct mete__leak_scan *scan, uintptr_t word, bool definite) {
     struct mete__found found;
 
-    if (!mete__heap_find((const void *)word, &found) || found.record == NULL || !found.live) return;
-    size_t size = found.requested == 0 ? 1 : found.requested;
-    if (word - (uintptr_t)found.block >= size) return;
-    if (scan->leader == NULL) {
-        reach(scan, word, &found, definite);
-    } else if (found.record != scan->leader && found.record->mark == METE__LEAK_LOST) {
-        if (change_mark(found.record, METE__LEAK_LOST, METE__LEAK_INDIRECT))
-            push(scan, found.block, found.record);
-    }
+    if (!mete__heap_locate((const void *)word, &found) || found.record == NULL) return;
+    __builtin_prefetch(found.record);
+    __builtin_prefetch(found.block);
+    if (scan->pointers_in - scan->pointers_out == METE__LEAK_AHEAD) take_pointer(scan);
+    scan->pointers[scan->pointers_in++ % METE__LEAK_AHEAD] = (struct mete__leak_pointer){
+        .word = word,
+        .block = (uintptr_t)found.block,
+        .record = found.record,
+        .definite = definite,
+    };
 }
 
 static void look_at(struct mete__leak_scan *scan, const uintptr_t *words, size_t count,
@@ -119,43 +145,47 @@ static void look_at(struct mete__leak_scan *scan, const uintptr_t *words, size_t
     uintptr_t low = scan->low, extent = scan->extent;
 
     for (size_t i = 0; i < count; i++)
-        if (METE_UNLIKELY(words[i] - low < extent)) follow(scan, words[i], definite);
+        if (METE_UNLIKELY(words[i] - low < extent)) put_pointer(scan, words[i], definite);
 }
 
 /* ---- blocks ---- */
 
+/* A piece of a large block at a time: the rest waits below what the piece leads to, so that blocks
+ * are looked into while they are still in the cache. */
 static void look_into(struct mete__leak_scan *scan, const struct mete__leak_entry *entry) {
-    bool definite = entry->record->mark == METE__LEAK_REACHABLE;
-    size_t size = (size_t)entry->record->size;
+    bool definite = (entry->left & METE__LEAK_DEFINITE) != 0;
+    size_t flags = entry->left % WORD, left = entry->left - flags, size;
 
-    if (METE_LIKELY(size < METE__LEAK_IN_PLACE)) {
-        look_at(scan, entry->block, size / WORD, definite);
+    if (METE_LIKELY((flags & METE__LEAK_CAREFUL) == 0)) {
+        look_at(scan, (const uintptr_t *)entry->at, left / WORD, definite);
         return;
     }
-    uintptr_t at = (uintptr_t)entry->block, end = at + size / WORD * WORD;
-    const void *piece;
-    while ((piece = mete__peek_next(scan->peek, &at, end, false, &size)) != NULL) {
-        look_at(scan, piece, size / WORD, definite);
-        at += size;
-    }
+    uintptr_t at = entry->at, end = at + left;
+    const uintptr_t *piece = mete__peek_next(scan->peek, &at, end, false, &size);
+    if (piece == NULL) return;
+    if (at + size < end)
+        push(scan, (struct mete__leak_entry){at + size, (end - at - size) | flags});
+    look_at(scan, piece, size / WORD, definite);
 }
 
 /* Looks into all blocks on the stack, and into those that come on it by that. Blocks pass through a
  * short queue, in which their first bytes are fetched. */
 static void empty_stack(struct mete__leak_scan *scan) {
-    struct mete__leak_entry queue[AHEAD];
-    unsigned first = 0, count = 0;
+    struct mete__leak_entry queue[METE__LEAK_AHEAD];
+    uint32_t in = 0, out = 0;
 
     for (;;) {
-        while (count < AHEAD && scan->depth > 0) {
+        while (in - out < METE__LEAK_AHEAD && scan->depth > 0) {
             struct mete__leak_entry entry = scan->stack[--scan->depth];
-            __builtin_prefetch(entry.block);
-            queue[(first + count++) % AHEAD] = entry;
+            __builtin_prefetch((const void *)entry.at);
+            queue[in++ % METE__LEAK_AHEAD] = entry;
         }
-        if (count == 0) return;
-        look_into(scan, &queue[first]);
-        first = (first + 1) % AHEAD;
-        count--;
+        if (in != out)
+            look_into(scan, &queue[out++ % METE__LEAK_AHEAD]);
+        else if (scan->pointers_in != scan->pointers_out)
+            take_pointer(scan);
+        else
+            return;
     }
 }
 
@@ -168,7 +198,7 @@ static bool look_into_marked(void *context, void *block, struct mete__record *re
     struct mete__leak_scan *scan = context;
 
     if (record->mark == METE__LEAK_LOST) return true;
-    look_into(scan, &(struct mete__leak_entry){block, record});
+    push(scan, entry_of((uintptr_t)block, record));
     empty_stack(scan);
     return true;
 }
@@ -183,7 +213,7 @@ void mete__leak_scan_settle(struct mete__leak_scan *scan) {
 void mete__leak_scan_gather(struct mete__leak_scan *scan, const void *leader,
                             struct mete__record *record) {
     scan->leader = record;
-    push(scan, leader, record);
+    push(scan, entry_of((uintptr_t)leader, record));
     empty_stack(scan);
     scan->leader = NULL;
 }

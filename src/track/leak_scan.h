@@ -37,11 +37,23 @@ enum mete__leak_mark {
     METE__LEAK_INDIRECT,  /* from a lost block only */
 };
 
-/* A block whose words are still to be looked at. */
+/* What of a block is still to be looked at, from `at` on. */
 struct mete__leak_entry {
-    const void *block;
-    struct mete__record *record;
+    uintptr_t at;
+    size_t left; /* bytes, a multiple of 8; METE__LEAK_* in the low bits */
 };
+#define METE__LEAK_DEFINITE ((size_t)1) /* the block is reachable, not only possibly */
+#define METE__LEAK_CAREFUL  ((size_t)2) /* it may hold pages that cannot be read */
+
+/* A pointer into a block whose side record is on its way from memory. */
+struct mete__leak_pointer {
+    uintptr_t word;
+    uintptr_t block;
+    struct mete__record *record;
+    bool definite; /* what holds the pointer is reachable */
+};
+
+#define METE__LEAK_AHEAD 16 /* pointers, and blocks, fetched in advance; a power of two */
 
 struct mete__leak_scan {
     uintptr_t low;    /* every block lies in [low, low + extent) */
@@ -53,7 +65,11 @@ struct mete__leak_scan {
     size_t capacity;
     bool overflowed;                   /* a marked block did not fit on the stack */
     uint64_t blocks;                   /* live watched blocks when the scan began */
+    uint64_t lost;                     /* of them, how many no root leads to, so far */
     const struct mete__record *leader; /* gathering a clique: its leader; else NULL */
+    uint32_t pointers_in;              /* ever put into `pointers` */
+    uint32_t pointers_out;             /* ever taken out */
+    struct mete__leak_pointer pointers[METE__LEAK_AHEAD];
 };
 
 /* Forgets all marks and counts the blocks. maps and peek stay the caller's and must outlive the

@@ -29,7 +29,7 @@ static char *arena;
 static size_t arena_used;
 static const size_t arena_size = (size_t)MOST_BLOCKS * ROOM + 64 * LARGE_ROOM;
 
-bool mete__heap_find(const void *address, struct mete__found *found) {
+bool mete__heap_locate(const void *address, struct mete__found *found) {
     for (size_t i = 0; i < fake_count; i++) {
         struct fake *fake = &fakes[i];
         if ((const char *)address < fake->block ||
@@ -37,9 +37,9 @@ bool mete__heap_find(const void *address, struct mete__found *found) {
             continue;
         *found = (struct mete__found){.block = fake->block,
                                       .block_bytes = fake->room,
-                                      .requested = fake->record.size,
+                                      .requested = fake->room,
                                       .record = &fake->record,
-                                      .live = fake->record.live};
+                                      .live = true};
         return true;
     }
     return false;
@@ -73,7 +73,7 @@ static uintptr_t *make(size_t size) {
 
 static struct mete__record *record_of(const uintptr_t *block) {
     struct mete__found found = {0};
-    assert_true(mete__heap_find(block, &found));
+    assert_true(mete__heap_locate(block, &found));
     return found.record;
 }
 

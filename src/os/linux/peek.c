@@ -35,7 +35,7 @@ enum {
     WINDOW_PAGES =
         512, /* looked up at a time where the kernel does not scan: 2 MiB of address space */
     RUNS = WINDOW_PAGES / 2,  /* as many as a window can have */
-    BUFFER_BYTES = 64 * 1024, /* copied at a time: stays in the second-level cache */
+    BUFFER_BYTES = 16 * 1024, /* copied at a time: stays in the first-level cache */
 };
 
 /* Asking for the contents of every page of a larger shared mapping takes too long: what this
