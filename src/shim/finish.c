@@ -30,6 +30,11 @@ static uint32_t own_process;
 
 static uint32_t finishing_thread; /* atomic: kernel id of the thread that does it; 0: nobody yet */
 static uint32_t is_finished;      /* atomic */
+static uint32_t is_sandboxed;     /* atomic */
+
+void mete__finish_note_sandbox(void) {
+    __atomic_store_n(&is_sandboxed, 1, __ATOMIC_RELAXED);
+}
 
 static void become_owner(void) {
     own_process = mete__process_id();
@@ -65,11 +70,27 @@ static void finish(bool is_exit) {
     mete__tracker_finish(METE_PROFILE_ENDED);
 }
 
+/* Without a system call, not even to ask who we are. */
+static void finish_quietly(void) {
+    struct mete_profile_header *header = mete__writer_header();
+
+    if (!mete__startup_settings()->no_leaks) {
+        header->leak_check_errno = EPERM;
+        __atomic_store_n(&header->leak_check, METE_LEAK_CHECK_FAILED, __ATOMIC_RELEASE);
+    }
+    mete__tracker_finish(METE_PROFILE_ENDED);
+}
+
 static void run(bool is_exit) {
-    uint32_t thread = mete__process_thread_id();
     uint32_t expected = 0;
 
-    if (!mete__tracker_is_started() || !owns_memory()) return;
+    if (!mete__tracker_is_started()) return;
+    if (__atomic_load_n(&is_sandboxed, __ATOMIC_RELAXED)) {
+        finish_quietly();
+        return;
+    }
+    if (!owns_memory()) return;
+    uint32_t thread = mete__process_thread_id();
     if (__atomic_compare_exchange_n(&finishing_thread, &expected, thread, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE)) {
         int saved = errno;

@@ -28,4 +28,7 @@ METE_HIDDEN void mete__finish_prepare(void);
  * memory is its parent's. */
 METE_HIDDEN void mete__finish_run(void);
 
+/* The process may have given up system calls it does not need: from now on its end makes none. */
+METE_HIDDEN void mete__finish_note_sandbox(void);
+
 #endif

@@ -246,3 +246,49 @@ END
     run -125 --separate-stderr mete run --suppressions missing ./leak
     [[ "$stderr" == "mete: "*missing* ]]
 }
+
+@test "a_sandboxed_program_ends_as_it_would_without_mete" {
+    compile sandboxed <<'END'
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* What a program and its C library may need that has opened all its files; the rest kills. */
+static const int allowed[] = {SYS_exit_group, SYS_write, SYS_brk, SYS_mmap, SYS_munmap, SYS_madvise,
+    SYS_mprotect, SYS_mremap, SYS_newfstatat, SYS_fstat, SYS_futex, SYS_rt_sigprocmask, SYS_getrandom};
+int main(int argc, char **argv) {
+    enum { COUNT = sizeof allowed / sizeof allowed[0] };
+    struct sock_filter filter[2 + 2 * COUNT], *next = filter;
+    *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (int i = 0; i < COUNT; i++) {
+        *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
+        *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    }
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    struct sock_fprog program = {2 + 2 * COUNT, filter};
+    void *volatile early = malloc(10);
+    free(early);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 99;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 99;
+    void *volatile block = malloc(1000);
+    puts(block ? "works" : "no memory");
+    (void)argv;
+    if (argc > 1) {
+        fflush(stdout);
+        _exit(3);
+    }
+    return 3;
+}
+END
+    run ./sandboxed
+    [ "$status" = 3 ] || skip "no seccomp here"
+    for argument in '' leave; do
+        run -3 --separate-stderr mete run --quiet --json a.json ./sandboxed $argument
+        [ "$output" = works ]
+        holds '.totals.allocations >= 1 and .leaks == null and .program.reached_exit' a.json
+    done
+}
