@@ -18,7 +18,9 @@
 extern "C" {
 #endif
 
+#ifndef METE_API
 #define METE_API __attribute__((visibility("default")))
+#endif
 
 /* Gives a block back; NULL is ignored. Keeps errno. */
 METE_API void mete_free(void *block);

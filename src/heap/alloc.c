@@ -69,7 +69,11 @@ METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t ali
         piece.block = mete__blocks_take(cache, size_class);
     } else {
         piece.block = mete__large_take(size, align, NULL, &piece.zeroed);
-        cache->large_allocations += piece.block != NULL;
+        if (piece.block != NULL) {
+            char *memory;
+            cache->large_allocations++;
+            cache->large_bytes += mete__slices_find(piece.block, &memory)->block_bytes;
+        }
     }
     return piece;
 }
@@ -87,16 +91,13 @@ METE_INLINE void begin(struct mete__cache *cache, const struct piece *piece, siz
 METE_INLINE struct piece allocate(size_t size, size_t align, const struct mete__caller *caller) {
     struct piece piece = {.block = NULL};
 
-    if (METE_UNLIKELY(size > METE__SIZE_LIMIT || align > METE__SIZE_LIMIT - size)) {
-        fail(NULL, size, caller);
-        return piece;
-    }
     struct mete__cache *cache = mete__cache_enter();
     if (METE_UNLIKELY(cache == NULL)) {
         fail(NULL, size, caller);
         return piece;
     }
-    piece = take(cache, size, align);
+    if (METE_LIKELY(size <= METE__SIZE_LIMIT && align <= METE__SIZE_LIMIT - size))
+        piece = take(cache, size, align);
     if (METE_LIKELY(piece.block != NULL))
         begin(cache, &piece, size, caller);
     else
@@ -164,7 +165,7 @@ METE_INLINE struct target aim(const void *block, const struct mete__caller *call
     if (span->kind == METE__SPAN_BLOCKS) {
         size_t bytes = span->block_bytes;
         index = mete__size_class_divide(offset, span->size_class);
-        if (METE_UNLIKELY(index >= span->carved))
+        if (METE_UNLIKELY(index >= mete__span_carved(span)))
             mete__misuse(METE__INVALID_FREE, block, span, target.memory, caller);
         offset -= index * bytes;
     }

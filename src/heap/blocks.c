@@ -76,7 +76,7 @@ static void carve(struct mete__span *span) {
     for (size_t i = 1; i < count; i++, memory += bytes)
         ((struct mete__block *)memory)->next = (struct mete__block *)(memory + bytes);
     ((struct mete__block *)memory)->next = NULL;
-    span->carved = (uint16_t)(span->carved + count);
+    mete__span_set_carved(span, span->carved + count);
 }
 
 /* Makes `free` non-empty if the span has any block left. */
@@ -178,7 +178,8 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
         index = (size_t)span->free_index - 1;
         span->free_index = (uint16_t)span->records[index].next_free;
     } else {
-        index = span->carved++;
+        index = span->carved;
+        mete__span_set_carved(span, index + 1);
     }
     span->used++;
     if (span->free_index == 0 && span->carved == span->capacity) {

@@ -163,7 +163,7 @@ static void thread_exits(void *cache_pointer) {
     if (has_forked()) after_fork();
     if (!mete__lock_acquire(&caches_lock, token())) return;
     mete__cache_take_in(cache);
-    cache->state = METE__CACHE_IDLE;
+    __atomic_store_n(&cache->state, METE__CACHE_IDLE, __ATOMIC_RELEASE);
     cache->next_idle = idle_caches;
     idle_caches = cache;
     mete__lock_release(&caches_lock);

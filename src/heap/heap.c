@@ -16,7 +16,7 @@ bool mete__heap_locate(const void *address, struct mete__found *found) {
     size_t bytes = span->block_bytes;
     if (kind == METE__SPAN_BLOCKS) {
         index = mete__size_class_divide(offset, span->size_class);
-        if (index >= span->carved) return false;
+        if (index >= mete__span_carved(span)) return false;
     }
     found->block = memory + index * bytes;
     found->block_bytes = found->requested = bytes;

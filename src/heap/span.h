@@ -62,7 +62,7 @@ struct mete__span {
     struct mete__span *next; /* in the cache's list of the class */
     struct mete__span *previous;
     uint32_t used;      /* blocks handed out and not yet back on a list */
-    uint16_t carved;    /* blocks ever handed out or listed; the rest is untouched memory */
+    uint16_t carved;    /* atomic: blocks ever handed out or listed; the rest is untouched memory */
     uint16_t capacity;  /* blocks that fit */
     size_t block_bytes; /* usable bytes of each block */
     uint32_t slices;
@@ -94,6 +94,15 @@ METE_INLINE struct mete__span *mete__span_home(const void *address) {
 
 METE_INLINE uintptr_t mete__span_owner(const struct mete__span *span) {
     return __atomic_load_n(&span->owner, __ATOMIC_RELAXED);
+}
+
+/* Written by the owner, who may read it plainly; read by whoever frees a block. */
+METE_INLINE size_t mete__span_carved(const struct mete__span *span) {
+    return __atomic_load_n(&span->carved, __ATOMIC_RELAXED);
+}
+
+METE_INLINE void mete__span_set_carved(struct mete__span *span, size_t carved) {
+    __atomic_store_n(&span->carved, (uint16_t)carved, __ATOMIC_RELAXED);
 }
 
 METE_INLINE struct mete__cache *mete__span_cache(uintptr_t owner) {

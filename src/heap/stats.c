@@ -11,6 +11,12 @@ static uint64_t list_length(const struct mete__block *block, size_t most) {
     return length;
 }
 
+/* Blocks that are listed but were not handed out. */
+static void take_back(struct mete__heap_stats *stats, uint64_t blocks, size_t block_bytes) {
+    stats->allocations -= blocks;
+    stats->allocated_bytes -= blocks * block_bytes;
+}
+
 static bool
 add_span(void *context, struct mete__span *span,
          char *memory) { /* NOLINT(readability-non-const-parameter): a callback's type */
@@ -24,7 +30,7 @@ add_span(void *context, struct mete__span *span,
     /* Only the owner may follow the list; of others' spans what is listed counts as handed out
      * until popped. */
     if (span->kind == METE__SPAN_BLOCKS && mete__span_cache(owner) == mete__cache_self)
-        stats->allocations -= list_length(span->free, span->capacity);
+        take_back(stats, list_length(span->free, span->capacity), span->block_bytes);
     return true;
 }
 
@@ -33,8 +39,12 @@ void mete__stats_read(struct mete__heap_stats *stats) {
 
     *stats = (struct mete__heap_stats){.allocations = 0};
     for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next) {
-        for (unsigned c = 0; c < METE__CLASSES; c++) stats->allocations += cache->bins[c].listed;
+        for (unsigned c = 0; c < METE__CLASSES; c++) {
+            stats->allocations += cache->bins[c].listed;
+            stats->allocated_bytes += cache->bins[c].listed * mete__size_class_bytes(c);
+        }
         stats->allocations += cache->large_allocations;
+        stats->allocated_bytes += cache->large_bytes;
     }
     mete__slices_each(add_span, stats);
     stats->frees = stats->allocations - stats->live_blocks;

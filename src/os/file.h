@@ -34,6 +34,14 @@ METE_HIDDEN int mete__file_rename(const char *from, const char *to);
 /* Sets the length; what is added is a hole. -EFBIG beyond the file system's or the process's limit.
  */
 METE_HIDDEN int mete__file_set_size(int file, uint64_t size);
+/* Which file it is: tells it from another that has got its name. */
+struct mete__file_identity {
+    uint64_t device, inode;
+};
+METE_HIDDEN int mete__file_identify(int file, struct mete__file_identity *identity);
+/* Cuts the file of that name to `size`, where it is longer. -ESTALE where it is another file. */
+METE_HIDDEN int mete__file_trim(const char *path, const struct mete__file_identity *identity,
+                                uint64_t size);
 /* Takes the file's first `size` bytes from the disk now. -EOPNOTSUPP where the file system cannot.
  */
 METE_HIDDEN int mete__file_take_space(int file, uint64_t size);

@@ -51,10 +51,11 @@ static int open_front(struct mete__space *space, int file, size_t front) {
 static int map_file(struct mete__space *space, int file, size_t size, size_t front) {
     void *base;
     int status = size_file(file, &size);
+    if (status == 0) status = mete__file_identify(file, &space->file);
     if (status == 0) status = mete__file_map(file, size, &base);
     if (status != 0) return status;
     space->base = base;
-    space->size = size;
+    space->mapped = space->size = size;
     space->has_file = true;
     status = open_front(space, file, front);
     if (status == 0) return 0;
@@ -83,7 +84,7 @@ static int open_nameless(struct mete__space *space, size_t size, size_t front) {
 static int open_private(struct mete__space *space, size_t size, size_t front) {
     space->base = mete__memory_reserve(size, mete__memory_page_size());
     if (space->base == NULL) return -ENOMEM;
-    space->size = size;
+    space->mapped = space->size = size;
     int status = open_front(space, -1, front);
     if (status != 0) mete__space_close(space);
     return status;
@@ -104,12 +105,12 @@ int mete__space_open(struct mete__space *space, const char *path, uint64_t limit
 }
 
 void mete__space_close(struct mete__space *space) {
-    if (space->base != NULL) mete__memory_release(space->base, space->size);
+    if (space->base != NULL) mete__memory_release(space->base, space->mapped);
     memset(space, 0, sizeof *space);
 }
 
 int64_t mete__space_take(struct mete__space *space, size_t size, unsigned share) {
-    uint64_t limit = space->size / 8 * share;
+    uint64_t limit = __atomic_load_n(&space->size, __ATOMIC_ACQUIRE) / 8 * share;
     uint64_t offset = __atomic_load_n(&space->used, __ATOMIC_RELAXED);
 
     do {
@@ -125,6 +126,15 @@ int mete__space_populate(struct mete__space *space, uint64_t offset, size_t size
     return mete__file_populate(space->base + offset, size);
 }
 
+int mete__space_seal(struct mete__space *space, const char *path) {
+    /* Whoever takes meanwhile gets a range below the end found here, or none. */
+    uint64_t end = __atomic_exchange_n(&space->used, space->mapped, __ATOMIC_ACQ_REL);
+
+    __atomic_store_n(&space->size, end, __ATOMIC_RELEASE);
+    __atomic_store_n(&space->used, end, __ATOMIC_RELEASE);
+    return mete__file_trim(path, &space->file, end);
+}
+
 /* ---- a forked child's own ---- */
 
 /* A file of the child's, holding the image, mapped over the parent's. */
@@ -133,18 +143,19 @@ static int replace_by_file(struct mete__space *space, const char *path, const vo
     int file = mete__file_create(path);
     if (file < 0) return file;
 
-    int status = mete__file_set_size(file, space->size);
-    if (status == 0 && space->all_present) status = mete__file_take_space(file, space->size);
+    int status = mete__file_set_size(file, space->mapped);
+    if (status == 0 && space->all_present) status = mete__file_take_space(file, space->mapped);
     if (status == 0) status = mete__file_write(file, image, space->used, 0);
-    if (status == 0) status = mete__file_map(file, space->size, &map);
+    if (status == 0) status = mete__file_identify(file, &space->file);
+    if (status == 0) status = mete__file_map(file, space->mapped, &map);
     mete__file_close(file);
     if (status != 0) goto fail_file;
-    status = mete__file_move_map(map, space->size, space->base);
+    status = mete__file_move_map(map, space->mapped, space->base);
     if (status != 0) goto fail_map;
     return mete__memory_commit(space->base, space->used);
 
 fail_map:
-    mete__memory_release(map, space->size);
+    mete__memory_release(map, space->mapped);
 fail_file:
     mete__file_remove(path);
     return status;
@@ -152,11 +163,11 @@ fail_file:
 
 /* Private memory, holding the image, in the place of the parent's file. */
 static int replace_by_memory(struct mete__space *space, const void *image) {
-    void *fresh = mete__memory_reserve(space->size, mete__memory_page_size());
+    void *fresh = mete__memory_reserve(space->mapped, mete__memory_page_size());
     if (fresh == NULL) return -ENOMEM;
-    int status = mete__file_move_map(fresh, space->size, space->base);
+    int status = mete__file_move_map(fresh, space->mapped, space->base);
     if (status != 0) {
-        mete__memory_release(fresh, space->size);
+        mete__memory_release(fresh, space->mapped);
         return status;
     }
     status = mete__memory_commit(space->base, space->used);

@@ -18,14 +18,17 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "os/file.h"
 
 struct mete__space {
     unsigned char *base; /* NULL: not open */
-    size_t size;         /* bytes mapped, all that can ever be taken */
+    size_t mapped;       /* bytes of address space */
+    size_t size;         /* bytes that can be taken in all: as mapped, until it is sealed */
     uint64_t used;       /* atomic: bytes taken; where the next range starts */
     bool has_file;       /* a file, named or not, that outlives the process's memory */
     bool unsaved;        /* the file has no name yet: its contents must be written out at the end */
     bool all_present; /* its pages were all taken when it was opened: nothing is populated later */
+    struct mete__file_identity file; /* where it has one */
 };
 
 /* Opens a space of at most `limit` bytes, the first `front` bytes (whole pages) of it taken and
@@ -43,6 +46,10 @@ METE_HIDDEN void mete__space_close(struct mete__space *space);
 METE_HIDDEN int64_t mete__space_take(struct mete__space *space, size_t size, unsigned share);
 /* Makes the pages of a taken range present. -ENOSPC where the disk is full. */
 METE_HIDDEN int mete__space_populate(struct mete__space *space, uint64_t offset, size_t size);
+
+/* From now on nothing can be taken any more, and the named file ends where the last range does.
+ * What has been taken stays in use. Races with take. */
+METE_HIDDEN int mete__space_seal(struct mete__space *space, const char *path);
 
 /* Gives a forked child a space of its own at the same addresses, with `image`, the first `used`
  * bytes as the child shall find them (from mete__memory_map; taken over in any case). `path` as in

@@ -91,7 +91,7 @@ bool mete__writer_is_unsaved(void) {
 }
 
 size_t mete__writer_size(void) {
-    return space.size;
+    return space.mapped;
 }
 
 uint64_t mete__writer_count(enum mete_profile_section section) {
@@ -239,13 +239,13 @@ int mete__writer_open(const struct mete__writer_options *options) {
     /* Last, so that a reader finds a whole header or none. */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     memcpy(header->magic, METE_PROFILE_MAGIC, sizeof header->magic);
-    mete__meta_register(space.base, space.size);
+    mete__meta_register(space.base, space.mapped);
     return 0;
 }
 
 void mete__writer_close(void) {
     if (space.base == NULL) return;
-    mete__meta_forget(space.base, space.size);
+    mete__meta_forget(space.base, space.mapped);
     mete__space_close(&space);
 }
 
@@ -291,6 +291,10 @@ int mete__writer_save(const char *path) {
     mete__file_close(file);
     if (status != 0) mete__file_remove(path);
     return status;
+}
+
+int mete__writer_seal(const char *path) {
+    return space.base != NULL && space.has_file ? mete__space_seal(&space, path) : -EBADF;
 }
 
 int mete__writer_fork(const char *path) {

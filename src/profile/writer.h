@@ -73,6 +73,10 @@ METE_HIDDEN uint64_t mete__writer_string(const char *text, size_t length);
  * replaced). Async-signal- safe. On failure no file is left. */
 METE_HIDDEN int mete__writer_save(const char *path);
 
+/* Ends the growth of the profile, and cuts its file, if that is still the one at `path`, to what is
+ * in use. Records may still change. */
+METE_HIDDEN int mete__writer_seal(const char *path);
+
 /* In the child of a fork, before it writes anything: gives it a profile of its own at the same
  * addresses. The stack tree, modules, strings, sites and shards are as in the parent (counters as
  * the parent's file has them now: the caller knows what they were at the fork); moments, errors and

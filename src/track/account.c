@@ -78,7 +78,7 @@ void mete__account_join(struct mete__site *site, uint32_t stack) {
     if ((found & IS_ACCOUNT) == 0 && !open_account(slot, found) &&
         (__atomic_load_n(slot, __ATOMIC_ACQUIRE) & IS_ACCOUNT) == 0)
         return;
-    site->place |= METE__SITE_SHARED | METE__SITE_ACCEPTED;
+    __atomic_or_fetch(&site->place, METE__SITE_SHARED | METE__SITE_ACCEPTED, __ATOMIC_RELAXED);
 }
 
 void mete__account_tell(const struct mete__site_table *table, struct mete__site *site,
@@ -89,7 +89,7 @@ void mete__account_tell(const struct mete__site_table *table, struct mete__site 
 
     if ((found & IS_ACCOUNT) == 0) return;
     struct account *account = (struct account *)(found & ~IS_ACCOUNT);
-    if ((site->place & METE__SITE_ACCEPTED) == 0) {
+    if (!mete__site_is(site, METE__SITE_ACCEPTED)) {
         site->own_peak_bytes = account->home_told;
         __atomic_or_fetch(&site->place, METE__SITE_ACCEPTED, __ATOMIC_RELAXED);
     }

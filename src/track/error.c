@@ -32,7 +32,10 @@ void mete__error_note(const struct mete__error *error) {
     };
     if (record != NULL) {
         entry.allocated_at = record->stack;
-        if (!record->live) entry.freed_at = stack_of_one((uintptr_t)record->freed_by);
+        if (record->live)
+            entry.block_bytes = record->size;
+        else
+            entry.freed_at = stack_of_one((uintptr_t)record->freed_by);
     }
     if (mete__writer_append(METE_SECTION_ERRORS, &entry) < 0)
         __atomic_add_fetch(&mete__writer_header()->dropped_errors, 1, __ATOMIC_RELAXED);

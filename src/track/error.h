@@ -15,7 +15,7 @@ struct mete__error {
     enum mete_profile_error_kind kind;
     uintptr_t address;                 /* what the program passed or touched */
     uintptr_t block;                   /* the block it is in or belongs to; 0: none */
-    size_t block_bytes;                /* its requested size */
+    size_t block_bytes;                /* its usable size; a live record knows better */
     const struct mete__record *record; /* its record, or NULL */
     const struct mete__caller *caller; /* where it was found */
 };

@@ -109,7 +109,7 @@ METE_INLINE void mete__shard_allocated(struct mete__shard *shard, struct mete__r
     METE__COUNT_TWICE(site, site_record, allocations, 1);
     METE__COUNT_TWICE(site, site_record, allocated_bytes, size);
     int64_t live = mete__site_live_bytes(site);
-    if (METE_UNLIKELY((site->place & METE__SITE_SHARED) != 0)) {
+    if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED))) {
         mete__account_tell(&shard->sites, site, stack);
     } else if (live > site->own_peak_bytes) {
         __atomic_store_n(&site->own_peak_bytes, live, __ATOMIC_RELAXED);
@@ -134,7 +134,7 @@ METE_INLINE void mete__shard_freed(struct mete__shard *shard, const struct mete_
     METE__COUNT_TWICE(site, site_record, freed_bytes, size);
     if (block->sequence == (uint32_t)shard->allocations && block->shard == shard->index)
         METE__COUNT_TWICE(site, site_record, temporary, 1);
-    if (METE_UNLIKELY((site->place & METE__SITE_SHARED) != 0))
+    if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED)))
         mete__account_tell(&shard->sites, site, stack);
 }
 

@@ -130,7 +130,7 @@ static void rewrite_site(const struct mete__site_table *table, const struct mete
     record->at_peak_bytes = site->at_peak_bytes;
     /* The own peak of a shared site's stack is in the account; what the file says is close to it.
      */
-    if ((site->place & METE__SITE_SHARED) == 0) record->own_peak_bytes = site->own_peak_bytes;
+    if (!mete__site_is(site, METE__SITE_SHARED)) record->own_peak_bytes = site->own_peak_bytes;
 }
 
 void mete__site_rewrite(const struct mete__site_table *table) {

@@ -12,6 +12,7 @@
 #define METE_TRACK_SITE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,6 +75,10 @@ METE_INLINE struct mete_profile_site *mete__site_record(const struct mete__site_
                                                         const struct mete__site *site) {
     size_t offset = __atomic_load_n(&site->place, __ATOMIC_RELAXED) & ~METE__SITE_FLAGS;
     return (struct mete_profile_site *)(void *)(table->profile + offset);
+}
+
+METE_INLINE bool mete__site_is(const struct mete__site *site, uint32_t flag) {
+    return (__atomic_load_n(&site->place, __ATOMIC_RELAXED) & flag) != 0;
 }
 
 /* Allocated minus freed; below 0 where other shards' blocks were freed here. */

@@ -255,6 +255,9 @@ void mete__tracker_finish(enum mete_profile_state state) {
     header->end_clock = mete__process_clock();
     header->tracker_bytes = own_bytes(header);
     __atomic_store_n(&header->state, (uint32_t)state, __ATOMIC_RELEASE);
-    if (path[0] != 0 && (mete__writer_is_unsaved() || !mete__writer_has_file()))
+    if (path[0] == 0) return;
+    if (mete__writer_is_unsaved() || !mete__writer_has_file())
         mete__writer_save(path);
+    else
+        mete__writer_seal(path);
 }

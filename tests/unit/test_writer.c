@@ -258,6 +258,36 @@ static void without_a_path_everything_works_in_memory(void **state) {
     assert_int_equal(access(file_path, R_OK), 0);
 }
 
+static void sealing_cuts_the_file_to_what_is_in_use(void **state) {
+    (void)state;
+    struct mete_profile_node node = {.pc = 7};
+    struct stat about;
+    int64_t status = 0;
+    assert_int_equal(open_file(0), 0);
+    mete__writer_append(METE_SECTION_NODES, &node);
+    assert_int_equal(mete__writer_seal(file_path), 0);
+    assert_int_equal(stat(file_path, &about), 0);
+    assert_int_equal(about.st_size, mete__writer_header()->used_bytes);
+    /* What room there is stays usable; there is no more, and no signal either. */
+    for (int i = 0; i < 100000 && status >= 0; i++)
+        status = mete__writer_append(METE_SECTION_NODES, &node);
+    assert_int_equal(status, -ENOSPC);
+    assert_int_equal(mete__writer_append(METE_SECTION_LEAKS, &node), -ENOSPC);
+}
+
+static void sealing_leaves_another_file_of_that_name_alone(void **state) {
+    (void)state;
+    struct stat about;
+    assert_int_equal(open_file(0), 0);
+    unlink(file_path);
+    int other = open(file_path, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(ftruncate(other, 1 << 20), 0);
+    close(other);
+    assert_int_equal(mete__writer_seal(file_path), -ESTALE);
+    assert_int_equal(stat(file_path, &about), 0);
+    assert_int_equal(about.st_size, 1 << 20);
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 4, EACH = 20000 };
@@ -364,6 +394,8 @@ int main(void) {
         FACT(a_full_disk_is_an_error_not_a_signal),
         FACT(mlockall_does_not_fill_the_whole_mapping),
         FACT(without_a_path_everything_works_in_memory),
+        FACT(sealing_cuts_the_file_to_what_is_in_use),
+        FACT(sealing_leaves_another_file_of_that_name_alone),
         FACT(threads_append_without_losing_a_record),
         FACT(a_forked_child_goes_on_in_a_file_of_its_own),
         FACT(a_child_whose_file_cannot_be_made_goes_on_in_memory),

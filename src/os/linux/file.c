@@ -89,6 +89,35 @@ int mete__file_set_size(int file, uint64_t size) {
     return (int)RAW(SYS_ftruncate, file, (off_t)size);
 }
 
+static int look_at(int file, struct stat *found) {
+    int saved = errno;
+    int status = fstat(file, found) == 0 ? 0 : -errno;
+    errno = saved;
+    return status;
+}
+
+int mete__file_identify(int file, struct mete__file_identity *identity) {
+    struct stat found;
+    int status = look_at(file, &found);
+    if (status != 0) return status;
+    *identity = (struct mete__file_identity){found.st_dev, found.st_ino};
+    return 0;
+}
+
+int mete__file_trim(const char *path, const struct mete__file_identity *identity, uint64_t size) {
+    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    struct stat found;
+    int file = (int)RAW(SYS_openat, AT_FDCWD, path, flags, 0);
+    if (file < 0) return file;
+    int status = look_at(file, &found);
+    if (status == 0 && (found.st_dev != identity->device || found.st_ino != identity->inode))
+        status = -ESTALE;
+    if (status == 0 && (uint64_t)found.st_size > size)
+        status = (int)RAW(SYS_ftruncate, file, (off_t)size);
+    mete__file_close(file);
+    return status;
+}
+
 int mete__file_take_space(int file, uint64_t size) {
     return (int)RAW(SYS_fallocate, file, 0, (off_t)0, (off_t)size);
 }
