@@ -16,7 +16,7 @@
 static METE_COLD void *fail(struct mete__cache *cache, size_t size,
                             const struct mete__caller *caller) {
     if (cache != NULL && cache->watch_mode != METE__WATCH_NONE)
-        mete__watch.hooks->failed(cache, size, caller);
+        mete__watch_hooks()->failed(cache, size, caller);
     errno = ENOMEM;
     return NULL;
 }
@@ -85,7 +85,7 @@ METE_INLINE void begin(struct mete__cache *cache, const struct piece *piece, siz
     piece->record->size = size & METE__RECORD_SIZE_MAX;
     piece->record->mark = 0;
     piece->record->live = 1;
-    mete__watch.hooks->allocated(cache, piece->record, piece->block, caller);
+    mete__watch_hooks()->allocated(cache, piece->record, piece->block, caller);
 }
 
 METE_INLINE struct piece allocate(size_t size, size_t align, const struct mete__caller *caller) {
@@ -184,7 +184,7 @@ METE_INLINE struct target aim(const void *block, const struct mete__caller *call
 /* Tells the watcher, and leaves in the record who freed it. */
 METE_INLINE void end_record(struct mete__cache *cache, struct mete__record *record, void *block,
                             const struct mete__caller *caller) {
-    mete__watch.hooks->freed(cache, record, block, caller);
+    mete__watch_hooks()->freed(cache, record, block, caller);
     record->live = 0;
     record->unused = 0;
     record->freed_by = caller->pc & (((uint64_t)1 << 48) - 1);
@@ -196,7 +196,6 @@ METE_INLINE void give_back(struct mete__cache *cache, const struct target *targe
     uintptr_t owner = mete__span_owner(target->span);
 
     if ((owner & METE__OWNER_LARGE) != 0) {
-        if (cache != NULL) cache->large_frees++;
         mete__large_return(target->span);
         return;
     }
@@ -226,16 +225,14 @@ void mete__alloc_free_slow(void *block) {
 }
 
 void mete__alloc_emptied(struct mete__span *span, void *block) {
-    struct mete__cache *cache = mete__cache_self;
-
     /* A class with one block in use now and then: its only span stays. */
     if (span->used == 0 && span->next == NULL && span->previous == NULL) return;
-    if (METE_UNLIKELY(cache->busy)) return; /* in a signal handler: the next time will do */
     struct mete__caller caller = METE__CALLER;
-    cache->busy = 1;
+    struct mete__cache *cache = mete__cache_enter();
+    if (METE_UNLIKELY(cache == NULL)) return; /* in a signal handler: the next time will do */
     if (METE_UNLIKELY(!mete__blocks_emptied(cache, span)))
         mete__misuse(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
-    cache->busy = 0;
+    mete__cache_leave(cache);
 }
 
 size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) {

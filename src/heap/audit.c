@@ -295,11 +295,12 @@ static bool check_spans(struct audit *audit) {
 
 /* ---- C: caches ---- */
 
-static bool check_list(struct audit *audit, const struct mete__span *first, unsigned size_class,
+static bool check_list(struct audit *audit, const struct mete__bin *bin, unsigned size_class,
                        uintptr_t owner) {
     const struct mete__span *previous = NULL;
 
-    for (const struct mete__span *span = first; span != NULL; previous = span, span = span->next) {
+    for (const struct mete__span *span = bin->first; span != NULL;
+         previous = span, span = span->next) {
         audit->fault->span = span;
         if (audit->listed++ == audit->open_spans)
             return broken(audit, "I5", "more spans are listed than are not full");
@@ -309,6 +310,7 @@ static bool check_list(struct audit *audit, const struct mete__span *first, unsi
             return broken(audit, "C2", "a span does not lead back to the one before it");
     }
     audit->fault->span = NULL;
+    if (bin->last != previous) return broken(audit, "C2", "a bin's last span is not the last");
     return true;
 }
 
@@ -343,8 +345,8 @@ static bool check_inbox(struct audit *audit, const struct mete__cache *cache) {
 
 static bool check_cache(struct audit *audit, const struct mete__cache *cache) {
     for (unsigned c = 0; c < METE__CLASSES; c++)
-        if (!check_list(audit, cache->bins[c].first, c, (uintptr_t)cache) ||
-            !check_list(audit, cache->watched[c].first, c, (uintptr_t)cache | METE__OWNER_WATCHED))
+        if (!check_list(audit, &cache->bins[c], c, (uintptr_t)cache) ||
+            !check_list(audit, &cache->watched[c], c, (uintptr_t)cache | METE__OWNER_WATCHED))
             return false;
     if (!check_tables(audit, cache) || !check_inbox(audit, cache)) return false;
     if (__atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0)

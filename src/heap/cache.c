@@ -24,13 +24,13 @@ static_assert(METE__DIRECT_SLOTS == 65 && METE__CLASSES == 80,
 
 __thread struct mete__cache *mete__cache_self = &mete__cache_empty;
 
-static __thread bool is_late; /* the thread has handed its cache on */
+static __thread bool is_late; /* nobody will call at the end of this thread */
 
 static struct mete__lock caches_lock; /* idle list, all list, state changes */
 static struct mete__cache *all_caches;
 static struct mete__cache *idle_caches;
-static struct mete__cache late_cache; /* for threads past their exit hooks; under late_lock */
-static struct mete__lock late_lock;
+static struct mete__lock late_lock; /* taken before the caches' */
+static struct mete__cache *late_cache;
 
 static uint32_t never_forked = 1;
 uint32_t *mete__cache_fork_word = &never_forked;
@@ -66,7 +66,7 @@ static void point_all(struct mete__cache *cache) {
 
 static void follow_watch(struct mete__cache *cache) {
     cache->watch_generation = __atomic_load_n(&mete__watch.generation, __ATOMIC_ACQUIRE);
-    cache->watch_mode = mete__watch.mode;
+    cache->watch_mode = __atomic_load_n(&mete__watch.mode, __ATOMIC_RELAXED);
     for (unsigned c = 0; c < METE__CLASSES && cache->watch_mode == METE__WATCH_SAMPLED; c++)
         cache->bins[c].unsampled = mete__sample_distance(cache, mete__size_class_bytes(c));
     point_all(cache);
@@ -83,16 +83,27 @@ void mete__cache_take_in(struct mete__cache *cache) {
     }
 }
 
+/* An idle cache's, with the caches' lock held: busy, so that a child of fork knows of it. */
+static void take_in_for_nobody(struct mete__cache *cache) {
+    __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    mete__cache_take_in(cache);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
+}
+
 void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
     struct mete__block *head = __atomic_load_n(&cache->inbox, __ATOMIC_RELAXED);
     do block->next = head;
-    while (!__atomic_compare_exchange_n(&cache->inbox, &head, block, true, __ATOMIC_RELEASE,
+    while (!__atomic_compare_exchange_n(&cache->inbox, &head, block, true, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED));
 
-    if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_ACQUIRE) != METE__CACHE_IDLE)) return;
+    /* In one order with hand_over, which first says idle and then takes in: one of the two sees
+     * the block. */
+    if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_SEQ_CST) != METE__CACHE_IDLE)) return;
     if (!mete__lock_acquire(&caches_lock, token()))
         return; /* the next sender or owner takes it in */
-    if (cache->state == METE__CACHE_IDLE) mete__cache_take_in(cache);
+    if (cache->state == METE__CACHE_IDLE) take_in_for_nobody(cache);
     mete__lock_release(&caches_lock);
 }
 
@@ -107,9 +118,15 @@ static void note_process(void) {
     uint32_t *word = mete__process_wiped_on_fork(1);
     if (word != NULL) {
         mete__meta_register(word, mete__memory_page_size());
-        mete__cache_fork_word = word;
+        __atomic_store_n(&mete__cache_fork_word, word, __ATOMIC_RELEASE);
     }
     mete__process_at_fork(after_fork);
+}
+
+static void make_idle(struct mete__cache *cache) {
+    __atomic_store_n(&cache->state, METE__CACHE_IDLE, __ATOMIC_SEQ_CST);
+    cache->next_idle = idle_caches;
+    idle_caches = cache;
 }
 
 /* With every lock freshly reset. */
@@ -117,16 +134,12 @@ static void sort_out_orphans(void) {
     idle_caches = NULL;
     for (struct mete__cache *cache = all_caches; cache != NULL; cache = cache->next) {
         if (cache == mete__cache_self || cache->state == METE__CACHE_DEAD) continue;
-        if (cache->busy) {
-            cache->state = METE__CACHE_DEAD;
-            continue;
-        }
-        cache->state = METE__CACHE_IDLE;
-        cache->next_idle = idle_caches;
-        idle_caches = cache;
+        if (cache->busy)
+            __atomic_store_n(&cache->state, METE__CACHE_DEAD, __ATOMIC_RELAXED);
+        else if (cache != late_cache)
+            make_idle(cache);
     }
-    /* The late cache cannot be adopted; what a vanished thread left half done in it is given up. */
-    if (late_cache.busy) late_cache = (struct mete__cache){.state = METE__CACHE_ACTIVE};
+    if (late_cache != NULL && late_cache->state == METE__CACHE_DEAD) late_cache = NULL;
 }
 
 static void after_fork(void) {
@@ -143,32 +156,37 @@ static void after_fork(void) {
     mete__lock_reset(&caches_lock);
     mete__lock_reset(&late_lock);
     sort_out_orphans();
-    if (phase == STARTING) phase = STARTED;
+    expected = STARTING;
+    __atomic_compare_exchange_n(&phase, &expected, STARTED, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
     __atomic_store_n(mete__cache_fork_word, 1, __ATOMIC_RELEASE);
 }
 
 static bool has_forked(void) {
-    return __atomic_load_n(mete__cache_fork_word, __ATOMIC_RELAXED) != 1;
+    const uint32_t *word = __atomic_load_n(&mete__cache_fork_word, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE) != 1;
 }
 
 /* ---- threads come and go ---- */
 
-/* Asks to run again as long as that is granted, to be after the destructors of the program's
- * thread-specific data, which allocate and free. */
-static void thread_exits(void *cache_pointer) {
-    struct mete__cache *cache = cache_pointer;
+/* Passes the thread's cache on. False where it cannot: then the cache stays its own. */
+static bool hand_over(void) {
+    struct mete__cache *cache = mete__cache_self;
 
-    if (mete__process_at_thread_exit(cache)) return;
-    if (cache != mete__cache_self || cache->busy) return;
-    if (has_forked()) after_fork();
-    if (!mete__lock_acquire(&caches_lock, token())) return;
-    mete__cache_take_in(cache);
-    __atomic_store_n(&cache->state, METE__CACHE_IDLE, __ATOMIC_RELEASE);
-    cache->next_idle = idle_caches;
-    idle_caches = cache;
+    if (cache == &mete__cache_empty || cache->busy) return false;
+    if (!mete__lock_acquire(&caches_lock, token())) return false;
+    mete__cache_self = &mete__cache_empty; /* before anybody, or a handler, can adopt it */
+    make_idle(cache);
+    take_in_for_nobody(cache);
     mete__lock_release(&caches_lock);
-    mete__cache_self = &mete__cache_empty;
-    is_late = true;
+    return true;
+}
+
+/* Runs in each round of destructors, because those of the program may adopt a cache once more. */
+static void thread_exits(void *unused) {
+    if (has_forked()) after_fork();
+    hand_over();
+    if (!mete__process_at_thread_exit(unused)) is_late = true;
 }
 
 static void start(void) {
@@ -176,7 +194,7 @@ static void start(void) {
     if (!__atomic_compare_exchange_n(&phase, &expected, STARTING, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_ACQUIRE)) {
         /* Started from within mete__heap_starting itself, or by another thread just now. */
-        while (expected == STARTING && starter != token()) {
+        while (expected == STARTING && __atomic_load_n(&starter, __ATOMIC_RELAXED) != token()) {
             mete__process_yield();
             expected = __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
         }
@@ -189,35 +207,51 @@ static void start(void) {
     __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
 }
 
-static struct mete__cache *make_cache(void) {
+/* With the caches' lock held. */
+static struct mete__cache *make_cache(enum mete__cache_state state) {
     struct mete__cache *cache = mete__meta_alloc(sizeof *cache);
     if (cache == NULL) return NULL;
+    cache->state = state;
     cache->next = all_caches;
     point_all(cache);
     __atomic_store_n(&all_caches, cache, __ATOMIC_RELEASE);
     return cache;
 }
 
+/* The late cache, with the late lock held; NULL, without it, where that cannot be. */
+static struct mete__cache *share_late(void) {
+    if (!mete__lock_acquire(&late_lock, token())) return NULL;
+    if (late_cache == NULL && mete__lock_acquire(&caches_lock, token())) {
+        late_cache = make_cache(METE__CACHE_LATE);
+        mete__lock_release(&caches_lock);
+    }
+    if (late_cache == NULL) mete__lock_release(&late_lock);
+    return late_cache;
+}
+
+static struct mete__cache *idle_or_new(void) {
+    if (!mete__lock_acquire(&caches_lock, token())) return NULL;
+    struct mete__cache *cache = idle_caches;
+    if (cache != NULL) {
+        idle_caches = cache->next_idle;
+        __atomic_store_n(&cache->state, METE__CACHE_ACTIVE, __ATOMIC_RELAXED);
+    } else {
+        cache = make_cache(METE__CACHE_ACTIVE);
+    }
+    mete__lock_release(&caches_lock);
+    return cache;
+}
+
 static METE_COLD struct mete__cache *adopt(void) {
     if (__atomic_load_n(&phase, __ATOMIC_ACQUIRE) != STARTED) start();
     if (mete__cache_self != &mete__cache_empty) return mete__cache_self;
-    if (is_late) {
-        if (!mete__lock_acquire(&late_lock, token())) return NULL;
-        if (late_cache.direct[0] == NULL) point_all(&late_cache);
-        return &late_cache;
-    }
-    if (!mete__lock_acquire(&caches_lock, token())) return NULL;
-    struct mete__cache *cache = idle_caches;
-    if (cache != NULL)
-        idle_caches = cache->next_idle;
-    else
-        cache = make_cache();
-    if (cache != NULL) __atomic_store_n(&cache->state, METE__CACHE_ACTIVE, __ATOMIC_RELEASE);
-    mete__lock_release(&caches_lock);
+    if (is_late) return share_late();
+    struct mete__cache *cache = idle_or_new();
     if (cache == NULL) return NULL;
-    mete__cache_self = cache;
-    mete__process_at_thread_exit(cache);
-    return cache;
+    mete__cache_self = cache; /* before asking: the C library may need memory for the answer */
+    if (mete__process_at_thread_exit(&all_caches) || !hand_over()) return cache;
+    is_late = true;
+    return share_late();
 }
 
 METE_COLD struct mete__cache *mete__cache_enter_unusual(void) {
@@ -229,7 +263,7 @@ METE_COLD struct mete__cache *mete__cache_enter_unusual(void) {
         if (cache == NULL) return NULL;
     }
     if (cache->busy) {
-        if (cache == &late_cache) mete__lock_release(&late_lock);
+        if (cache != mete__cache_self) mete__lock_release(&late_lock);
         return NULL;
     }
     __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
@@ -244,6 +278,18 @@ METE_COLD void mete__cache_leave_late(void) {
     mete__lock_release(&late_lock);
 }
 
+bool mete__cache_hold(void) {
+    if (!mete__lock_try(&late_lock, token())) return false;
+    if (mete__lock_try(&caches_lock, token())) return true;
+    mete__lock_release(&late_lock);
+    return false;
+}
+
+void mete__cache_let_go(void) {
+    mete__lock_release(&caches_lock);
+    mete__lock_release(&late_lock);
+}
+
 void **mete__cache_watcher_slot(struct mete__cache *cache) {
     return &cache->watcher;
 }
@@ -251,5 +297,4 @@ void **mete__cache_watcher_slot(struct mete__cache *cache) {
 void mete__cache_each_watcher(void (*visit)(void *context, void *watcher), void *context) {
     for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next)
         if (cache->watcher != NULL) visit(context, cache->watcher);
-    if (late_cache.watcher != NULL) visit(context, late_cache.watcher);
 }

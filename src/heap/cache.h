@@ -8,8 +8,9 @@
  * whoever pushes to it.
  *
  * Life of a thread: it begins with the empty cache, adopts one on its first slow path, and has the
- * empty one again when its exit has made that one idle. What a thread allocates after its exit
- * hooks have run comes from one shared late cache, under a lock.
+ * empty one again when its exit has made that one idle. Destructors of the program's that run after
+ * that adopt again, as long as the C library promises to call once more; then the thread is late,
+ * and shares one cache with all that are, under a lock.
  *
  * Fork: no lock is held across it. The child notices on its first slow path that a wiped word is 0,
  * and makes the caches of threads that exist no more idle, or dead where such a thread was inside
@@ -34,7 +35,8 @@
 
 enum mete__cache_state {
     METE__CACHE_ACTIVE, /* a thread's */
-    METE__CACHE_IDLE,   /* on the idle list */
+    METE__CACHE_IDLE,   /* on the idle list; changes only under the caches' lock */
+    METE__CACHE_LATE,   /* that of late threads; changes only under the late lock */
     METE__CACHE_DEAD,   /* its thread vanished in a fork, in the middle of something */
 };
 
@@ -56,7 +58,7 @@ struct mete__cache {
     struct mete__span *serving[METE__CLASSES];
     struct mete__bin bins[METE__CLASSES];
     struct mete__bin watched[METE__CLASSES]; /* the same for watched spans */
-    uint32_t busy;                           /* atomic: the owner is on its slow path */
+    uint32_t busy;                           /* atomic: somebody is on a slow path in it */
     uint32_t state;                          /* atomic: enum mete__cache_state */
     uint32_t watch_mode;                     /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
@@ -66,7 +68,6 @@ struct mete__cache {
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */
     uint64_t large_allocations;    /* of the owner: blocks with a span of their own */
-    uint64_t large_frees;
     uint64_t large_bytes; /* of large_allocations, as block sizes when they were born */
     /* Other threads write here: a cache line of its own. */
     struct mete__block *inbox METE_ALIGNED(METE_CACHE_LINE); /* atomic */
@@ -77,17 +78,22 @@ extern METE_HIDDEN __thread struct mete__cache *mete__cache_self;
 extern METE_HIDDEN struct mete__cache mete__cache_empty;
 extern METE_HIDDEN struct mete__span mete__cache_no_span;
 
-/* 1 in the process that wrote it, 0 in a forked child that has not noticed yet. */
+/* Leads to 1 in the process that wrote it, to 0 in a forked child that has not noticed yet. Atomic,
+ * pointer and word. */
 extern METE_HIDDEN uint32_t *mete__cache_fork_word;
 
 /* What mete__watch_set was told last. */
 struct mete__watch {
-    uint32_t generation; /* atomic; grows with each change */
-    enum mete__watch_mode mode;
-    uint64_t sample_bytes;
-    const struct mete__watch_hooks *hooks;
+    uint32_t generation;        /* atomic; grows with each change, after the others have changed */
+    enum mete__watch_mode mode; /* atomic */
+    uint64_t sample_bytes;      /* atomic */
+    const struct mete__watch_hooks *hooks; /* atomic; NULL until first set */
 };
 extern METE_HIDDEN struct mete__watch mete__watch;
+
+METE_INLINE const struct mete__watch_hooks *mete__watch_hooks(void) {
+    return __atomic_load_n(&mete__watch.hooks, __ATOMIC_RELAXED);
+}
 
 METE_HIDDEN struct mete__cache *mete__cache_enter_unusual(void);
 METE_HIDDEN void mete__cache_take_in(struct mete__cache *cache);
@@ -99,7 +105,8 @@ METE_HIDDEN void mete__cache_leave_late(void);
 METE_INLINE struct mete__cache *mete__cache_enter(void) {
     struct mete__cache *cache = mete__cache_self;
     uint32_t unusual = cache->busy;
-    unusual |= __atomic_load_n(mete__cache_fork_word, __ATOMIC_RELAXED) ^ 1u;
+    const uint32_t *fork_word = __atomic_load_n(&mete__cache_fork_word, __ATOMIC_ACQUIRE);
+    unusual |= __atomic_load_n(fork_word, __ATOMIC_RELAXED) ^ 1u;
     unusual |= __atomic_load_n(&mete__watch.generation, __ATOMIC_RELAXED) ^ cache->watch_generation;
     if (METE_UNLIKELY(unusual != 0)) return mete__cache_enter_unusual();
     __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
@@ -124,6 +131,12 @@ METE_HIDDEN void mete__cache_point(struct mete__cache *cache, unsigned size_clas
 
 /* The first cache ever made, for walks over `next`. */
 METE_HIDDEN struct mete__cache *mete__cache_all(void);
+
+/* Keeps the caches that no thread owns, the idle and the late one, from changing until they are let
+ * go. False where one is changing just now: nobody waits here, not even for threads that a leak
+ * check has stopped. */
+METE_HIDDEN METE_MUST_USE bool mete__cache_hold(void);
+METE_HIDDEN void mete__cache_let_go(void);
 
 /* Called once, before the first block is handed out, by the thread that asks for it. Not the
  * heap's: src/shim/startup.c reads settings and starts the tracker here. */

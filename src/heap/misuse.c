@@ -30,7 +30,7 @@ void mete__misuse(enum mete__misuse kind, const void *address, const struct mete
                   const char *memory, const struct mete__caller *caller) {
     char buffer[256];
     struct mete__text line = mete__text_in(buffer, sizeof buffer);
-    const struct mete__watch_hooks *hooks = mete__watch.hooks;
+    const struct mete__watch_hooks *hooks = mete__watch_hooks();
 
     mete__text_add(&line, "mete: %s of %p", names[kind], address);
     if (span == NULL) {

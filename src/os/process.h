@@ -44,10 +44,11 @@ METE_HIDDEN void mete__process_yield(void);
 /* Prepares mete__process_at_thread_exit: exits(value) will run at the end of each thread that asked
  * for it. Once. */
 METE_HIDDEN void mete__process_prepare_thread_exit(void (*exits)(void *value));
-/* Asks for it, for the calling thread, once. From within exits itself: asks to be called again,
- * after the destructors of the program's own thread-specific data; false where the C library will
- * not (POSIX grants PTHREAD_DESTRUCTOR_ITERATIONS rounds). */
-METE_HIDDEN bool mete__process_at_thread_exit(void *value);
+/* Asks for it, for the calling thread, once; value is not NULL. From within exits itself: asks to
+ * be called again, after further destructors of the program's own thread-specific data. False where
+ * that will not happen: the C library grants PTHREAD_DESTRUCTOR_ITERATIONS rounds, counted from the
+ * first call of exits, or has no key or no memory for it. */
+METE_HIDDEN METE_MUST_USE bool mete__process_at_thread_exit(void *value);
 
 /* Nanoseconds of CLOCK_MONOTONIC; the coarse one costs a few ns and steps by a few ms. */
 METE_HIDDEN uint64_t mete__process_clock(void);

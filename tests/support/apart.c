@@ -12,6 +12,14 @@
 
 enum { HELD = 0, BROKEN = 1, SKIPPED = 77, TEXT_BYTES = 4096 };
 
+#if APART_UNDER_TSAN
+/* The children that facts fork start threads of their own. */
+const char *__tsan_default_options(void);  /* NOLINT(bugprone-reserved-identifier) */
+const char *__tsan_default_options(void) { /* NOLINT(bugprone-reserved-identifier) */
+    return "die_after_fork=0";
+}
+#endif
+
 static char *expected; /* shared with the child that is running */
 
 _Noreturn void apart_broken(const char *file, int line, const char *condition) {

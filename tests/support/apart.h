@@ -46,17 +46,22 @@ __attribute__((format(printf, 1, 2))) void apart_expect(const char *format, ...)
 /* Runs `body` in a forked child, and checks in the caller, itself a child, that it ended well. */
 void apart_in_child(void (*body)(void *context), void *context);
 
-/* Whether the sanitizers own this build: no limits on address space there, no signals on their
- * stacks. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define APART_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define APART_SANITIZED 1
+/* Whether a sanitizer owns this process: no limits on address space then, and no signals at any
+ * instruction. */
+#if defined(__has_feature)
+#define APART_HAS(feature) __has_feature(feature)
+#else
+#define APART_HAS(feature) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || APART_HAS(thread_sanitizer)
+#define APART_UNDER_TSAN 1
+#else
+#define APART_UNDER_TSAN 0
 #endif
-#ifndef APART_SANITIZED
-#define APART_SANITIZED 0
+#if defined(__SANITIZE_ADDRESS__) || APART_HAS(address_sanitizer)
+#define APART_SANITIZED 1
+#else
+#define APART_SANITIZED APART_UNDER_TSAN
 #endif
 
 #endif

@@ -103,6 +103,7 @@ BREAKS(i4_stray, "I4", {
 BREAKS(i5_unlisted, "I5", {
     struct mete__span *span = span_of(have.small);
     mete__cache_self->bins[span->size_class].first = NULL;
+    mete__cache_self->bins[span->size_class].last = NULL;
     mete__cache_point(mete__cache_self, span->size_class);
 })
 BREAKS(i6_not_full, "I6", span_of(have.small)->owner |= METE__OWNER_FULL)
@@ -115,6 +116,7 @@ BREAKS(i8_owner, "I8", span_of(have.large)->owner |= METE__OWNER_WATCHED)
 BREAKS(c1_direct, "C1", mete__cache_self->direct[3] = span_of(have.small))
 BREAKS(c1_serving, "C1", mete__cache_self->serving[70] = span_of(have.small))
 BREAKS(c2_link, "C2", span_of(have.small)->previous = span_of(have.large))
+BREAKS(c2_last, "C2", mete__cache_self->watched[3].last = span_of(have.small))
 BREAKS(c3_owner, "C3", span_of(have.full)->owner = (uintptr_t)&mete__cache_empty | METE__OWNER_FULL)
 BREAKS(c4_inbox, "C4", {
     struct mete__block *stray = (struct mete__block *)(have.small + 8);
@@ -199,6 +201,7 @@ int main(void) {
         FACT(a_broken_c1_direct_is_told),
         FACT(a_broken_c1_serving_is_told),
         FACT(a_broken_c2_link_is_told),
+        FACT(a_broken_c2_last_is_told),
         FACT(a_broken_c3_owner_is_told),
         FACT(a_broken_c4_inbox_is_told),
         FACT(a_broken_c5_busy_is_told),

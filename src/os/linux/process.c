@@ -93,6 +93,7 @@ void mete__process_yield(void) {
 }
 
 static pthread_key_t exit_key;
+static bool exit_key_is_ours; /* else the number is somebody else's key */
 static void (*exit_function)(void *value);
 static __thread unsigned char exit_rounds;
 
@@ -103,11 +104,11 @@ static void thread_exits(void *value) {
 
 void mete__process_prepare_thread_exit(void (*exits)(void *value)) {
     exit_function = exits;
-    pthread_key_create(&exit_key, thread_exits);
+    exit_key_is_ours = pthread_key_create(&exit_key, thread_exits) == 0;
 }
 
 bool mete__process_at_thread_exit(void *value) {
-    if (exit_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS) return false;
+    if (!exit_key_is_ours || exit_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS) return false;
     int saved = errno;
     bool granted = pthread_setspecific(exit_key, value) == 0;
     errno = saved;
