@@ -17,6 +17,8 @@
 #define METE_NORETURN   __attribute__((noreturn))
 #define METE_MUST_USE   __attribute__((warn_unused_result))
 #define METE_ALIGNED(n) __attribute__((aligned(n)))
+/* Reads words that their owners may be changing, and lives with what it gets: no race to report. */
+#define METE_RACY __attribute__((no_sanitize("thread")))
 #define METE_PRINTF(format_index, first_index) \
     __attribute__((format(printf, format_index, first_index)))
 

@@ -72,7 +72,8 @@ void mete__heap_bounds(uintptr_t *low, uintptr_t *high) {
         const struct mete__region *region = mete__region_at(i);
         if (region->slices == 0) continue;
         uintptr_t start = region->base + (region->first << METE__SLICE_SHIFT);
-        uintptr_t end = region->base + (region->top << METE__SLICE_SHIFT);
+        uintptr_t end =
+            region->base + (__atomic_load_n(&region->top, __ATOMIC_RELAXED) << METE__SLICE_SHIFT);
         if (start < *low) *low = start;
         if (end > *high) *high = end;
     }

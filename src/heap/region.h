@@ -43,7 +43,7 @@ struct mete__region {
     size_t slices;  /* metadata's own included */
     size_t first;   /* first slice that may be handed out */
     size_t ready;   /* slices whose metadata is committed; grows in steps; atomic */
-    size_t top;     /* slices from this one on were never committed */
+    size_t top;     /* slices from this one on were never committed; atomic */
     size_t touched; /* slices from this one on were never handed out */
     size_t lowest;  /* no slice below is free */
     struct mete__slice_word *words;

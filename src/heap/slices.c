@@ -90,7 +90,7 @@ static bool commit_run(struct mete__region *region, size_t from, size_t count) {
         for (size_t word = start / 64; word <= (target - 1) / 64; word++)
             region->words[word].committed |= mask_in_word(word, start, target - start);
         committed_count += target - start;
-        region->top = target;
+        __atomic_store_n(&region->top, target, __ATOMIC_RELEASE);
     }
     for (size_t word = from / 64; word <= (end - 1) / 64; word++) {
         uint64_t mask = mask_in_word(word, from, count);
@@ -390,7 +390,8 @@ bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, cha
                        void *context) {
     for (size_t i = 0; i < mete__region_count(); i++) {
         struct mete__region *region = mete__region_at(i);
-        for (size_t word = region->first / 64; word * 64 < region->top; word++) {
+        size_t top = __atomic_load_n(&region->top, __ATOMIC_ACQUIRE);
+        for (size_t word = region->first / 64; word * 64 < top; word++) {
             uint64_t starts = __atomic_load_n(&region->words[word].start, __ATOMIC_ACQUIRE);
             for (; starts != 0; starts &= starts - 1) {
                 size_t slice = word * 64 + (size_t)__builtin_ctzll(starts);
@@ -412,10 +413,13 @@ size_t mete__slices_purge(void) {
 }
 
 void mete__slices_read_stats(struct mete__slices_stats *stats) {
+    /* In a signal handler that interrupted the holder the counts may be between two values. */
+    bool held = mete__lock_acquire(&lock, (uintptr_t)&token);
     stats->used_bytes = used_count << METE__SLICE_SHIFT;
     stats->peak_used_bytes = peak_used_count << METE__SLICE_SHIFT;
     stats->dirty_bytes = dirty_count << METE__SLICE_SHIFT;
     stats->committed_bytes = committed_count << METE__SLICE_SHIFT;
+    if (held) mete__lock_release(&lock);
 }
 
 void mete__slices_after_fork(void) {

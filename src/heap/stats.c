@@ -17,36 +17,50 @@ static void take_back(struct mete__heap_stats *stats, uint64_t blocks, size_t bl
     stats->allocated_bytes -= blocks * block_bytes;
 }
 
-static bool
-add_span(void *context, struct mete__span *span,
-         char *memory) { /* NOLINT(readability-non-const-parameter): a callback's type */
-    struct mete__heap_stats *stats = context;
+struct sum {
+    struct mete__heap_stats *stats;
+    bool held; /* no cache that is nobody's changes meanwhile */
+};
+
+/* Whether the lists of the cache's spans may be followed: nobody changes them meanwhile. */
+static bool is_quiet(const struct mete__cache *cache, bool held) {
+    uint32_t state = __atomic_load_n(&cache->state, __ATOMIC_RELAXED);
+    if (cache == mete__cache_self) return true;
+    return held && (state == METE__CACHE_IDLE || state == METE__CACHE_LATE);
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): a callback's type */
+static METE_RACY bool add_span(void *context, struct mete__span *span, char *memory) {
+    const struct sum *sum = context;
     uintptr_t owner = mete__span_owner(span);
     (void)memory;
 
     if ((owner & METE__OWNER_WATCHED) != 0 || owner == 0) return true;
-    stats->live_blocks += span->used;
-    stats->live_bytes += span->used * span->block_bytes;
-    /* Only the owner may follow the list; of others' spans what is listed counts as handed out
-     * until popped. */
-    if (span->kind == METE__SPAN_BLOCKS && mete__span_cache(owner) == mete__cache_self)
-        take_back(stats, list_length(span->free, span->capacity), span->block_bytes);
+    sum->stats->live_blocks += span->used;
+    sum->stats->live_bytes += span->used * span->block_bytes;
+    if (span->kind == METE__SPAN_BLOCKS && is_quiet(mete__span_cache(owner), sum->held))
+        take_back(sum->stats, list_length(span->free, span->capacity), span->block_bytes);
     return true;
 }
 
+static METE_RACY void add_cache(struct mete__heap_stats *stats, const struct mete__cache *cache) {
+    for (unsigned c = 0; c < METE__CLASSES; c++) {
+        stats->allocations += cache->bins[c].listed;
+        stats->allocated_bytes += cache->bins[c].listed * mete__size_class_bytes(c);
+    }
+    stats->allocations += cache->large_allocations;
+    stats->allocated_bytes += cache->large_bytes;
+}
+
 void mete__stats_read(struct mete__heap_stats *stats) {
+    struct sum sum = {.stats = stats, .held = mete__cache_hold()};
     struct mete__slices_stats slices;
 
     *stats = (struct mete__heap_stats){.allocations = 0};
-    for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next) {
-        for (unsigned c = 0; c < METE__CLASSES; c++) {
-            stats->allocations += cache->bins[c].listed;
-            stats->allocated_bytes += cache->bins[c].listed * mete__size_class_bytes(c);
-        }
-        stats->allocations += cache->large_allocations;
-        stats->allocated_bytes += cache->large_bytes;
-    }
-    mete__slices_each(add_span, stats);
+    for (struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next)
+        add_cache(stats, cache);
+    mete__slices_each(add_span, &sum);
+    if (sum.held) mete__cache_let_go();
     stats->frees = stats->allocations - stats->live_blocks;
     mete__slices_read_stats(&slices);
     stats->span_bytes = slices.used_bytes;

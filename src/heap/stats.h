@@ -2,8 +2,9 @@
  * heap/stats.h - totals of the heap without tracking, from what its spans know anyway.
  *
  * Nothing is counted per call. Blocks ever listed, minus those still listed, were handed out;
- * blocks in use are what spans call used. Exact while no other thread allocates; else a moment's
- * blur.
+ * blocks in use are what spans call used. Exact but for what other living threads hold: a block on
+ * such a thread's list counts as handed out and freed, and one freed to such a thread as live until
+ * the thread notices.
  */
 #ifndef METE_HEAP_STATS_H
 #define METE_HEAP_STATS_H

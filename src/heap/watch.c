@@ -7,8 +7,8 @@ struct mete__watch mete__watch;
 
 void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
                      const struct mete__watch_hooks *hooks) {
-    mete__watch.mode = mode;
-    mete__watch.sample_bytes = sample_bytes;
-    if (hooks != NULL) mete__watch.hooks = hooks;
+    if (hooks != NULL) __atomic_store_n(&mete__watch.hooks, hooks, __ATOMIC_RELAXED);
+    __atomic_store_n(&mete__watch.sample_bytes, sample_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&mete__watch.mode, mode, __ATOMIC_RELAXED);
     __atomic_add_fetch(&mete__watch.generation, 1, __ATOMIC_RELEASE);
 }
