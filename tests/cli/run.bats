@@ -292,3 +292,23 @@ END
         holds '.totals.allocations >= 1 and .leaks == null and .program.reached_exit' a.json
     done
 }
+
+@test "what_the_c_library_keeps_for_itself_is_no_leak" {
+    compile prints <<'END'
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    printf("kept in a buffer");
+    (void)argv;
+    if (argc > 1) _exit(0);
+    return 0;
+}
+END
+    run --separate-stderr mete run --quiet --json a.json ./prints
+    [ "$output" = "kept in a buffer" ]
+    holds '.totals | .allocations == 1 and .frees == 1' a.json
+    # By _exit what was not written out is lost, as it should be.
+    run --separate-stderr mete run --quiet --json a.json ./prints leave
+    [ -z "$output" ]
+    holds '.totals.frees == 0 and .leaks.reachable.blocks == 1' a.json
+}
