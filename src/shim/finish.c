@@ -78,7 +78,7 @@ static void finish_quietly(void) {
         header->leak_check_errno = EPERM;
         __atomic_store_n(&header->leak_check, METE_LEAK_CHECK_FAILED, __ATOMIC_RELEASE);
     }
-    mete__tracker_finish(METE_PROFILE_ENDED);
+    mete__tracker_mark_end(METE_PROFILE_ENDED);
 }
 
 static void run(bool is_exit) {

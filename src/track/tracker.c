@@ -247,15 +247,19 @@ static uint64_t own_bytes(const struct mete_profile_header *header) {
     return mapped - mete__writer_size() + header->used_bytes;
 }
 
-void mete__tracker_finish(enum mete_profile_state state) {
-    mete__tracker_settle();
+void mete__tracker_mark_end(enum mete_profile_state state) {
     if (!started) return;
     struct mete_profile_header *header = mete__writer_header();
     mete__timeline_finish();
     header->end_clock = mete__process_clock();
     header->tracker_bytes = own_bytes(header);
     __atomic_store_n(&header->state, (uint32_t)state, __ATOMIC_RELEASE);
-    if (path[0] == 0) return;
+}
+
+void mete__tracker_finish(enum mete_profile_state state) {
+    mete__tracker_settle();
+    mete__tracker_mark_end(state);
+    if (!started || path[0] == 0) return;
     if (mete__writer_is_unsaved() || !mete__writer_has_file())
         mete__writer_save(path);
     else

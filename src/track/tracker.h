@@ -46,6 +46,9 @@ METE_HIDDEN const struct mete__watch_hooks *mete__tracker_hooks(void);
 /* Writes the last moment, the clock and the state. Blocks may still come and go after it, and are
  * still counted. */
 METE_HIDDEN void mete__tracker_finish(enum mete_profile_state state);
+/* As much of that as takes no system call: the file is neither cut to size nor, where it has no
+ * name yet, saved. */
+METE_HIDDEN void mete__tracker_mark_end(enum mete_profile_state state);
 
 /* To be called before anything but the hooks writes the profile (a leak check, a snapshot): in a
  * forked child that has not allocated yet, moves on to the child's own file. */
