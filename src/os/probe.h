@@ -19,4 +19,7 @@
 /* Whether the eight bytes at `address` can be read now. Says nothing of later. */
 METE_HIDDEN bool mete__probe_readable(uintptr_t address);
 
+/* Whether the thread runs on the stack it gave to sigaltstack. */
+METE_HIDDEN bool mete__probe_on_signal_stack(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "os/meta.h"
+#include "os/probe.h"
 #include "track/modules.h"
 #include "track/stack_piece.h"
 #include "track/tree.h"
@@ -13,6 +14,7 @@
 
 enum {
     PIECES_MAX = 16,     /* in one stack */
+    NESTED_MAX = 4,      /* captures of one thread, each interrupting the one before */
     OWN_FRAMES_MAX = 64, /* of mete's own between a capture and the program */
     WORDS_MAX = 3 * METE__STACK_DEPTH_MAX,
 };
@@ -24,22 +26,22 @@ struct frame {
 };
 
 struct mete__stack_memo {
-    /* The last capture's stack, outermost frame first. What is below `depth` is whole at any
-     * moment, for a signal handler may look at it. */
-    uint32_t depth;
-    bool cut;              /* frames outside of frames[0] were left out, for depth */
-    uint64_t unload_state; /* of the modules when it was made */
+    uintptr_t busy;                  /* a capture's frame while it is in progress; 0: none is */
+    struct mete__stack_memo *nested; /* for captures that interrupt one with this memo, or NULL */
+    struct mete__stack_pieces *pieces;
     struct mete__unwind_reach reach;
-    struct mete__stack_counts
-        counts;          /* captures: also how a capture notices that one came between */
-    uintptr_t own_start; /* mete's own text, where it is a library of its own */
+    uint64_t unload_state; /* of the modules at the last capture */
+    uintptr_t own_start;   /* mete's own text, where it is a library of its own */
     uintptr_t own_size;
-    uint16_t
-        ends[METE__STACK_DEPTH_MAX]; /* words[0, ends[i]) lead from frame i outwards to the end */
+    struct mete__stack_counts counts;
+    /* The last capture's stack, outermost frame first. */
+    uint32_t depth;
+    bool cut; /* frames outside of frames[0] were left out, for depth */
+    /* words[0, ends[i]) lead from frame i outwards to the end. */
+    uint16_t ends[METE__STACK_DEPTH_MAX];
     struct frame frames[METE__STACK_DEPTH_MAX];
     struct mete__stack_word words[WORDS_MAX];
     struct frame fresh[METE__STACK_DEPTH_MAX]; /* of the capture in progress, innermost first */
-    struct mete__stack_pieces *pieces;
 };
 
 enum ending {
@@ -166,7 +168,11 @@ METE_INLINE enum ending leave_frame(struct walk *walk) {
     uint32_t row = walk->memo->fresh[walk->fresh - 1].row;
     uint32_t kind = METE__ROW_KIND(row);
     if (METE_UNLIKELY(kind > METE__ROW_SP_FAR)) {
-        if (kind == METE__ROW_END) return ENDED;
+        if (kind == METE__ROW_END) {
+            if (METE__ROW_IS_START(row)) /* its function's first instruction */
+                walk->memo->fresh[walk->fresh - 1].node |= METE_NODE_EXACT_PC << 16;
+            return ENDED;
+        }
         if (kind == METE__ROW_COMPLEX) return COMPLEX;
         if (!guess(walk)) return LOST;
     } else if (METE_UNLIKELY(!mete__unwind_step(&walk->state, row, &walk->memo->reach))) {
@@ -291,7 +297,6 @@ static void remember(struct mete__stack_memo *memo, struct frame frame, uint32_t
     frame.node = node;
     memo->frames[depth] = frame;
     memo->ends[depth] = end;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->depth = depth + 1;
 }
 
@@ -329,7 +334,6 @@ static uint32_t settle(struct walk *walk, enum ending ending) {
     bool needs_fp = false;
 
     memo->depth = walk->joint;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (walk->joint > 0) {
         const struct frame *frame = &memo->frames[walk->joint - 1];
         node = frame->node;
@@ -391,9 +395,7 @@ static bool skip_own(struct walk *walk) {
     return true;
 }
 
-/* One attempt; the result is good only if no signal handler has captured with the memo meanwhile.
- */
-METE_INLINE uint32_t attempt(struct mete__stack_memo *memo, const struct mete__caller *caller) {
+METE_INLINE uint32_t capture(struct mete__stack_memo *memo, const struct mete__caller *caller) {
     uint64_t state = mete__modules_state();
     struct walk walk = {
         .memo = memo,
@@ -427,19 +429,45 @@ METE_INLINE uint32_t attempt(struct mete__stack_memo *memo, const struct mete__c
     return settle(&walk, ending);
 }
 
-uint32_t mete__stack_capture(struct mete__stack_memo *memo, const struct mete__caller *caller) {
-    for (;;) {
-        uint64_t turn = ++memo->counts.captures;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        uint32_t node = attempt(memo, caller);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (METE_LIKELY(*(volatile uint64_t *)&memo->counts.captures == turn)) return node;
-        memo->depth = 0; /* a handler captured in the midst of this one */
+/* Whether the capture that the memo is busy with will never end, because a signal handler left it
+ * by longjmp: its frame is below us on the same stack. */
+static bool is_abandoned(const struct mete__stack_memo *memo) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    struct mete__unwind_reach between = {0, 0};
+    return here > memo->busy && !mete__probe_on_signal_stack() &&
+           mete__unwind_reach_holds(&between, memo->busy, here);
+}
+
+/* The memo itself, or one for a signal handler that interrupted a capture with it. NULL where there
+ * is no memory, or interruptions are too deep to be true. */
+static METE_NOINLINE struct mete__stack_memo *idle_memo(struct mete__stack_memo *memo) {
+    for (unsigned level = 0; level < NESTED_MAX && memo != NULL; level++) {
+        if (memo->busy == 0) return memo;
+        if (is_abandoned(memo)) {
+            memo->depth = 0;
+            mete__stack_piece_forget(memo->pieces);
+            return memo;
+        }
+        if (memo->nested == NULL) memo->nested = mete__stack_memo_create();
+        memo = memo->nested;
     }
+    return NULL;
+}
+
+uint32_t mete__stack_capture(struct mete__stack_memo *memo, const struct mete__caller *caller) {
+    if (METE_UNLIKELY(memo->busy != 0)) memo = idle_memo(memo);
+    if (METE_UNLIKELY(memo == NULL)) return 0;
+    memo->busy = (uintptr_t)__builtin_frame_address(0);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memo->counts.captures++;
+    uint32_t node = capture(memo, caller);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memo->busy = 0;
+    return node;
 }
 
 uint32_t mete__stack_capture_anew(struct mete__stack_memo *memo,
                                   const struct mete__caller *caller) {
-    memo->depth = 0;
+    if (memo->busy == 0) memo->depth = 0;
     return mete__stack_capture(memo, caller);
 }

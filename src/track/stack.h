@@ -23,7 +23,8 @@
 #define METE__STACK_DEPTH_MAX 512
 
 /* A thread's memory of its last capture; used by one thread at a time, and by whichever takes it
- * over. A signal handler may capture with the memo that the code below it is capturing with. */
+ * over. A signal handler may capture with the memo that it has interrupted a capture with: it gets
+ * a memo of its own behind it. */
 struct mete__stack_memo;
 
 /* NULL where there is no memory. Never destroyed: it is handed on. */

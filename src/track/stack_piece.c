@@ -18,10 +18,7 @@ void mete__stack_piece_add(struct mete__stack_pieces *pieces,
     if (outline->to.sp - outline->from.sp > UINT16_MAX * sizeof(uintptr_t)) return;
 
     struct mete__stack_piece *piece = choose(pieces, &outline->from);
-    piece->from.pc = 0; /* a signal handler must not believe half of it */
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    piece->from.sp = outline->from.sp;
-    piece->from.fp = outline->from.fp;
+    piece->from = outline->from;
     piece->to = outline->to;
     piece->node = outline->node;
     piece->parent = outline->parent;
@@ -35,8 +32,6 @@ void mete__stack_piece_add(struct mete__stack_pieces *pieces,
         piece->distances[i] = (uint16_t)(((uintptr_t)word->address - outline->from.sp) / 8);
         piece->values[i] = word->value;
     }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    piece->from.pc = outline->from.pc;
 }
 
 void mete__stack_piece_forget(struct mete__stack_pieces *pieces) {

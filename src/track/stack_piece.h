@@ -11,7 +11,7 @@
  * none is ever wrong for being old, but for code that has been unloaded: then all must be
  * forgotten.
  *
- * A set of pieces belongs to one thread, and to signal handlers that interrupt it.
+ * A set of pieces belongs to one thread.
  */
 #ifndef METE_TRACK_STACK_PIECE_H
 #define METE_TRACK_STACK_PIECE_H

@@ -391,6 +391,7 @@ int mete__unwind_cfi_rules(const struct mete__unwind_tables *tables, uintptr_t a
     if (!run(&machine, description.program)) return -EINVAL;
     if (machine.rules.cfa.how == METE__UNWIND_SAME) return -EINVAL; /* never said */
     machine.rules.signal_frame = description.signal_frame;
+    machine.rules.at_start = address == description.start;
     *out = machine.rules;
     return 0;
 }

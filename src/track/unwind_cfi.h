@@ -37,6 +37,7 @@ struct mete__unwind_rules {
     struct mete__unwind_rule cfa; /* METE__UNWIND_OFFSET or _COMPUTED */
     uint16_t cfa_register;
     bool signal_frame; /* the caller was interrupted: its pc is no return address */
+    bool at_start;     /* the address is the first one that the description covers */
     struct mete__unwind_rule registers[METE__ARCH_REGISTERS];
 };
 

@@ -170,6 +170,8 @@ struct mete__unwind_code mete__unwind_row_compile(uintptr_t pc, bool keep) {
     code.generation = module.generation;
     if (mete__unwind_cfi_rules(&module.tables, pc - 1, &rules) == 0)
         code.row = pack(&module.tables, &rules);
+    else if (mete__unwind_cfi_rules(&module.tables, pc, &rules) == 0 && rules.at_start)
+        code.row = METE__ROW_END | METE__ROW_START;
     if (module.fleeting || code.generation >> METE__ROW_GENERATION_BITS != 0) {
         code.row |= METE__ROW_FLEETING;
         return code;

@@ -42,18 +42,22 @@ enum mete__unwind_kind {
 #if defined(__x86_64__)
 /* kind 3, generation 5, distance of the saved fp below the CFA 7 (0: fp is untouched), CFA offset
  * 14 signed. The return address is the word below the CFA. */
-enum { METE__ROW_GENERATION_BITS = 5, METE__ROW_LINE_BITS = 12 };
+enum { METE__ROW_GENERATION_BITS = 5, METE__ROW_LINE_BITS = 12, METE__ROW_START_BIT = 8 };
 #define METE__ROW_FP_DISTANCE(row) (((row) >> 8) & 0x7fu)
 #define METE__ROW_RA_DISTANCE(row) 1u
 #define METE__ROW_CFA_OFFSET(row)  ((int32_t)((row) << 3) >> 18)
 #elif defined(__aarch64__)
 /* kind 3, generation 2, fp saved below the return address 1, distance of the return address below
  * the CFA 10, CFA offset 13 signed. */
-enum { METE__ROW_GENERATION_BITS = 2, METE__ROW_LINE_BITS = 13 };
+enum { METE__ROW_GENERATION_BITS = 2, METE__ROW_LINE_BITS = 13, METE__ROW_START_BIT = 5 };
 #define METE__ROW_RA_DISTANCE(row) (((row) >> 6) & 0x3ffu)
 #define METE__ROW_FP_DISTANCE(row) (((row) >> 5 & 1u) ? METE__ROW_RA_DISTANCE(row) + 1 : 0u)
 #define METE__ROW_CFA_OFFSET(row)  ((int32_t)((row) << 3) >> 19)
 #endif
+/* Of a row of kind END: the address is a function's first instruction, which nobody called: it was
+ * put there as a return address, as makecontext does. */
+#define METE__ROW_START           (1u << METE__ROW_START_BIT)
+#define METE__ROW_IS_START(row)   (((row) >> METE__ROW_START_BIT & 1u) != 0)
 #define METE__ROW_GENERATION(row) (((row) >> 3) & ((1u << METE__ROW_GENERATION_BITS) - 1))
 
 /* Word: the address's tag above the row. Tag and line number together are the address, scrambled by

@@ -17,3 +17,11 @@ bool mete__probe_readable(uintptr_t address) {
     errno = saved;
     return readable;
 }
+
+bool mete__probe_on_signal_stack(void) {
+    stack_t stack = {.ss_flags = 0};
+    int saved = errno;
+    bool known = syscall(SYS_sigaltstack, NULL, &stack) == 0;
+    errno = saved;
+    return known && (stack.ss_flags & SS_ONSTACK) != 0;
+}
