@@ -38,6 +38,7 @@ struct run_options {
     int mode; /* enum mete_profile_mode */
     bool no_leaks;
     const char *json;
+    uint64_t sample;         /* bytes; 0: not given */
     uint64_t error_exitcode; /* NO_CODE: not asked for */
     struct mete__option_texts suppressions;
     bool gen_suppressions;
@@ -46,6 +47,8 @@ struct run_options {
 };
 
 static const struct mete__option_choice modes[] = {
+    {"stats", METE_PROFILE_STATS},
+    {"sampled", METE_PROFILE_SAMPLED},
     {"exact", METE_PROFILE_EXACT},
     {NULL, 0},
 };
@@ -63,7 +66,14 @@ static const struct mete__option options[] = {
      .value = "MODE",
      .offset = MEMBER(mode),
      .choices = modes,
-     .help = "exact"},
+     .help = "stats, sampled or exact (exact)"},
+    {.name = "sample",
+     .kind = METE__OPTION_BYTES,
+     .value = "N",
+     .offset = MEMBER(sample),
+     .min = 1,
+     .max = (uint64_t)1 << 40,
+     .help = "sampled: one block per N bytes (512K)"},
     {.name = "no-leaks", .offset = MEMBER(no_leaks), .help = "skip the leak check at exit"},
     {.name = "json",
      .kind = METE__OPTION_TEXT,
@@ -128,15 +138,18 @@ static int prepare_environment(void *context, pid_t self) {
     struct run *run = context;
     const struct run_options *options_given = &run->options;
     char identity[64];
+    char sample[32];
     int status;
 
     mete__output_name(&run->output, run->name, self);
+    snprintf(sample, sizeof sample, "%llu", (unsigned long long)options_given->sample);
     snprintf(identity, sizeof identity, "%llx-%d-%d", (unsigned long long)run->output.run,
              (int)self, (int)getppid());
     const char *const settings[][2] = {
         {"METE_RUN", identity},
         {"METE_OUTPUT", run->output.path},
         {"METE_MODE", mode_name(options_given->mode)},
+        {"METE_SAMPLE", options_given->sample != 0 ? sample : NULL},
         {"METE_NO_LEAKS", options_given->no_leaks ? "1" : NULL},
         {"METE_NO_CHILDREN", options_given->no_children ? "1" : NULL},
         {"METE_QUIET", options_given->quiet ? "1" : NULL},

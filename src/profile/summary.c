@@ -156,7 +156,10 @@ int mete__summary_make(const struct mete__profile *profile, struct mete__summary
     sum_shards(profile, summary);
     sum_totals(header, summary);
     note_inherited(header, &summary->inherited);
-    summary->peak_is_exact = header->threads_seen <= 1 && header->mode != METE_PROFILE_SAMPLED;
+    summary->peak_is_exact = header->threads_seen <= 1 && header->mode != METE_PROFILE_SAMPLED &&
+                             header->mode != METE_PROFILE_STATS;
+    /* Statistics know no places: their one site is where the totals were kept. */
+    if (header->mode == METE_PROFILE_STATS) summary->site_count = 0;
     summary->peak_error_bytes =
         summary->peak_is_exact ? 0 : (uint64_t)header->threads_seen * METE_PEAK_STEP_BYTES;
     summary->wall_seconds = wall_seconds(profile);

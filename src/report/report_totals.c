@@ -86,7 +86,8 @@ static void print_peak(const struct mete__report_chapter *chapter) {
                                 (double)(header->peak_clock - header->start_clock) * 1e-9));
     if (summary->peak_is_exact)
         mete__page_print(page, METE__PAGE_FAINT, "  exact");
-    else if (summary->peak_error_bytes != 0)
+    else if (summary->peak_error_bytes != 0 && header->mode != METE_PROFILE_SAMPLED &&
+             header->mode != METE_PROFILE_STATS)
         mete__page_print(page, METE__PAGE_FAINT, "  to within %s (%u threads)",
                          mete__units_bytes(METE__UNITS, summary->peak_error_bytes),
                          header->threads_seen);
@@ -139,6 +140,23 @@ static void print_timeline(const struct mete__report_chapter *chapter) {
     putc('\n', page->out);
 }
 
+/* What the figures rest on, where that is not every single block. */
+static void print_basis(const struct mete__report_chapter *chapter) {
+    const struct mete__page *page = &chapter->page;
+    const struct mete_profile_header *header = mete__profile_header(chapter->report->profile);
+
+    if (header->mode != METE_PROFILE_SAMPLED && header->mode != METE_PROFILE_STATS) return;
+    print_label(page, "basis");
+    mete__page_gap(page, 6);
+    if (header->mode == METE_PROFILE_STATS)
+        mete__page_print(page, METE__PAGE_PLAIN,
+                         "block sizes, not what was asked for; the peak is of whole spans\n");
+    else
+        mete__page_print(page, METE__PAGE_PLAIN, "%s samples, one per %s\n",
+                         mete__units_count(METE__UNITS, chapter->report->summary->totals.samples),
+                         mete__units_bytes(METE__UNITS, header->sample_bytes));
+}
+
 int mete__report_totals(struct mete__report_chapter *chapter) {
     const struct mete__page *page = &chapter->page;
     const struct mete__summary_totals *totals = &chapter->report->summary->totals;
@@ -161,6 +179,7 @@ int mete__report_totals(struct mete__report_chapter *chapter) {
         mete__page_print(page, METE__PAGE_BAD, "%15s\n",
                          mete__units_count(METE__UNITS, totals->failed));
     }
+    print_basis(chapter);
     print_timeline(chapter);
     return 0;
 }

@@ -66,7 +66,9 @@ static void finish(bool is_exit) {
     mete__tracker_settle();
     if (!mete__tracker_is_started()) return; /* a child that is to be left alone */
     if (is_exit) free_libraries();
-    if (!mete__startup_settings()->no_leaks) (void)mete__leak_check_run(METE__LEAK_AT_EXIT, NULL);
+    /* Which block is lost can only be told where every block is known. */
+    if (mete__startup_settings()->mode == METE_PROFILE_EXACT && !mete__startup_settings()->no_leaks)
+        (void)mete__leak_check_run(METE__LEAK_AT_EXIT, NULL);
     mete__tracker_finish(METE_PROFILE_ENDED);
 }
 

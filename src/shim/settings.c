@@ -6,6 +6,8 @@
 
 #include "base/bits.h"
 
+enum { DEFAULT_SAMPLE = 512 << 10 };
+
 /* A number of the given base; false where the text does not begin with one that fits. */
 static bool take_number(const char **text, unsigned base, uint64_t *out) {
     const char *next = *text;
@@ -49,6 +51,8 @@ static bool read_bytes(const char *text, uint64_t *out) {
 static bool read_mode(const char *text, enum mete_profile_mode *out) {
     if (strcmp(text, "stats") == 0)
         *out = METE_PROFILE_STATS;
+    else if (strcmp(text, "sampled") == 0)
+        *out = METE_PROFILE_SAMPLED;
     else if (strcmp(text, "exact") == 0)
         *out = METE_PROFILE_EXACT;
     else
@@ -85,7 +89,7 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
     const char *value;
 #define IS(text) ((value = mete__settings_value(variable, *name = (text))) != NULL)
     if (IS("METE_MODE")) {
-        *why = "the one mode there is is exact";
+        *why = "a mode is stats, sampled or exact";
         out->is_tracking = true;
         return read_mode(value, &out->mode);
     }
@@ -96,6 +100,7 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
         return *value != '\0';
     }
     *why = "it is a number of bytes, from 1 on; K, M or G may follow";
+    if (IS("METE_SAMPLE")) return read_bytes(value, &out->sample_bytes);
     if (IS("METE_PROFILE_LIMIT")) return read_bytes(value, &out->limit_bytes);
     *why = "it is 1 or 0";
     if (IS("METE_NO_LEAKS")) return read_switch(value, &out->no_leaks);
@@ -108,7 +113,7 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
 }
 
 void mete__settings_read(struct mete__settings *out, char *const *variables) {
-    *out = (struct mete__settings){.mode = METE_PROFILE_EXACT};
+    *out = (struct mete__settings){.mode = METE_PROFILE_EXACT, .sample_bytes = DEFAULT_SAMPLE};
     for (; *variables != NULL; variables++) {
         const char *name = NULL, *why = NULL;
         if (strncmp(*variables, "METE_", 5) != 0) continue;

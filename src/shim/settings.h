@@ -28,6 +28,7 @@ struct mete__settings {
     bool no_children;
     bool is_quiet;
     enum mete_profile_mode mode;
+    uint64_t sample_bytes;  /* sampled mode: the mean distance of samples */
     uint64_t limit_bytes;   /* 0: the default */
     const char *output;     /* points into the environment; NULL: the default name */
     uint64_t run;           /* 0: not under `mete run` */

@@ -105,6 +105,7 @@ static int start_tracker(const struct mete__environment *environment, char *path
         .argc = environment->argc,
         .run = settings.run,
         .mode = settings.mode,
+        .sample_bytes = settings.mode == METE_PROFILE_SAMPLED ? settings.sample_bytes : 0,
         .limit_bytes = settings.limit_bytes,
         .no_children = settings.no_children,
     };
@@ -133,7 +134,10 @@ static void start(void) {
         if (!settings.is_quiet && status != -EALREADY) complain_file(path, -status);
         return;
     }
-    mete__watch_set(METE__WATCH_ALL, 0, mete__tracker_hooks());
+    /* Statistics need no block to be watched: the heap knows them. */
+    if (settings.mode == METE_PROFILE_STATS) return;
+    mete__watch_set(settings.mode == METE_PROFILE_SAMPLED ? METE__WATCH_SAMPLED : METE__WATCH_ALL,
+                    settings.sample_bytes, mete__tracker_hooks());
 }
 
 void mete__startup_run(void) {

@@ -85,17 +85,19 @@ METE_INLINE void mete__shard_note_change(struct mete__shard *shard, struct mete_
     if (METE_UNLIKELY(site->peak_epoch != epoch)) mete__shard_note_peak(shard, site, epoch);
 }
 
-/* A block of `size` bytes was allocated at `stack`. Fills what the block's record has of it. */
+/* A block of `size` bytes was allocated at `stack`, which stands for `weight` such blocks (1, but
+ * for samples). Fills what the block's record has of it. */
 METE_INLINE void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block,
-                                       uint32_t stack, uint64_t size) {
+                                       uint32_t stack, uint64_t size, uint64_t weight) {
+    uint64_t bytes = size * weight;
     struct mete__site *site = mete__site_of(&shard->sites, stack);
     struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
     struct mete_profile_shard *record = shard->record;
     unsigned bucket = mete__shard_bucket(size);
 
-    METE__COUNT(shard->allocations, 1);
-    METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], 1);
-    METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], size);
+    METE__COUNT(shard->allocations, weight);
+    METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], weight);
+    METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], bytes);
     block->stack = stack;
     block->sequence = (uint32_t)shard->allocations;
     /* One store of the whole word: a narrow one would make the load of the size wait when it is
@@ -103,11 +105,11 @@ METE_INLINE void mete__shard_allocated(struct mete__shard *shard, struct mete__r
     block->word = (block->word & ~((uint64_t)METE__SHARDS_MAX << METE__RECORD_SHARD_SHIFT)) |
                   (uint64_t)shard->index << METE__RECORD_SHARD_SHIFT;
 
-    METE__COUNT(shard->level.headroom, -(int64_t)size);
+    METE__COUNT(shard->level.headroom, -(int64_t)bytes);
     if (shard->level.headroom >= 0 || !mete__level_pass(&shard->level))
         mete__shard_note_change(shard, site);
-    METE__COUNT_TWICE(site, site_record, allocations, 1);
-    METE__COUNT_TWICE(site, site_record, allocated_bytes, size);
+    METE__COUNT_TWICE(site, site_record, allocations, weight);
+    METE__COUNT_TWICE(site, site_record, allocated_bytes, bytes);
     int64_t live = mete__site_live_bytes(site);
     if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED))) {
         mete__account_tell(&shard->sites, site, stack);
@@ -118,20 +120,21 @@ METE_INLINE void mete__shard_allocated(struct mete__shard *shard, struct mete__r
 }
 
 /* The block is freed by this shard's thread, whoever allocated it. */
-METE_INLINE void mete__shard_freed(struct mete__shard *shard, const struct mete__record *block) {
+METE_INLINE void mete__shard_freed(struct mete__shard *shard, const struct mete__record *block,
+                                   uint64_t weight) {
     uint32_t stack = block->stack;
-    uint64_t size = block->size;
+    uint64_t bytes = block->size * weight;
     struct mete__site *site = mete__site_of(&shard->sites, stack);
     struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
 
-    METE__COUNT(shard->frees, 1);
-    METE__COUNT(shard->freed_bytes, size);
-    METE__COUNT(shard->level.headroom, (int64_t)size);
+    METE__COUNT(shard->frees, weight);
+    METE__COUNT(shard->freed_bytes, bytes);
+    METE__COUNT(shard->level.headroom, (int64_t)bytes);
     if (METE_UNLIKELY(shard->level.headroom > shard->level.ceiling))
         mete__level_pass(&shard->level);
     mete__shard_note_change(shard, site);
-    METE__COUNT_TWICE(site, site_record, frees, 1);
-    METE__COUNT_TWICE(site, site_record, freed_bytes, size);
+    METE__COUNT_TWICE(site, site_record, frees, weight);
+    METE__COUNT_TWICE(site, site_record, freed_bytes, bytes);
     if (block->sequence == (uint32_t)shard->allocations && block->shard == shard->index)
         METE__COUNT_TWICE(site, site_record, temporary, 1);
     if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED)))

@@ -23,6 +23,7 @@ enum { TICK_MASK = 255 }; /* the clock is looked at once in 256 allocations */
 
 static bool
     started; /* the profile is open, and it is this process's (or the fork is not noticed) */
+static enum mete_profile_mode mode;
 static bool no_children;
 static char path[PATH_MAX];    /* of the profile, from the root; empty: in memory only */
 static size_t folder_length;   /* of path, up to its last slash and with it */
@@ -127,7 +128,7 @@ static void allocated(struct mete__cache *cache, struct mete__record *record, vo
         drop(record);
         return;
     }
-    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller), record->size);
+    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller), record->size, 1);
     if (METE_UNLIKELY((shard->allocations & TICK_MASK) == 0)) mete__timeline_tick();
 }
 
@@ -138,7 +139,39 @@ static void freed(struct mete__cache *cache, struct mete__record *record, void *
     (void)block;
     (void)caller;
     if (METE_LIKELY(shard != NULL && record->shard != METE__SHARD_NONE))
-        mete__shard_freed(shard, record);
+        mete__shard_freed(shard, record, 1);
+}
+
+/* Sampled mode has hooks of its own, so that exact mode multiplies nothing. */
+static uint64_t weight_of(const void *block) {
+    struct mete__found found;
+    return mete__heap_find(block, &found) ? mete__watch_weight(found.block_bytes) : 1;
+}
+
+static void sampled(struct mete__cache *cache, struct mete__record *record, void *block,
+                    const struct mete__caller *caller) {
+    struct mete__shard *shard = ready_shard(cache);
+
+    if (METE_UNLIKELY(shard == NULL)) {
+        drop(record);
+        return;
+    }
+    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller), record->size,
+                          weight_of(block));
+    METE__COUNT_TWICE(&shard->counters, shard->record, samples, 1);
+    /* What the thread allocates before the sample is freed goes unseen: nothing counts as
+     * temporary. */
+    record->sequence--;
+    mete__timeline_tick();
+}
+
+static void sample_freed(struct mete__cache *cache, struct mete__record *record, void *block,
+                         const struct mete__caller *caller) {
+    struct mete__shard *shard = ready_shard(cache);
+
+    (void)caller;
+    if (METE_LIKELY(shard != NULL && record->shard != METE__SHARD_NONE))
+        mete__shard_freed(shard, record, weight_of(block));
 }
 
 static void failed(struct mete__cache *cache, size_t size, const struct mete__caller *caller) {
@@ -165,8 +198,9 @@ static void misused(enum mete__misuse kind, const void *address, const void *blo
 }
 
 const struct mete__watch_hooks *mete__tracker_hooks(void) {
-    static const struct mete__watch_hooks hooks = {allocated, freed, failed, misused};
-    return &hooks;
+    static const struct mete__watch_hooks exact = {allocated, freed, failed, misused};
+    static const struct mete__watch_hooks samples = {sampled, sample_freed, failed, misused};
+    return mode == METE_PROFILE_SAMPLED ? &samples : &exact;
 }
 
 /* ---- beginning and end ---- */
@@ -175,6 +209,7 @@ static int keep_names(const struct mete__tracker_options *options) {
     struct mete__text text = mete__text_in(program, sizeof program);
     mete__text_add(&text, "%s", options->program != NULL ? options->program : "program");
     no_children = options->no_children;
+    mode = options->mode;
     path[0] = 0;
     if (options->path == NULL) return 0;
     int status = mete__file_absolute(options->path, path, sizeof path);
@@ -247,9 +282,29 @@ static uint64_t own_bytes(const struct mete_profile_header *header) {
     return mapped - mete__writer_size() + header->used_bytes;
 }
 
+/* Statistics mode watches nothing: the heap knows the totals, in block sizes. */
+static void keep_heap_totals(struct mete_profile_header *header) {
+    struct mete__heap_stats stats;
+    struct mete__shard *shard = mete__shard_all();
+
+    if (shard == NULL) shard = mete__shard_create();
+    if (shard == NULL) return;
+    mete__stats_read(&stats);
+    struct mete__site *site = shard->sites.unknown;
+    struct mete_profile_site *record = mete__site_record(&shard->sites, site);
+    METE__COUNT_TWICE(site, record, allocations, stats.allocations);
+    METE__COUNT_TWICE(site, record, frees, stats.frees);
+    METE__COUNT_TWICE(site, record, allocated_bytes, stats.allocated_bytes);
+    METE__COUNT_TWICE(site, record, freed_bytes, stats.allocated_bytes - stats.live_bytes);
+    header->live_bytes = (int64_t)stats.live_bytes;
+    header->live_blocks = (int64_t)stats.live_blocks;
+    header->peak_live_bytes = (int64_t)stats.peak_span_bytes;
+}
+
 void mete__tracker_mark_end(enum mete_profile_state state) {
     if (!started) return;
     struct mete_profile_header *header = mete__writer_header();
+    if (mode == METE_PROFILE_STATS) keep_heap_totals(header);
     mete__timeline_finish();
     header->end_clock = mete__process_clock();
     header->tracker_bytes = own_bytes(header);

@@ -43,8 +43,8 @@ METE_HIDDEN bool mete__tracker_is_started(void);
 /* What to give mete__watch_set(). */
 METE_HIDDEN const struct mete__watch_hooks *mete__tracker_hooks(void);
 
-/* Writes the last moment, the clock and the state. Blocks may still come and go after it, and are
- * still counted. */
+/* Writes the last moment, the clock and the state, and cuts the file to what is in use. Blocks may
+ * still come and go after it, and are still counted. */
 METE_HIDDEN void mete__tracker_finish(enum mete_profile_state state);
 /* As much of that as takes no system call: the file is neither cut to size nor, where it has no
  * name yet, saved. */

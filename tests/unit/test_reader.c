@@ -26,6 +26,7 @@ static char why[256];
 static void fill(void) {
     static const char arguments[] = "prog\0-x\0";
     struct mete_profile_header *header = mete__writer_header();
+    header->mode = METE_PROFILE_EXACT;
     struct mete_profile_module modules[] = {
         {.start = 0x1000, .end = 0x2000, .path = mete__writer_string("/bin/prog", 9)},
         {.start = 0x2000, .end = 0x3000, .path = mete__writer_string("/lib/old.so", 11)},
