@@ -118,8 +118,7 @@ struct run {
     FILE *json;
 };
 
-/* --- Before ------------------------------------------------------------------------------------
- */
+/* ---- before ---- */
 
 static const char *mode_name(int mode) {
     for (const struct mete__option_choice *c = modes; c->name; c++)
@@ -207,8 +206,7 @@ static int prepare(struct run *run) {
     return code;
 }
 
-/* --- After -------------------------------------------------------------------------------------
- */
+/* ---- after ---- */
 
 static int write_json(struct run *run, struct mete__report *report) {
     int status = mete__report_json(report, run->json);

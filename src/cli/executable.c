@@ -79,7 +79,7 @@ const char *mete__executable_machine_name(uint16_t machine) {
     return unnamed;
 }
 
-/* --- Scripts ---------------------------------------------------------------------------------- */
+/* ---- scripts ---- */
 
 static void read_script(const char *head, size_t length, struct mete__executable *out) {
     const char *end = memchr(head, '\n', length);
@@ -95,7 +95,7 @@ static void read_script(const char *head, size_t length, struct mete__executable
     out->interpreter[size] = '\0';
 }
 
-/* --- ELF -------------------------------------------------------------------------------------- */
+/* ---- ELF ---- */
 
 /* The text of a segment such as PT_INTERP, read from the file itself. */
 static void read_interpreter(int fd, const GElf_Phdr *segment, char out[PATH_MAX]) {

@@ -77,8 +77,7 @@ static void release_signals(const struct signals *before, const sigset_t *was_pa
     sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* --- In the new process ------------------------------------------------------------------------
- */
+/* ---- in the new process ---- */
 
 static int exec_by_shell(const struct mete__launch_plan *plan) {
     size_t count = 0;
@@ -111,8 +110,7 @@ METE_NORETURN static void become_program(const struct mete__launch_plan *plan,
     _exit(0); /* nobody looks at it */
 }
 
-/* --- In mete -----------------------------------------------------------------------------------
- */
+/* ---- in mete ---- */
 
 /* The errno that the new process wrote before it gave up; 0 where exec closed the pipe. */
 static int read_start_error(int fd) {

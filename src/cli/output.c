@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- The name ----------------------------------------------------------------------------------
- */
+/* ---- the name ---- */
 
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -77,8 +76,7 @@ int mete__output_prepare(struct mete__output *out, const char *file, const char 
     return status;
 }
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static bool read_header(int fd, struct mete_profile_header *header) {
     return pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
@@ -120,8 +118,7 @@ int mete__output_finish(const struct mete__output *output, int wait_status) {
     return is_ours ? 0 : -ENOENT;
 }
 
-/* --- The others --------------------------------------------------------------------------------
- */
+/* ---- the others ---- */
 
 /* Whether the file is another profile of the run; then it is described, and cut if its process is
  * gone. */

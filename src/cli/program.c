@@ -41,7 +41,7 @@ static int refuse(struct verdict verdict, const char *format, ...) {
     return METE__EXIT_NOT_STARTED;
 }
 
-/* --- Where it is ------------------------------------------------------------------------------ */
+/* ---- where it is ---- */
 
 /* 0, or the errno exec would give. */
 static int check_executable(const char *path) {
@@ -107,8 +107,7 @@ int mete__program_explain(const char *name, int error, char *why, size_t why_siz
     return is_missing ? METE__EXIT_NOT_FOUND : METE__EXIT_NOT_STARTED;
 }
 
-/* --- Whether the loader will take mete in ------------------------------------------------------
- */
+/* ---- whether the loader will take mete in ---- */
 
 /* What makes exec of the file change its privileges, which makes the loader ignore LD_PRELOAD
  * (capabilities(7), ld.so(8)); NULL where nothing does. */
@@ -187,7 +186,7 @@ static int check_image(const char *path, const struct mete__executable *image,
     return check_loader(path, image, verdict);
 }
 
-/* --- Both together ---------------------------------------------------------------------------- */
+/* ---- both together ---- */
 
 /* Says what is wrong with a script's interpreter; 0 where nothing is. */
 static int check_interpreter(const char *script, const char *interpreter, struct verdict verdict) {

@@ -13,7 +13,7 @@
 #define LIBRARY      "libmete_malloc.so"
 #define PRELOAD      "LD_PRELOAD="
 #define PRELOAD_SIZE (sizeof PRELOAD - 1)
-#define KEPT_MAX     16 /* METE_* variables: there are fewer */
+#define KEPT_MAX     16 /* settings: there are half as many */
 
 /* Copies, because programs that change their title overwrite the original ones. */
 static char *kept[KEPT_MAX + 1]; /* METE_*, ends with NULL */
@@ -23,10 +23,6 @@ static size_t library_length;
 
 static bool is_preload(const char *variable) {
     return strncmp(variable, PRELOAD, PRELOAD_SIZE) == 0;
-}
-
-static bool is_mete(const char *variable) {
-    return strncmp(variable, "METE_", 5) == 0;
 }
 
 /* The first name of libmete_malloc.so in a list as LD_PRELOAD holds, or NULL. */
@@ -48,8 +44,7 @@ static char *copy_of(const char *text) {
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
-/* --- Leaving children alone ----------------------------------------------------------------------
- */
+/* ---- leaving children alone ---- */
 
 /* LD_PRELOAD without our part, in place: it only gets shorter. False where nothing is left of it.
  */
@@ -72,7 +67,7 @@ static bool shorten_preload(char *variable) {
 static void take_out(void) {
     char **next = environ;
     for (char **variable = environ; *variable != NULL; variable++) {
-        if (is_mete(*variable)) continue;
+        if (mete__settings_knows(*variable)) continue;
         if (is_preload(*variable) && !shorten_preload(*variable)) continue;
         *next++ = *variable;
     }
@@ -87,7 +82,7 @@ void mete__inherit_prepare(void) {
     for (char **variable = environ; *variable != NULL; variable++) {
         if (is_preload(*variable) && kept_preload == NULL)
             kept_preload = copy_of(*variable);
-        else if (is_mete(*variable) && count < KEPT_MAX)
+        else if (mete__settings_knows(*variable) && count < KEPT_MAX)
             kept[count++] = copy_of(*variable);
     }
     kept[count] = NULL;
@@ -96,8 +91,7 @@ void mete__inherit_prepare(void) {
     if (settings->no_children) take_out();
 }
 
-/* --- Passing it on -------------------------------------------------------------------------------
- */
+/* ---- passing it on ---- */
 
 static bool is_wanted(bool is_exec) {
     const struct mete__settings *settings = mete__startup_settings();

@@ -107,8 +107,7 @@ METE_EXPORT int posix_spawnp(pid_t *pid, const char *file,
     return next.posix_spawnp(pid, file, actions, attributes, argv, EXTENDED(variables, false));
 }
 
-/* --- Arguments one by one
- * -------------------------------------------------------------------------- */
+/* ---- arguments one by one ---- */
 
 /* How many arguments there are, the NULL that ends them not counted. */
 static size_t count_arguments(const char *first, va_list arguments) {

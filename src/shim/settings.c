@@ -83,6 +83,16 @@ const char *mete__settings_value(const char *variable, const char *name) {
     return variable + length + 1;
 }
 
+bool mete__settings_knows(const char *variable) {
+    static const char *const names[] = {
+        "METE_MODE",        "METE_OUTPUT", "METE_SAMPLE",        "METE_NO_LEAKS",
+        "METE_NO_CHILDREN", "METE_QUIET",  "METE_PROFILE_LIMIT", "METE_RUN",
+    };
+    for (size_t i = 0; i < METE_COUNT_OF(names); i++)
+        if (mete__settings_value(variable, names[i]) != NULL) return true;
+    return false;
+}
+
 /* Reads one variable, or says in `why` what it should be. */
 static bool read_variable(struct mete__settings *out, const char *variable, const char **name,
                           const char **why) {

@@ -44,6 +44,9 @@ struct mete__settings {
  * as the settings are used. Pure. */
 METE_HIDDEN void mete__settings_read(struct mete__settings *out, char *const *variables);
 
+/* Whether NAME=VALUE is one of those above. */
+METE_HIDDEN bool mete__settings_knows(const char *variable);
+
 /* The variable's value where `variable` is NAME=VALUE for this name; else NULL. */
 METE_HIDDEN const char *mete__settings_value(const char *variable, const char *name);
 

@@ -29,11 +29,10 @@ bool mete__startup_is_first(void) {
     return is_first;
 }
 
-/* --- What can go wrong --------------------------------------------------------------------------
- */
+/* ---- what can go wrong ---- */
 
 static void complain_setting(void) {
-    char line[512];
+    char line[PATH_MAX + 256];
     struct mete__text text = mete__text_in(line, sizeof line);
     mete__text_add(&text, "mete: %s=%s: %s; nothing is tracked\n", settings.wrong_name,
                    settings.wrong_value, settings.wrong_why);
@@ -74,8 +73,7 @@ static void complain_file(const char *path, int error) {
     mete__process_complain(text.start, text.length);
 }
 
-/* --- Starting ------------------------------------------------------------------------------------
- */
+/* ---- starting ---- */
 
 /* Whether METE_OUTPUT is this process's own. Outside of `mete run` it is, unless a living process
  * has the file; in a run only the first process's, known by its id and, because other namespaces

@@ -90,6 +90,11 @@ END
     [ "$(profiles)" = a.mete ]
 }
 
+@test "no_children_takes_only_metes_own_variables" {
+    METE_ORITE=1 METE_OUTPUTS=2 mete run --quiet --no-children -o a.mete sh -c 'env | grep ^METE' >out
+    [ "$(sort out)" = "$(printf 'METE_ORITE=1\nMETE_OUTPUTS=2')" ]
+}
+
 @test "no_children_keeps_what_else_is_preloaded" {
     compile libother.so -shared -fPIC <<<'int other;'
     LD_PRELOAD=$PWD/libother.so mete run --quiet --no-children -o a.mete sh -c 'echo $LD_PRELOAD' >out
