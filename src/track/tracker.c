@@ -49,6 +49,7 @@ static void give_up(void) {
     mete__watch_set(METE__WATCH_NONE, 0, NULL);
     mete__writer_close();
     started = false;
+    mete__fork_change_state(); /* no shard may think itself ready: its records are gone */
 }
 
 static void name_child(void) {

@@ -7,6 +7,7 @@ setup() {
     PATH=$METE_STAGE/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     unset LD_PRELOAD
     export PATH
+    export -n METE_STAGE METE_BUILD METE_SOURCE # the tests' own, not to be seen by programs
 }
 
 # ended CODE: the background process $mete has ended, and so.
