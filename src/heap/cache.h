@@ -68,7 +68,7 @@ struct mete__cache {
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */
     uint64_t large_allocations;    /* of the owner: blocks with a span of their own */
-    uint64_t large_bytes; /* of large_allocations, as block sizes when they were born */
+    uint64_t large_bytes;          /* of large_allocations, as block sizes when they were born */
     /* Other threads write here: a cache line of its own. */
     struct mete__block *inbox METE_ALIGNED(METE_CACHE_LINE); /* atomic */
 };
