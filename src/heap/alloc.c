@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/blocks.h"
+#include "heap/grave.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
 #include "heap/sample.h"
@@ -154,41 +155,73 @@ struct target {
     struct mete__record *record; /* NULL: not watched */
 };
 
+static struct mete__found found_in(const struct mete__span *span, char *memory,
+                                   const void *address) {
+    size_t bytes = span->block_bytes;
+    size_t index = (size_t)((const char *)address - memory) / bytes;
+    bool watched = (mete__span_owner(span) & METE__OWNER_WATCHED) != 0;
+    return (struct mete__found){.block = memory + index * bytes,
+                                .block_bytes = bytes,
+                                .requested = bytes,
+                                .record = watched ? &span->records[index] : NULL,
+                                .live = !watched || span->records[index].live};
+}
+
+/* Whether a block began at the address whose span has been given back since. */
+static bool was_block(const void *address, struct mete__found *found) {
+    char *memory;
+    if (mete__grave_find(address, found)) return true;
+    const struct mete__span *span = mete__slices_find_former(address, &memory);
+    if (span == NULL || span->block_bytes == 0) return false;
+    size_t offset = (size_t)((const char *)address - memory);
+    if (offset % span->block_bytes != 0 || offset / span->block_bytes >= mete__span_carved(span))
+        return false;
+    *found = found_in(span, memory, address);
+    return true;
+}
+
+/* The end, with the best name for it. span is where the address lies, or NULL; then, as where it
+ * lies in no block of that span, it may have been one until lately. */
+static METE_COLD METE_NORETURN void astray(enum mete__misuse kind, const void *address,
+                                           const struct mete__span *span, char *memory,
+                                           const struct mete__caller *caller) {
+    struct mete__found found;
+
+    if (kind == METE__INVALID_FREE) {
+        bool was = was_block(address, &found);
+        mete__misuse(was ? METE__DOUBLE_FREE : kind, address, was ? &found : NULL, caller);
+    }
+    if (kind == METE__INTERIOR_FREE && mete__grave_find(address, &found))
+        mete__misuse(METE__DOUBLE_FREE, address, &found, caller);
+    found = found_in(span, memory, address);
+    mete__misuse(kind, address, &found, caller);
+}
+
 /* The span and record of a block that the program says it owns; dies where it is no such block. */
 METE_INLINE struct target aim(const void *block, const struct mete__caller *caller) {
     struct target target = {.record = NULL};
     struct mete__span *span = mete__slices_find_head(block, &target.memory);
 
-    if (METE_UNLIKELY(span == NULL)) mete__misuse(METE__INVALID_FREE, block, NULL, NULL, caller);
+    if (METE_UNLIKELY(span == NULL)) astray(METE__INVALID_FREE, block, NULL, NULL, caller);
     size_t offset = (size_t)((const char *)block - target.memory), index = 0;
     target.span = span;
     if (span->kind == METE__SPAN_BLOCKS) {
         size_t bytes = span->block_bytes;
         index = mete__size_class_divide(offset, span->size_class);
         if (METE_UNLIKELY(index >= mete__span_carved(span)))
-            mete__misuse(METE__INVALID_FREE, block, span, target.memory, caller);
+            astray(METE__INVALID_FREE, block, span, target.memory, caller);
         offset -= index * bytes;
     }
-    if (METE_UNLIKELY(offset != 0))
-        mete__misuse(METE__INTERIOR_FREE, block, span, target.memory, caller);
+    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, target.memory, caller);
     if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0) {
         target.record = &span->records[index];
         if (METE_UNLIKELY(!target.record->live))
-            mete__misuse(METE__DOUBLE_FREE, block, span, target.memory, caller);
+            astray(METE__DOUBLE_FREE, block, span, target.memory, caller);
     }
     return target;
 }
 
 /* ---- free ---- */
-
-/* Tells the watcher, and leaves in the record who freed it. */
-METE_INLINE void end_record(struct mete__cache *cache, struct mete__record *record, void *block,
-                            const struct mete__caller *caller) {
-    mete__watch_hooks()->freed(cache, record, block, caller);
-    record->live = 0;
-    record->unused = 0;
-    record->freed_by = caller->pc & (((uint64_t)1 << 48) - 1);
-}
 
 /* With the record ended. cache is the thread's own, or NULL where it has none now. */
 METE_INLINE void give_back(struct mete__cache *cache, const struct target *target, void *block,
@@ -201,11 +234,14 @@ METE_INLINE void give_back(struct mete__cache *cache, const struct target *targe
     }
     struct mete__cache *home = mete__span_cache(owner);
     if (home != cache) {
+        if (METE_UNLIKELY(__atomic_load_n(&home->inbox, __ATOMIC_RELAXED) == block))
+            astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
         mete__cache_send(home, block);
         return;
     }
-    if (METE_UNLIKELY(target->record == NULL && target->span->local_free == block))
-        mete__misuse(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
+    if (METE_UNLIKELY(target->record == NULL &&
+                      (target->span->local_free == block || target->span->used == 0)))
+        astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
     mete__blocks_return_to(cache, target->span, target->memory, block);
 }
 
@@ -214,7 +250,7 @@ void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
     struct mete__cache *cache = mete__cache_enter();
     struct target target = aim(block, caller);
     if (target.record != NULL && METE_LIKELY(cache != NULL))
-        end_record(cache, target.record, block, caller);
+        mete__watch_end(cache, target.record, block, caller);
     give_back(cache, &target, block, caller);
     if (METE_LIKELY(cache != NULL)) mete__cache_leave(cache);
 }
@@ -231,7 +267,7 @@ void mete__alloc_emptied(struct mete__span *span, void *block) {
     struct mete__cache *cache = mete__cache_enter();
     if (METE_UNLIKELY(cache == NULL)) return; /* in a signal handler: the next time will do */
     if (METE_UNLIKELY(!mete__blocks_emptied(cache, span)))
-        mete__misuse(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
+        astray(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
     mete__cache_leave(cache);
 }
 
@@ -261,9 +297,13 @@ static void *resize(struct mete__cache *cache, void *block, size_t size,
     bool copied = piece.block == NULL;
 
     if (copied) piece = take(cache, size, 1);
-    if (METE_UNLIKELY(piece.block == NULL)) return NULL;
+    if (METE_UNLIKELY(piece.block == NULL)) {
+        if (size > usable) return NULL;
+        piece = (struct piece){.block = block, .record = target.record}; /* wasteful, but there */
+        copied = false;
+    }
     if (copied) memcpy(piece.block, block, usable < size ? usable : size);
-    if (target.record != NULL) end_record(cache, target.record, block, caller);
+    if (target.record != NULL) mete__watch_end(cache, target.record, block, caller);
     begin(cache, &piece, size, caller);
     if (copied) give_back(cache, &target, block, caller);
     return piece.block;

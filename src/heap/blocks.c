@@ -1,6 +1,8 @@
 /* heap/blocks.h */
 #include "heap/blocks.h"
 
+#include "heap/grave.h"
+#include "heap/misuse.h"
 #include "heap/slices.h"
 #include "os/meta.h"
 
@@ -190,9 +192,14 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
     return mete__slices_memory(span) + index * span->block_bytes;
 }
 
+/* The span first: whoever looks an address up meanwhile must not meet records that are no more. */
 static void release_watched(struct mete__span *span) {
-    mete__meta_free(span->records, span->capacity * sizeof(struct mete__record));
-    mete__slices_give(span);
+    struct mete__grave grave = {.memory = mete__slices_memory(span),
+                                .block_bytes = span->block_bytes,
+                                .blocks = span->carved,
+                                .records = span->records,
+                                .record_count = span->capacity};
+    if (mete__slices_give(span)) mete__grave_bury(&grave);
 }
 
 /* Blocks that were listed but never handed out were no allocations, and bring no sample nearer. */
@@ -210,12 +217,17 @@ static bool is_alone(const struct mete__bin *bin, const struct mete__span *span)
     return bin->first == span && span->next == NULL;
 }
 
+static const struct mete__caller unknown_caller;
+
 static void return_watched(struct mete__cache *cache, struct mete__span *span, char *memory,
                            struct mete__block *block) {
     uintptr_t owner = mete__span_owner(span);
     struct mete__bin *bin = &cache->watched[span->size_class];
     size_t index = mete__size_class_divide((size_t)((char *)block - memory), span->size_class);
 
+    /* Freed while its thread could not tell the watcher. */
+    if (METE_UNLIKELY(span->records[index].live))
+        mete__watch_end(cache, &span->records[index], block, &unknown_caller);
     span->records[index].next_free = span->free_index;
     span->free_index = (uint16_t)(index + 1);
     span->used--;
@@ -255,6 +267,10 @@ void mete__blocks_return_to(struct mete__cache *cache, struct mete__span *span, 
 void mete__blocks_return(struct mete__cache *cache, struct mete__block *block) {
     char *memory;
     struct mete__span *span = mete__slices_find(block, &memory);
+
+    /* Freed twice, each time by a thread that could not know. */
+    if (METE_UNLIKELY(span == NULL || span->used == 0))
+        mete__misuse(METE__DOUBLE_FREE, block, NULL, &unknown_caller);
     mete__blocks_return_to(cache, span, memory, block);
 }
 

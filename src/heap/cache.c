@@ -2,6 +2,7 @@
 #include "heap/cache.h"
 
 #include "heap/blocks.h"
+#include "heap/grave.h"
 #include "heap/heap.h"
 #include "heap/sample.h"
 #include "heap/slices.h"
@@ -153,6 +154,7 @@ static void after_fork(void) {
     }
     mete__meta_after_fork();
     mete__slices_after_fork();
+    mete__grave_after_fork();
     mete__lock_reset(&caches_lock);
     mete__lock_reset(&late_lock);
     sort_out_orphans();

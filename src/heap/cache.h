@@ -95,6 +95,15 @@ METE_INLINE const struct mete__watch_hooks *mete__watch_hooks(void) {
     return __atomic_load_n(&mete__watch.hooks, __ATOMIC_RELAXED);
 }
 
+/* Tells the watcher that a block ends, and leaves in its record who freed it. */
+METE_INLINE void mete__watch_end(struct mete__cache *cache, struct mete__record *record,
+                                 void *block, const struct mete__caller *caller) {
+    mete__watch_hooks()->freed(cache, record, block, caller);
+    record->live = 0;
+    record->unused = 0;
+    record->freed_by = caller->pc & (((uint64_t)1 << 48) - 1);
+}
+
 METE_HIDDEN struct mete__cache *mete__cache_enter_unusual(void);
 METE_HIDDEN void mete__cache_take_in(struct mete__cache *cache);
 METE_HIDDEN void mete__cache_leave_late(void);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "heap/grave.h"
 #include "heap/slices.h"
 #include "os/memory.h"
 #include "os/meta.h"
@@ -43,10 +44,14 @@ static void leave(const struct mete__span *span, char *memory, size_t bytes) {
 }
 
 void mete__large_return(struct mete__span *span) {
-    if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0)
-        mete__meta_free(span->records, sizeof *span->records);
-    leave(span, mete__slices_memory(span), (size_t)span->slices << METE__SLICE_SHIFT);
-    mete__slices_give(span);
+    struct mete__grave grave = {.memory = mete__slices_memory(span),
+                                .block_bytes = span->block_bytes,
+                                .blocks = 1,
+                                .records = span->records,
+                                .record_count = 1};
+
+    leave(span, grave.memory, grave.block_bytes);
+    if (mete__slices_give(span) && grave.records != NULL) mete__grave_bury(&grave);
 }
 
 /* Takes a new run and moves the pages into it. */

@@ -4,14 +4,13 @@
 #ifndef METE_HEAP_MISUSE_H
 #define METE_HEAP_MISUSE_H
 
-#include "heap/span.h"
-#include "heap/watch.h"
+#include "heap/heap.h"
 
 /* Tells the watcher, writes one line that names the error, the address and what the heap knows of
- * it to standard error, and aborts. span is the one `address` lies in (memory: its first byte), or
- * NULL. */
+ * it to standard error, and aborts. `found` is the block that `address` lies in, lay in, or would
+ * lie in; NULL where it is no block of this heap. */
 METE_HIDDEN METE_NORETURN void mete__misuse(enum mete__misuse kind, const void *address,
-                                            const struct mete__span *span, const char *memory,
+                                            const struct mete__found *found,
                                             const struct mete__caller *caller);
 
 #endif

@@ -54,6 +54,16 @@ static bool commit_around(const void *start, size_t size) {
     return true;
 }
 
+static bool commit_metadata(const struct mete__region *region, size_t ready, size_t target) {
+    size_t word = ready / 64;
+    return commit_around(mete__region_span(region, ready),
+                         (target - ready) * sizeof(struct mete__span)) &&
+           commit_around(&region->words[word],
+                         (words_of(target) - word) * sizeof(struct mete__slice_word)) &&
+           commit_around(&region->full[word / 64],
+                         (words_of(words_of(target)) - word / 64) * sizeof(uint64_t));
+}
+
 bool mete__region_make_ready(struct mete__region *region, size_t end) {
     size_t ready = region->ready;
     if (end <= ready) return true;
@@ -65,14 +75,12 @@ bool mete__region_make_ready(struct mete__region *region, size_t end) {
     if (target < ready + step) target = ready + step;
     if (target > region->slices) target = region->slices;
 
-    size_t word = ready / 64;
-    if (!commit_around(mete__region_span(region, ready),
-                       (target - ready) * sizeof(struct mete__span)) ||
-        !commit_around(&region->words[word],
-                       (words_of(target) - word) * sizeof(struct mete__slice_word)) ||
-        !commit_around(&region->full[word / 64],
-                       sizeof(uint64_t) * (words_of(target) / 64 + 1 - word / 64)))
-        return false;
+    if (!commit_metadata(region, ready, target)) {
+        /* Less may be granted than a step. */
+        target =
+            mete__round_up(end, 64) < region->slices ? mete__round_up(end, 64) : region->slices;
+        if (!commit_metadata(region, ready, target)) return false;
+    }
     __atomic_store_n(&region->ready, target, __ATOMIC_RELEASE);
     if (region->base == mete__region_home.base)
         __atomic_store_n(&mete__region_home.extent, target << METE__SLICE_SHIFT, __ATOMIC_RELEASE);

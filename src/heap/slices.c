@@ -164,13 +164,16 @@ static void set_start(struct mete__region *region, size_t slice, bool on) {
     __atomic_store_n(word, on ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
 }
 
+/* NULL where the region has no such run; *refused where it has, but the system no memory for it. */
 static struct mete__span *take_from(struct mete__region *region, size_t count, size_t align,
-                                    enum mete__span_kind kind, bool *zeroed) {
+                                    enum mete__span_kind kind, bool *zeroed, bool *refused) {
     size_t from = find_run(region, count, align);
 
     if (from == region->slices) return NULL;
-    if (!mete__region_make_ready(region, from + count)) return NULL;
-    if (!commit_run(region, from, count)) return NULL;
+    if (!mete__region_make_ready(region, from + count) || !commit_run(region, from, count)) {
+        *refused = true;
+        return NULL;
+    }
     size_t dirty = count_dirty(region, from, count);
     *zeroed = dirty == 0;
     note_regret(region, from, count, dirty);
@@ -215,14 +218,16 @@ static struct mete__region *add_region(size_t slices) {
 struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span_kind kind,
                                      bool *zeroed) {
     struct mete__span *span = NULL;
+    bool refused = false;
 
     if (count == 0 || count > UINT32_MAX) return NULL;
     if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return NULL;
     for (size_t i = 0; i < mete__region_count() && span == NULL; i++)
-        span = take_from(mete__region_at(i), count, align, kind, zeroed);
-    if (span == NULL) {
+        span = take_from(mete__region_at(i), count, align, kind, zeroed, &refused);
+    /* More address space is no help where memory is what is missing. */
+    if (span == NULL && !refused) {
         struct mete__region *region = add_region(count + align - 1);
-        if (region != NULL) span = take_from(region, count, align, kind, zeroed);
+        if (region != NULL) span = take_from(region, count, align, kind, zeroed, &refused);
     }
     mete__lock_release(&lock);
     return span;
@@ -235,8 +240,12 @@ static bool purge_run(struct mete__region *region, size_t word, size_t bit, size
     char *memory = (char *)region->base + ((word * 64 + bit) << METE__SLICE_SHIFT);
 
     if (strict) {
-        if (mete__memory_decommit(memory, length << METE__SLICE_SHIFT) != 0) return false;
-        state->committed &= ~bits;
+        /* Bits first: a child of fork must not take for accessible what is not. */
+        __atomic_store_n(&state->committed, state->committed & ~bits, __ATOMIC_RELEASE);
+        if (mete__memory_decommit(memory, length << METE__SLICE_SHIFT) != 0) {
+            state->committed |= bits;
+            return false;
+        }
         committed_count -= length;
     } else if (mete__memory_purge(memory, length << METE__SLICE_SHIFT) != 0) {
         return false;
@@ -304,9 +313,8 @@ static void purge_where_too_much(void) {
     if (dirty_count > allowed + regret) purge_down_to(allowed / 2 + regret);
 }
 
-void mete__slices_give(struct mete__span *span) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token))
-        return; /* see the header: lost, not broken */
+bool mete__slices_give(struct mete__span *span) {
+    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
     struct mete__region *region = mete__region_of(span);
     size_t from = (size_t)(span - mete__region_span(region, 0));
     size_t count = span->slices;
@@ -320,6 +328,7 @@ void mete__slices_give(struct mete__span *span) {
     else
         purge_where_too_much();
     mete__lock_release(&lock);
+    return true;
 }
 
 void mete__slices_tick(void) {
@@ -386,6 +395,21 @@ struct mete__span *mete__slices_find(const void *address, char **memory) {
     return span;
 }
 
+const struct mete__span *mete__slices_find_former(const void *address, char **memory) {
+    const struct mete__region *region = mete__region_of(address);
+    if (region == NULL) return NULL;
+
+    size_t slice = mete__region_slice(region, address);
+    if (slice >= __atomic_load_n(&region->ready, __ATOMIC_ACQUIRE)) return NULL;
+    for (size_t back = 0; back < METE__MEDIUM_SLICES && slice >= region->first + back; back++) {
+        const struct mete__span *span = mete__region_span(region, slice - back);
+        if (span->slices <= back || span->kind != METE__SPAN_NONE) continue;
+        *memory = mete__region_memory(region, span);
+        return span;
+    }
+    return NULL;
+}
+
 bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, char *memory),
                        void *context) {
     for (size_t i = 0; i < mete__region_count(); i++) {
@@ -422,25 +446,61 @@ void mete__slices_read_stats(struct mete__slices_stats *stats) {
     if (held) mete__lock_release(&lock);
 }
 
+/* Makes used slices of what spans cover, and dirty ones of all others that may hold something: a
+ * thread that does not exist here may have written one of them and not the other. */
+static void rebuild_word(struct mete__region *region, size_t word, size_t *covered_to) {
+    struct mete__slice_word *state = &region->words[word];
+    size_t low = word * 64;
+    uint64_t used = *covered_to <= low ? 0 : mask_in_word(word, low, *covered_to - low);
+
+    if (low < region->first) used |= mask_in_word(word, low, region->first - low);
+    for (size_t slice = low > region->first ? low : region->first;
+         slice < low + 64 && slice < region->ready; slice++) {
+        struct mete__span *span = mete__region_span(region, slice);
+        uint64_t bit = (uint64_t)1 << slice % 64;
+        if ((state->start & bit) == 0 || span->kind == METE__SPAN_NONE) {
+            state->start &= ~bit;
+            span->owner = 0;
+            span->kind = METE__SPAN_NONE;
+            continue;
+        }
+        *covered_to = slice + span->slices;
+        used |= mask_in_word(word, slice, span->slices);
+    }
+    uint64_t half_purged = state->dirty & ~state->committed & ~used;
+    for (; half_purged != 0; half_purged &= half_purged - 1) {
+        size_t slice = low + (size_t)__builtin_ctzll(half_purged);
+        void *memory = (char *)region->base + (slice << METE__SLICE_SHIFT);
+        (void)mete__memory_decommit(memory, METE__SLICE_SIZE);
+    }
+    state->used = used;
+    state->dirty = state->committed & ~used;
+}
+
+static void rebuild_region(struct mete__region *region) {
+    size_t covered_to = 0;
+
+    region->lowest = region->first;
+    for (size_t word = region->first / 64; word * 64 < region->ready; word++) {
+        const struct mete__slice_word *state = &region->words[word];
+        uint64_t bit = (uint64_t)1 << word % 64;
+        rebuild_word(region, word, &covered_to);
+        if (state->committed != 0 && (word + 1) * 64 > region->top)
+            region->top = word * 64 + 64 - (size_t)__builtin_clzll(state->committed);
+        region->full[word / 64] =
+            (region->full[word / 64] & ~bit) | (state->used == UINT64_MAX ? bit : 0);
+        used_count += (size_t)__builtin_popcountll(state->used);
+        dirty_count += (size_t)__builtin_popcountll(state->dirty);
+        committed_count += (size_t)__builtin_popcountll(state->committed);
+    }
+    used_count -= region->first % 64; /* metadata's bits in the first word group */
+}
+
 void mete__slices_after_fork(void) {
     if (!mete__lock_is_held(&lock)) return;
     mete__lock_reset(&lock);
     used_count = dirty_count = committed_count = 0;
-    for (size_t i = 0; i < mete__region_count(); i++) {
-        struct mete__region *region = mete__region_at(i);
-        region->lowest = region->first;
-        for (size_t word = region->first / 64; word * 64 < region->ready; word++) {
-            struct mete__slice_word *state = &region->words[word];
-            uint64_t bit = (uint64_t)1 << word % 64;
-            state->dirty &= ~state->used;
-            if (state->committed != 0 && (word + 1) * 64 > region->top)
-                region->top = word * 64 + 64 - (size_t)__builtin_clzll(state->committed);
-            region->full[word / 64] =
-                (region->full[word / 64] & ~bit) | (state->used == UINT64_MAX ? bit : 0);
-            used_count += (size_t)__builtin_popcountll(state->used);
-            dirty_count += (size_t)__builtin_popcountll(state->dirty);
-            committed_count += (size_t)__builtin_popcountll(state->committed);
-        }
-        used_count -= region->first % 64; /* metadata's bits in the first word group */
-    }
+    for (size_t i = 0; i < mete__region_count(); i++)
+        if (mete__region_at(i)->slices != 0) rebuild_region(mete__region_at(i));
+    if (peak_used_count < used_count) peak_used_count = used_count;
 }

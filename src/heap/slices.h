@@ -27,7 +27,8 @@
  * every byte of it is 0. */
 METE_HIDDEN struct mete__span *mete__slices_take(size_t count, size_t align,
                                                  enum mete__span_kind kind, bool *zeroed);
-METE_HIDDEN void mete__slices_give(struct mete__span *span);
+/* False where the caller holds the lock already: then the run is lost, not broken. */
+METE_HIDDEN bool mete__slices_give(struct mete__span *span);
 
 /* To be called now and then: gives back what has been kept long enough. Does nothing where the lock
  * is taken. */
@@ -39,6 +40,11 @@ METE_HIDDEN bool mete__slices_resize(struct mete__span *span, size_t count);
 
 /* The span that `address` lies in, or NULL. Lock-free; *memory is the span's first byte. */
 METE_HIDDEN struct mete__span *mete__slices_find(const void *address, char **memory);
+
+/* What the descriptor still says of the span that `address` lay in and that has been given back;
+ * NULL where nothing is known. Its kind is METE__SPAN_NONE, and of the rest nothing is certain: for
+ * naming errors only. */
+METE_HIDDEN const struct mete__span *mete__slices_find_former(const void *address, char **memory);
 
 METE_HIDDEN char *mete__slices_memory_elsewhere(const struct mete__span *span);
 
@@ -75,8 +81,9 @@ struct mete__slices_stats {
 };
 METE_HIDDEN void mete__slices_read_stats(struct mete__slices_stats *stats);
 
-/* In the child of a fork, before any other call: whoever held the lock is gone. Summaries and
- * counts are rebuilt from the bitmaps, whose order of writing loses slices at worst. */
+/* In the child of a fork, before any other call: whoever held the lock is gone. All is rebuilt from
+ * the spans that can be found; one that a vanished thread had just taken or not yet given back
+ * entirely may be lost. */
 METE_HIDDEN void mete__slices_after_fork(void);
 
 #endif

@@ -31,8 +31,8 @@ struct range_page {
 static struct mete__lock lock;
 static __thread char token; /* its address names the thread to the lock */
 static struct free_block *free_blocks[LARGEST_SHIFT + 1];
-static char *chunk; /* what is left of the newest chunk */
-static size_t chunk_left;
+static char *chunk_end;   /* of the newest chunk */
+static size_t chunk_left; /* bytes before its end that nobody has; 0 while chunk_end changes */
 static struct range_page *ranges;
 static size_t total_bytes;
 
@@ -87,12 +87,13 @@ static void *alloc_locked(unsigned shift) {
     if (chunk_left < size) {
         char *fresh = map_locked(CHUNK_BYTES);
         if (fresh == NULL) return NULL;
-        chunk = fresh;
-        chunk_left = CHUNK_BYTES;
+        /* In an order that a child of fork can live with at any point. */
+        __atomic_store_n(&chunk_left, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&chunk_end, fresh + CHUNK_BYTES, __ATOMIC_RELEASE);
+        __atomic_store_n(&chunk_left, CHUNK_BYTES, __ATOMIC_RELEASE);
     }
-    char *memory = chunk;
-    chunk += size;
-    chunk_left -= size;
+    char *memory = chunk_end - chunk_left;
+    __atomic_store_n(&chunk_left, chunk_left - size, __ATOMIC_RELEASE);
     return memory;
 }
 
@@ -120,7 +121,7 @@ void mete__meta_free(void *memory, size_t size) {
     unsigned shift = shift_of(size);
     struct free_block *block = memory;
     block->next = free_blocks[shift];
-    free_blocks[shift] = block;
+    __atomic_store_n(&free_blocks[shift], block, __ATOMIC_RELEASE);
     mete__lock_release(&lock);
 }
 
