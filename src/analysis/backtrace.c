@@ -19,13 +19,25 @@ static bool exists(const struct mete__profile *profile, uint32_t node) {
 
 #define STARTERS_MAX 5 /* frames: main and, at most, four around it */
 
-/* What runs main and the first function of a thread, in glibc and musl. */
-static bool starts_programs(const struct mete__frame *frame) {
+/* What runs main, the first function of a thread, and constructors, in glibc and musl. */
+bool mete__backtrace_starts(const struct mete__frame *frame) {
     static const char *const names[] = {
-        "_start",       "_start_c",     "__libc_start_main",      "__libc_start_main_impl",
-        "clone",        "clone3",       "__libc_start_call_main", "__clone",
-        "__clone3",     "start_thread", "libc_start_main_stage2", "start",
+        "_start",
+        "_start_c",
+        "start",
+        "__libc_start_main",
+        "libc_start_main_stage2",
+        "__libc_start_main_impl",
+        "__libc_start_call_main",
+        "start_thread",
         "thread_start",
+        "clone",
+        "clone3",
+        "__clone",
+        "__clone3",
+        "_dl_start_user",
+        "_dl_init",
+        "call_init",
     };
 
     if (frame->function == NULL) return false;
@@ -48,7 +60,7 @@ static void choose_shown(struct mete__backtrace *backtrace) {
     for (size_t i = to > from + STARTERS_MAX ? to - STARTERS_MAX : from; i < to; i++) {
         if (is_main(backtrace->frames[i]))
             to = i + 1;
-        else if (i > from && starts_programs(backtrace->frames[i]))
+        else if (i > from && mete__backtrace_starts(backtrace->frames[i]))
             to = i;
     }
     backtrace->shown_from = from;
@@ -103,30 +115,44 @@ void mete__backtrace_free(struct mete__backtrace *backtrace) {
     *backtrace = (struct mete__backtrace){0};
 }
 
-/* --- Headlines --- */
+/* --- Walking outwards --- */
+
+const struct mete__frame *mete__backtrace_next(const struct mete__profile *profile,
+                                               const struct mete__symbols *symbols,
+                                               struct mete__backtrace_cursor *cursor) {
+    const struct mete__frame *frames;
+
+    if (!exists(profile, cursor->node)) cursor->node = 0;
+    size_t count = mete__symbols_frames(symbols, cursor->node, &frames);
+    if (cursor->index >= count) return NULL;
+    const struct mete__frame *frame = &frames[cursor->index++];
+    if (cursor->index == count) {
+        cursor->node = node_at(profile, cursor->node)->parent;
+        cursor->index = 0;
+    }
+    return frame;
+}
 
 const struct mete__frame *mete__backtrace_headline(const struct mete__profile *profile,
                                                    const struct mete__symbols *symbols,
-                                                   uint32_t stack, uint32_t *unresolved) {
+                                                   uint32_t stack,
+                                                   struct mete__backtrace_cursor *cursor) {
     const struct mete__frame *first = NULL; /* not the allocator's own */
     const struct mete__frame *last = NULL;
-    bool inside = true; /* only the allocator's frames so far */
+    const struct mete__frame *frame;
+    struct mete__backtrace_cursor after_first = {0};
 
-    *unresolved = 0;
-    for (uint32_t i = stack; exists(profile, i); i = node_at(profile, i)->parent) {
-        const struct mete__frame *frames;
-        size_t count = mete__symbols_frames(symbols, i, &frames);
-        if (count == 0) {
-            *unresolved = i;
-            return NULL;
-        }
-        for (size_t j = 0; j < count; j++) {
-            last = &frames[j];
-            if (inside && mete__allocation_function_is(last)) continue;
-            inside = false;
-            if (!mete__allocation_function_wraps(last)) return last;
-            if (first == NULL) first = last;
-        }
+    *cursor = (struct mete__backtrace_cursor){.node = stack};
+    while ((frame = mete__backtrace_next(profile, symbols, cursor)) != NULL) {
+        last = frame;
+        if (first == NULL && mete__allocation_function_is(frame)) continue;
+        if (!mete__allocation_function_wraps(frame)) return frame;
+        if (first != NULL) continue;
+        first = frame;
+        after_first = *cursor;
     }
+    if (cursor->node != 0) return NULL;
+    /* Nothing but wrappers. */
+    if (first != NULL) *cursor = after_first;
     return first != NULL ? first : last;
 }

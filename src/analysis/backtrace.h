@@ -31,11 +31,27 @@ int mete__backtrace_read(struct mete__backtrace *backtrace, const struct mete__p
                          const struct mete__symbols *symbols, uint32_t stack);
 void mete__backtrace_free(struct mete__backtrace *backtrace);
 
-/* The frame that a site is named after: frames[shown_from] of its backtrace, found without reading
- * more of the stack than needed. NULL, with `*unresolved` the node to resolve before asking again,
- * or 0 where the stack is empty. */
+/* A walk from a stack's innermost frame outwards that needs no more names than it has passed. */
+struct mete__backtrace_cursor {
+    uint32_t node; /* where the next frame is; 0: at the end */
+    size_t index;  /* of the next frame among the node's */
+};
+
+/* The next frame, and past it. NULL, and the cursor stays: at the end, or where the node has no
+ * names yet. */
+const struct mete__frame *mete__backtrace_next(const struct mete__profile *profile,
+                                               const struct mete__symbols *symbols,
+                                               struct mete__backtrace_cursor *cursor);
+
+/* The frame that a site is named after: frames[shown_from] of its backtrace. The cursor is then
+ * past it. NULL: the stack is empty, or the cursor's node (not 0) has to be resolved before asking
+ * again. */
 const struct mete__frame *mete__backtrace_headline(const struct mete__profile *profile,
                                                    const struct mete__symbols *symbols,
-                                                   uint32_t stack, uint32_t *unresolved);
+                                                   uint32_t stack,
+                                                   struct mete__backtrace_cursor *cursor);
+
+/* Whether the frame is among those that start a program or a thread, which people are not shown. */
+bool mete__backtrace_starts(const struct mete__frame *frame);
 
 #endif

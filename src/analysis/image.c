@@ -209,6 +209,10 @@ static const char *keep_symbol(struct mete__image *image, const char *symbol) {
     return mete__names_keep(image->names, name);
 }
 
+static bool is_mangled(const char *symbol) {
+    return strncmp(symbol, "_Z", 2) == 0;
+}
+
 /* The linker's name for the frame's function, and the readable one where the DWARF has none. */
 static void add_symbol(struct mete__image *image, uint64_t address, struct mete__frame *frame) {
     const char *found =
@@ -216,10 +220,14 @@ static void add_symbol(struct mete__image *image, uint64_t address, struct mete_
     const char *symbol = found == NULL ? NULL : keep_symbol(image, found);
 
     if (symbol == NULL) return;
-    frame->symbol = symbol;
-    /* The C library calls strdup __strdup to itself: its callers do not. */
-    if (frame->function == NULL || (frame->function[0] == '_' && symbol[0] != '_'))
+    /* Compilers leave linkage names of local C++ functions out of the DWARF, and with them the
+     * parameters. The C library calls strdup __strdup to itself: its callers do not. */
+    bool lacks_linkage =
+        is_mangled(symbol) && (frame->symbol == NULL || !is_mangled(frame->symbol));
+    bool has_public_name = frame->function != NULL && frame->function[0] == '_' && symbol[0] != '_';
+    if (frame->function == NULL || lacks_linkage || has_public_name)
         frame->function = mete__names_readable(image->names, symbol);
+    frame->symbol = symbol;
 }
 
 size_t mete__image_frames(struct mete__image *image, uint64_t address,

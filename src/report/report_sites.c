@@ -3,16 +3,14 @@
 #include <string.h>
 
 #include "analysis/grouping.h"
+#include "report/report_callers.h"
 #include "report/report_chapter.h"
 #include "report/report_stack.h"
 #include "report/units.h"
 
-#define PLACES_SHOWN    5
-#define WRAPPERS_MAX    32 /* calls deep that the caller of a wrapper is looked for */
-#define CALLERS_SHOWN   8
-#define CALLERS_COLUMNS 140  /* of a line where there is no terminal */
-#define MORE_COLUMNS    32   /* for "← … (and 12,345 other stacks)" */
-#define TEMPORARY_MIN   1000 /* fewer cost nobody anything */
+#define PLACES_SHOWN  5
+#define WRAPPERS_MAX  32   /* calls deep that the caller of a wrapper is looked for */
+#define TEMPORARY_MIN 1000 /* fewer cost nobody anything */
 
 /* All sites that begin at one line of the program: a person's idea of a site. */
 struct place {
@@ -59,12 +57,12 @@ static int resolve_headlines(struct mete__report *report) {
     for (int step = 0; step < WRAPPERS_MAX && open_count != 0 && status == 0; step++) {
         size_t left = 0;
         for (size_t i = 0; i < open_count; i++) {
-            uint32_t unresolved;
+            struct mete__backtrace_cursor cursor;
             if (mete__backtrace_headline(report->profile, report->symbols,
-                                         summary->sites[open[i]].stack, &unresolved) != NULL ||
-                unresolved == 0)
+                                         summary->sites[open[i]].stack, &cursor) != NULL ||
+                cursor.node == 0)
                 continue;
-            mete__symbols_want_node(report->symbols, unresolved);
+            mete__symbols_want_node(report->symbols, cursor.node);
             open[left++] = open[i];
         }
         open_count = left;
@@ -98,9 +96,9 @@ static int make_places(struct mete__report *report, struct places *places) {
     };
     if (grouping == NULL || places->items == NULL || places->place_of == NULL) status = -ENOMEM;
     for (size_t i = 0; i < summary->site_count && status == 0; i++) {
-        uint32_t unresolved;
+        struct mete__backtrace_cursor cursor;
         const struct mete__frame *headline = mete__backtrace_headline(
-            report->profile, report->symbols, summary->sites[i].stack, &unresolved);
+            report->profile, report->symbols, summary->sites[i].stack, &cursor);
         uint32_t number = headline == NULL ? 0 : mete__grouping_number(grouping, &headline, 1);
         if (number > summary->site_count) {
             status = -ENOMEM;
@@ -134,22 +132,6 @@ static int by_weight(const void *left, const void *right, void *context) {
 
     if (a_weight != b_weight) return a_weight > b_weight ? -1 : 1;
     return a < b ? -1 : a > b;
-}
-
-/* Of all stacks that lead to `place` the one with most of what the table is about; -1: none. */
-static int64_t heaviest_site(const struct mete__report *report, const struct places *places,
-                             uint32_t place, enum mete__report_sort sort) {
-    const struct mete__summary *summary = report->summary;
-    int64_t best = -1;
-    uint64_t most = 0;
-
-    for (size_t i = 0; i < summary->site_count; i++) {
-        uint64_t weight = mete__report_weight(&summary->sites[i], sort);
-        if (places->place_of[i] != place || (best >= 0 && weight <= most)) continue;
-        best = (int64_t)i;
-        most = weight;
-    }
-    return best;
 }
 
 #define SHARE_COLUMNS 6
@@ -186,46 +168,29 @@ static size_t print_numbers(const struct mete__page *page, const struct place *p
     return 2 + (size_t)columns + 2 + SHARE_COLUMNS + 2 + strlen(last) + 2;
 }
 
-/* "← parse_tree ← parse_file ← main", calls of a function by itself left out. */
-static void print_callers(struct mete__report_chapter *chapter, const struct place *place,
-                          size_t indent) {
-    const struct mete__page *page = &chapter->page;
-    const struct mete__backtrace *backtrace = &chapter->backtrace;
-    const char *arrow = page->unicode ? "←" : "<-";
-    const char *before = backtrace->frames[backtrace->shown_from]->function;
-    size_t width = page->width == METE__PAGE_ENDLESS ? CALLERS_COLUMNS : page->width;
-    size_t left = width > indent + MORE_COLUMNS ? width - indent - MORE_COLUMNS : 0;
-    size_t printed = 0, at = backtrace->shown_from + 1;
+/* The stacks that lead to a place, and what each weighs: from malloc, or NULL. */
+static struct mete__report_caller *callers_of(const struct mete__report *report,
+                                              const struct places *places, uint32_t place,
+                                              enum mete__report_sort sort, size_t *count) {
+    const struct mete__summary *summary = report->summary;
+    struct mete__report_caller *callers = calloc(places->items[place].ways, sizeof *callers);
 
-    if (at >= backtrace->shown_to && place->ways <= 1) return;
-    mete__page_gap(page, indent);
-    for (; at < backtrace->shown_to && printed < CALLERS_SHOWN; at++) {
-        const struct mete__frame *frame = backtrace->frames[at];
-        char text[METE__REPORT_STACK_TEXT];
-        if (before != NULL && before == frame->function) continue;
-        mete__report_stack_function(chapter, frame, text);
-        size_t columns = mete__page_columns(text) + 4;
-        if (columns > left) break;
-        mete__page_print(page, METE__PAGE_FAINT, "%s%s ", printed == 0 ? "" : " ", arrow);
-        mete__page_text(page, METE__PAGE_PLAIN, text, columns, false);
-        before = frame->function;
-        left -= columns;
-        printed++;
+    *count = 0;
+    if (callers == NULL) return NULL;
+    for (size_t i = 0; i < summary->site_count; i++) {
+        const struct mete__summary_site *site = &summary->sites[i];
+        uint64_t weight = mete__report_weight(site, sort);
+        if (places->place_of[i] == place && weight != 0)
+            callers[(*count)++] =
+                (struct mete__report_caller){.stack = site->stack, .weight = weight};
     }
-    if (at < backtrace->shown_to)
-        mete__page_print(page, METE__PAGE_FAINT, " %s %s", arrow, page->unicode ? "…" : "...");
-    if (place->ways > 1)
-        mete__page_print(page, METE__PAGE_FAINT, "%s(and %s other stack%s)",
-                         printed == 0 ? "" : "  ", mete__units_count(METE__UNITS, place->ways - 1),
-                         mete__units_plural(place->ways - 1));
-    putc('\n', page->out);
+    return callers;
 }
 
 static int print_place(struct mete__report_chapter *chapter, const struct places *places,
                        uint32_t index, const struct table *table, uint64_t all) {
     const struct mete__page *page = &chapter->page;
     const struct place *place = &places->items[index];
-    struct mete__report *report = chapter->report;
     char function[METE__REPORT_STACK_TEXT] = "(no stack was recorded)";
     char location[METE__REPORT_STACK_TEXT] = "";
     size_t indent = print_numbers(page, place, table->sort, all);
@@ -237,19 +202,17 @@ static int print_place(struct mete__report_chapter *chapter, const struct places
     size_t left = page->width > indent + 20 ? page->width - indent : 20;
     size_t used = mete__page_text(page, METE__PAGE_PLAIN, function,
                                   page->width == METE__PAGE_ENDLESS ? left : left / 2, false);
-    mete__page_gap(page, 2);
+    if (location[0] != '\0') mete__page_gap(page, 2);
     mete__page_text(page, METE__PAGE_PLAIN, location, left > used + 2 ? left - used - 2 : 8, true);
     putc('\n', page->out);
 
-    int64_t site = heaviest_site(report, places, index, table->sort);
-    if (place->headline == NULL || site < 0) return 0;
-    uint32_t stack = report->summary->sites[site].stack;
-    mete__symbols_want(report->symbols, stack);
-    int status = mete__symbols_resolve(report->symbols);
-    mete__progress_end(&report->progress);
-    if (status == 0)
-        status = mete__backtrace_read(&chapter->backtrace, report->profile, report->symbols, stack);
-    if (status == 0) print_callers(chapter, place, indent);
+    if (place->headline == NULL) return 0;
+    size_t count;
+    struct mete__report_caller *callers =
+        callers_of(chapter->report, places, index, table->sort, &count);
+    if (callers == NULL) return -ENOMEM;
+    int status = mete__report_callers(chapter, callers, count, indent);
+    free(callers);
     return status;
 }
 

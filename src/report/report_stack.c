@@ -36,9 +36,12 @@ void mete__report_stack_location(const struct mete__report_chapter *chapter,
     const char *file = frame->file;
     size_t folder = chapter->folder == NULL ? 0 : strlen(chapter->folder);
 
+    if (frame->function == NULL && file == NULL) { /* the module is named already */
+        text[0] = '\0';
+        return;
+    }
     if (file == NULL) {
-        snprintf(text, METE__REPORT_STACK_TEXT, "(%s)",
-                 frame->function == NULL ? frame->module : base_of(frame->module));
+        snprintf(text, METE__REPORT_STACK_TEXT, "(%s)", base_of(frame->module));
         return;
     }
     if (folder > 1 && strncmp(file, chapter->folder, folder) == 0 && file[folder] == '/')
@@ -134,6 +137,7 @@ static void print_frame(const struct mete__report_chapter *chapter, const struct
     size_t used =
         mete__page_text(page, first ? METE__PAGE_STRONG : METE__PAGE_PLAIN, function,
                         page->width == METE__PAGE_ENDLESS ? METE__PAGE_ENDLESS : columns, false);
+    if (location[0] == '\0') return;
     mete__page_gap(page, (used < columns ? columns - used : 0) + 2);
     size_t marker = frame->inlined ? strlen(" inlined") : 0;
     mete__page_text(page, METE__PAGE_PLAIN, location, left > marker ? left - marker : 0, true);

@@ -16,7 +16,8 @@ void mete__report_stack_function(const struct mete__report_chapter *chapter,
                                  const struct mete__frame *frame,
                                  char text[METE__REPORT_STACK_TEXT]);
 
-/* "src/conn.c:128", "(libfoo.so)" where there is no line. */
+/* "src/conn.c:128", "(libfoo.so)" where there is no line, "" where the function is not known
+ * either. */
 void mete__report_stack_location(const struct mete__report_chapter *chapter,
                                  const struct mete__frame *frame,
                                  char text[METE__REPORT_STACK_TEXT]);
