@@ -23,5 +23,6 @@ enum mete__exit {
 };
 
 int mete__cmd_run(int argc, char **argv);
+int mete__cmd_report(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", mete__cmd_run, "run a program and say what its memory did"},
+    {"report", mete__cmd_report, "say what a profile holds"},
 };
 
 /* A standard stream that is closed would be the next file we open, and our messages would go into
