@@ -58,7 +58,8 @@ int main(int argc, char **argv) {
     int open_streams = 0;
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) >= 0) open_streams |= 1 << fd;
-    free(malloc(10));
+    void *volatile block = malloc(10); /* volatile: else the pair is optimised away */
+    free(block);
     (void)argc, (void)argv;
     return open_streams;
 }
