@@ -83,3 +83,26 @@ installed() {
     [ -z "$(sort <<<"$output" | uniq -d)" ]
     [ -z "$(grep -vE '^(build|demo|test|bench) [a-z0-9][a-z0-9.+-]+$' <<<"$output")" ]
 }
+
+@test "bench_hands_options_to_the_benchmark_before_them" {
+    mkdir bench
+    cp "$METE_SOURCE/dev" .
+    printf '#!/bin/sh\nexit 0\n' >tools/install_packages
+    cp tools/install_packages tools/build
+    chmod +x tools/*
+    for name in one two; do
+        printf '#!/bin/sh\necho "%s $#" "$@"\n' $name >bench/$name
+        chmod +x bench/$name
+    done
+    touch bench/input
+
+    run -0 ./dev bench two one --rounds 3 'a b'
+    [ "$output" = $'dev: bench/two\ntwo 0\ndev: bench/one\none 3 --rounds 3 a b' ]
+    run -0 ./dev bench
+    [ "$output" = $'dev: bench/one\none 0\ndev: bench/two\ntwo 0' ]
+    run -1 ./dev bench input
+    [[ "$output" == 'dev: no benchmark is called input; there are one two' ]]
+    printf '#!/bin/sh\nexit 3\n' >bench/two
+    run -1 ./dev bench two one
+    [[ "$output" == *'bench/two failed' ]]
+}
