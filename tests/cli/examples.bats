@@ -31,3 +31,10 @@ build() {
     run -0 ./leak <<<'The cat and the dog and a bird'
     [ "$output" = '2 words were met more than once, 4 times in all' ]
 }
+
+@test "stats" {
+    build stats mete_malloc
+    run -0 ./stats
+    [ "${lines[1]}" = 'building: 1000 allocations, 0 frees, 1000 blocks more' ]
+    [ "${lines[2]}" = 'destroying: 0 allocations, 1000 frees, -1000 blocks more' ]
+}
