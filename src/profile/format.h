@@ -49,7 +49,7 @@ struct mete_profile_directory {
 };
 
 enum mete_profile_mode {
-    METE_PROFILE_STATS = 0,
+    METE_PROFILE_STATS = 0, /* counts of all blocks, without stacks */
     METE_PROFILE_SAMPLED = 1,
     METE_PROFILE_EXACT = 2,
     METE_PROFILE_CHECK = 3,
@@ -111,7 +111,7 @@ struct mete_profile_header {
     uint32_t threads_seen; /* most threads that allocated at one time: 1 means the peak is exact */
     uint64_t peak_clock;   /* ns, CLOCK_MONOTONIC: when the peak was (coarse) */
     /* What could not be kept, because memory, the disk or the size cap ran out. */
-    uint64_t dropped_allocations; /* allocations whose stack or site could not be recorded */
+    uint64_t dropped_allocations; /* as of the newest moment: allocations without a stack */
     uint64_t dropped_errors;
     uint64_t truncated_stacks; /* captures cut at the depth limit or where unwinding failed */
     uint64_t tracker_bytes;    /* memory of the tracker itself, for "what it cost" */
@@ -172,9 +172,8 @@ static_assert(sizeof(struct mete_profile_node) == 16, "node record");
  * own peak is the largest among its records. Stack 0 counts what has no stack, because memory or
  * the size cap ran out.
  *
- * In sampled mode all counters are estimates in whole blocks and bytes: a block of s bytes that was
- * sampled with probability p adds s/p bytes and 1/p blocks, rounded at random so that the mean is
- * right. 64 bytes: one cache line. */
+ * In sampled mode all counters are estimates in whole blocks and bytes: of a size class that is
+ * sampled one in N, each sample counts as N blocks of its size. 64 bytes: one cache line. */
 struct mete_profile_site {
     uint32_t stack; /* node */
     uint32_t peak_epoch;

@@ -10,6 +10,7 @@
 
 static struct mete__shard *all_shards; /* atomic: the newest */
 static uint32_t shard_count;           /* atomic */
+uint64_t mete__shard_uncounted;
 
 struct mete__shard *mete__shard_all(void) {
     return __atomic_load_n(&all_shards, __ATOMIC_ACQUIRE);
@@ -53,6 +54,7 @@ struct mete__shard_totals mete__shard_sum(void) {
         sum.frees += __atomic_load_n(&shard->frees, __ATOMIC_ACQUIRE);
         sum.freed_bytes += __atomic_load_n(&shard->freed_bytes, __ATOMIC_ACQUIRE);
         sum.allocations += __atomic_load_n(&shard->allocations, __ATOMIC_ACQUIRE);
+        sum.unknown += __atomic_load_n(&shard->sites.unknown->allocations, __ATOMIC_RELAXED);
         for (int b = 0; b < METE_SIZE_BUCKETS; b++)
             sum.allocated_bytes +=
                 __atomic_load_n(&shard->counters.size_bytes[b], __ATOMIC_RELAXED);

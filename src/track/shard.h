@@ -12,6 +12,7 @@
 #ifndef METE_TRACK_SHARD_H
 #define METE_TRACK_SHARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,7 +48,11 @@ struct mete__shard {
 struct mete__shard_totals {
     uint64_t allocations, frees;
     uint64_t allocated_bytes, freed_bytes;
+    uint64_t unknown; /* of the allocations: those counted under stack 0 */
 };
+
+/* Allocations of threads that could not have a shard: they are in no count. Atomic. */
+extern METE_HIDDEN uint64_t mete__shard_uncounted;
 
 /* A new shard in the list of all, or NULL where there is no room for it. */
 METE_HIDDEN struct mete__shard *mete__shard_create(void);

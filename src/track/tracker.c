@@ -116,8 +116,7 @@ static void drop(struct mete__record *block) {
     block->stack = 0;
     block->sequence = 0;
     block->shard = METE__SHARD_NONE;
-    if (started)
-        __atomic_add_fetch(&mete__writer_header()->dropped_allocations, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&mete__shard_uncounted, 1, __ATOMIC_RELAXED);
 }
 
 static void allocated(struct mete__cache *cache, struct mete__record *record, void *block,

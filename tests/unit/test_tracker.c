@@ -287,6 +287,7 @@ static void a_full_profile_drops_stacks_but_no_counts(void **state) {
     assert_int_equal(seen.totals.live_bytes, 1 << 16);
     assert_int_equal(sum_of_sites(seen.summary), 2 << 16);
     assert_int_equal(seen.summary->sites[0].stack, 0);
+    assert_int_equal(seen.header->dropped_allocations, seen.summary->sites[0].allocations);
     assert_true(seen.summary->site_count > 1000);
     forget(&seen);
 }
