@@ -170,9 +170,13 @@ static int open_json(struct run *run, char *why, size_t why_size) {
         errno = EBADF;
     else
         run->json = is_stdout ? stdout : fopen(file, "we");
-    if (run->json) return 0;
-    snprintf(why, why_size, "cannot write the JSON file '%s': %s", file, strerror(errno));
-    return -errno;
+    if (!run->json) {
+        snprintf(why, why_size, "cannot write the JSON file '%s': %s", file, strerror(errno));
+        return -errno;
+    }
+    if (is_stdout || access(run->output.path, F_OK) != 0) return 0;
+    snprintf(why, why_size, "'%s' cannot be both the profile and the JSON file", file);
+    return -EEXIST;
 }
 
 /* Whether the suppressions can be read is better known now, too. */

@@ -208,6 +208,7 @@ END
     refuses 125 "no regular file" mete run -o link true
     refuses 125 "File name too long" mete run -o "$(printf 'x%.0s' {1..300})" true
     refuses 125 "cannot write the JSON file 'missing/a.json'" mete run --json missing/a.json true
+    refuses 125 "both the profile and the JSON file" mete run -o one --json ./one true
     [ -c /dev/null ] && [ -z "$(profiles)" ]
 }
 
