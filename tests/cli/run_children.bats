@@ -16,7 +16,6 @@ load run_helpers
 }
 
 @test "a_forked_child_goes_on_with_its_parents_counts" {
-    needs_report
     compile forks <<'END'
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -40,7 +39,6 @@ END
 }
 
 @test "a_child_that_leaves_by__exit_is_checked_for_leaks" {
-    needs_report
     compile leaves <<'END'
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -69,7 +67,6 @@ END
 }
 
 @test "the_default_file_follows_too_and_earlier_images_are_numbered" {
-    needs_report
     mete run --quiet sh -c 'echo $$ >pid; exec sh -c "exec sh -c true"'
     pid=$(cat pid)
     [ "$(profiles)" = "$(printf '%s\n' "mete.sh.$pid".{1.,2.,}mete | sort)" ]
@@ -156,7 +153,6 @@ END
 }
 
 @test "what_a_program_preloads_into_its_child_comes_behind_mete" {
-    needs_report
     compile libother.so -shared -fPIC <<'END'
 #include <unistd.h>
 __attribute__((constructor)) static void say(void) { (void)!write(1, "other\n", 6); }
@@ -187,7 +183,6 @@ END
 }
 
 @test "a_daemon_is_followed" {
-    needs_report
     compile daemon <<'END'
 #define _GNU_SOURCE
 #include <signal.h>
@@ -222,7 +217,6 @@ END
 }
 
 @test "a_run_inside_a_run_keeps_them_apart" {
-    needs_report
     mete run --quiet -o outer.mete mete run --quiet -o inner.mete sh -c 'ls >/dev/null; true'
     [ "$(field outer.mete '.program.argv[0]')" = mete ]
     [ "$(field inner.mete '.program.argv[0]')" = sh ]
@@ -230,7 +224,6 @@ END
 }
 
 @test "make_like_trees_of_processes_are_whole" {
-    needs_report
     mete run --quiet -o a.mete sh -c 'for i in 1 2 3 4; do (sh -c "sh -c :; true"; true) & done; wait'
     for profile in $(profiles); do field "$profile" .totals.allocations >/dev/null; done
     [ "$(profiles | wc -l)" -ge 9 ]

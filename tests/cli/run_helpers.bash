@@ -36,8 +36,6 @@ field() {
 # The profiles in the working directory, one a line.
 profiles() { find . -maxdepth 1 -name '*.mete' -printf '%f\n' | sort; }
 
-needs_report() { mete help | grep -q '^  report ' || skip "until there is mete report"; }
-
 # as_nobody COMMAND…: with neither root's rights nor its groups.
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@"; }
 

@@ -48,7 +48,6 @@ END
 }
 
 @test "closed_standard_streams_stay_closed_and_profiles_whole" {
-    needs_report
     compile streams <<'END'
 #include <fcntl.h>
 #include <stdio.h>
@@ -160,7 +159,6 @@ END
 }
 
 @test "a_linked_program_tracks_only_when_told" {
-    needs_report
     linked_program
     ./linked
     METE_NO_LEAKS=1 ./linked
