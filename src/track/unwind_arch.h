@@ -61,6 +61,23 @@ METE_INLINE bool mete__arch_follows_call(uintptr_t pc) {
     return false;
 }
 
+/* Whether the code at `pc` is the one that signal handlers return to: mov $15, %rax; syscall. Some
+ * C libraries describe it in no table. */
+#define METE__ARCH_SIGRETURN_BYTES 9
+METE_INLINE bool mete__arch_is_sigreturn(uintptr_t pc) {
+    static const uint8_t code[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+    return __builtin_memcmp((const void *)pc, code, sizeof code) == 0;
+}
+
+/* Where the interrupted code's registers are then, by DWARF column; METE__ARCH_RA is the pc. They
+ * are in the ucontext_t at sp: struct sigcontext after five words. */
+METE_INLINE uintptr_t mete__arch_interrupted(uintptr_t sp, unsigned column) {
+    static const uint8_t place[METE__ARCH_REGISTERS] = {13, 12, 14, 11, 9, 8, 10, 15, 0,
+                                                        1,  2,  3,  4,  5, 6, 7,  16};
+    return sp + 8 * (5 + (uintptr_t)place[column]);
+}
+#define METE__ARCH_PC_COLUMN METE__ARCH_RA
+
 #elif defined(__aarch64__)
 
 enum {
@@ -91,7 +108,7 @@ METE_INLINE uintptr_t mete__arch_strip(uintptr_t pc) {
                      : "r"(values)                                              \
                      : "memory")
 
-#define METE__ARCH_CALL_BYTES 4
+#define METE__ARCH_CALL_BYTES      4
 
 METE_INLINE bool mete__arch_follows_call(uintptr_t pc) {
     uint32_t code;
@@ -100,6 +117,20 @@ METE_INLINE bool mete__arch_follows_call(uintptr_t pc) {
            (code & 0xfffffc1fu) == 0xd63f0000u || /* blr */
            (code & 0xfefff800u) == 0xd63f0800u;   /* blraa and its kin */
 }
+
+/* mov x8, #139; svc #0: the kernel's vdso describes it in no table, on purpose. */
+#define METE__ARCH_SIGRETURN_BYTES 8
+METE_INLINE bool mete__arch_is_sigreturn(uintptr_t pc) {
+    static const uint32_t code[] = {0xd2801168u, 0xd4000001u};
+    return __builtin_memcmp((const void *)pc, code, sizeof code) == 0;
+}
+
+/* struct rt_sigframe at sp: siginfo_t (128 bytes), then ucontext_t with its registers from byte 176
+ * on: the fault's address, x0 to x30, sp, pc. */
+METE_INLINE uintptr_t mete__arch_interrupted(uintptr_t sp, unsigned column) {
+    return sp + 128 + 176 + 8 + 8 * (uintptr_t)column;
+}
+#define METE__ARCH_PC_COLUMN       METE__ARCH_REGISTERS
 
 #else
 #error "mete knows x86-64 and aarch64"

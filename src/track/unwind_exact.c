@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "os/probe.h"
 #include "track/modules.h"
 #include "track/unwind_cfi.h"
 
@@ -227,6 +228,41 @@ static bool find_cfa(const struct step *step, uintptr_t *out) {
     return true;
 }
 
+bool mete__unwind_exact_is_sigreturn(uintptr_t pc) {
+    return mete__probe_readable(pc) && mete__probe_readable(pc + METE__ARCH_SIGRETURN_BYTES - 8) &&
+           mete__arch_is_sigreturn(pc);
+}
+
+/* From a handler's return to what it interrupted, by the registers that the kernel saved. */
+static enum mete__unwind_outcome leave_handler(struct mete__unwind_registers *registers,
+                                               struct mete__unwind_reach *reach) {
+    struct mete__unwind_registers caller = {.interrupted = true};
+    uintptr_t sp = registers->values[METE__ARCH_SP];
+    for (unsigned column = 0; column < METE__ARCH_REGISTERS; column++) {
+        if (!mete__unwind_reach_read(reach, mete__arch_interrupted(sp, column),
+                                     &caller.values[column]))
+            return METE__UNWIND_LOST;
+        caller.known |= 1u << column;
+    }
+    if (!mete__unwind_reach_read(reach, mete__arch_interrupted(sp, METE__ARCH_PC_COLUMN),
+                                 &caller.pc))
+        return METE__UNWIND_LOST;
+    if (!METE__ARCH_RA_IS_REGISTER) caller.known &= ~(1u << METE__ARCH_RA);
+    sp = caller.values[METE__ARCH_SP];
+    if (!mete__unwind_reach_holds(reach, sp, sp + 8)) return METE__UNWIND_LOST;
+    *registers = caller;
+    return METE__UNWIND_STEPPED;
+}
+
+/* From code without a table. */
+static enum mete__unwind_outcome step_without_table(struct mete__unwind_registers *registers,
+                                                    struct mete__unwind_reach *reach) {
+    if ((registers->known >> METE__ARCH_SP & 1) != 0 && !registers->interrupted &&
+        mete__unwind_exact_is_sigreturn(registers->pc))
+        return leave_handler(registers, reach);
+    return METE__UNWIND_NO_TABLE;
+}
+
 enum mete__unwind_outcome mete__unwind_exact_step(struct mete__unwind_registers *registers,
                                                   struct mete__unwind_reach *reach) {
     struct mete__unwind_rules rules;
@@ -234,9 +270,9 @@ enum mete__unwind_outcome mete__unwind_exact_step(struct mete__unwind_registers 
     struct mete__unwind_registers caller = {.known = 0};
     uintptr_t address = registers->pc - (registers->interrupted ? 0 : 1);
 
-    if (!mete__modules_find(address, &module)) return METE__UNWIND_NO_TABLE;
-    int status = mete__unwind_cfi_rules(&module.tables, address, &rules);
-    if (status != 0) return METE__UNWIND_NO_TABLE;
+    if (!mete__modules_find(address, &module) ||
+        mete__unwind_cfi_rules(&module.tables, address, &rules) != 0)
+        return step_without_table(registers, reach);
     if (rules.registers[METE__ARCH_RA].how == METE__UNWIND_UNDEFINED) return METE__UNWIND_ENDED;
 
     struct step step = {&module.tables, &rules, registers, reach, 0};

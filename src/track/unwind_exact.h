@@ -36,4 +36,7 @@ enum mete__unwind_outcome {
 METE_HIDDEN METE_MUST_USE enum mete__unwind_outcome
 mete__unwind_exact_step(struct mete__unwind_registers *registers, struct mete__unwind_reach *reach);
 
+/* Whether a signal handler returns to the code at `pc`, which no table describes. */
+METE_HIDDEN bool mete__unwind_exact_is_sigreturn(uintptr_t pc);
+
 #endif

@@ -4,6 +4,7 @@
 #include "os/meta.h"
 #include "track/modules.h"
 #include "track/unwind_cfi.h"
+#include "track/unwind_exact.h"
 
 enum {
     TABLE_WORDS = METE__ROW_LINE_WORDS << METE__ROW_LINE_BITS,
@@ -164,6 +165,7 @@ struct mete__unwind_code mete__unwind_row_compile(uintptr_t pc, bool keep) {
     struct mete__module module;
 
     if (!mete__modules_find(pc - 1, &module)) {
+        if (mete__unwind_exact_is_sigreturn(pc)) code.row = METE__ROW_COMPLEX;
         code.row |= METE__ROW_FLEETING; /* a module may come to be here */
         return code;
     }
@@ -172,6 +174,8 @@ struct mete__unwind_code mete__unwind_row_compile(uintptr_t pc, bool keep) {
         code.row = pack(&module.tables, &rules);
     else if (mete__unwind_cfi_rules(&module.tables, pc, &rules) == 0 && rules.at_start)
         code.row = METE__ROW_END | METE__ROW_START;
+    else if (mete__unwind_exact_is_sigreturn(pc))
+        code.row = METE__ROW_COMPLEX;
     if (module.fleeting || code.generation >> METE__ROW_GENERATION_BITS != 0) {
         code.row |= METE__ROW_FLEETING;
         return code;

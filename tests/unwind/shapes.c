@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -379,6 +380,30 @@ static NOINLINE void witness_cut(void) {
     after_call();
 }
 
+#ifdef __x86_64__
+void asm_sigreturn(void);
+static void set_raw_handler(void) {
+    /* The kernel's struct sigaction; libc would put a function of its own into it. */
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        unsigned long mask;
+    } action = {handler, 0x04000000 /* SA_RESTORER */, asm_sigreturn, 0};
+    syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, sizeof action.mask);
+    syscall(SYS_rt_sigaction, SIGUSR2, &action, NULL, sizeof action.mask);
+}
+#else
+static void set_raw_handler(void) {
+    set_handlers(0);
+}
+#endif
+
+static void a_signal_return_without_tables(void) {
+    set_raw_handler();
+    for (int i = 0; i < 5; i++) signalled(i);
+}
+
 static void assembly_without_tables(void) {
     for (int i = 0; i < 3; i++) {
         asm_with_frame_pointer(witness_guess);
@@ -474,6 +499,7 @@ static const struct shape shapes[] = {
     {"threads and their destructors", threads},
     {"a forked child and its parent", forked_children},
     {"the resolver of a first call", first_call_of_an_indirect_function},
+    {"a signal return without unwind tables", a_signal_return_without_tables},
     {"assembly without unwind tables", assembly_without_tables},
     {"code made at run time", code_made_at_run_time},
 #ifdef __x86_64__

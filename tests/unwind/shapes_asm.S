@@ -37,6 +37,13 @@ asm_with_a_lying_frame_pointer:
     pop %rbp
     ret
 
+/* What a signal handler returns to. */
+    .globl asm_sigreturn
+    .type asm_sigreturn, @function
+asm_sigreturn:
+    mov $15, %rax
+    syscall
+
 /* Frames with tables, driven by a script: each calls the function that its step names, with the rest
  * of the script. struct step { void (*call)(struct step *); uintptr_t value; }. */
 
