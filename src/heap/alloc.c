@@ -56,7 +56,14 @@ static bool is_sample(struct mete__cache *cache, size_t size, unsigned size_clas
     return true;
 }
 
+/* Where every block is watched, one byte is left over behind each. Programs keep pointers one past
+ * the end, of vectors for instance; the leak check would take those for the next block's start. */
+METE_INLINE size_t room_for(size_t size, bool all_watched) {
+    return size + all_watched;
+}
+
 METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t align) {
+    size = room_for(size, cache->watch_mode == METE__WATCH_ALL);
     unsigned size_class = class_for(size, align);
 
     if (cache->watch_mode == METE__WATCH_ALL ||
@@ -282,6 +289,7 @@ size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) 
 /* The same block with another size, in place or with its pages moved; NULL where it takes a copy.
  */
 static void *resize_in_place(const struct target *target, void *block, size_t size) {
+    size = room_for(size, target->record != NULL);
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
     return mete__alloc_stays(target->span->block_bytes, size) ? block : NULL;
