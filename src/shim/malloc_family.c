@@ -20,6 +20,7 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "profile/format.h"
+#include "shim/startup.h"
 
 #if __has_attribute(copy)
 #define SAME_AS(name) __attribute__((alias(#name), copy(name), visibility("default")))
@@ -28,6 +29,11 @@
 #endif
 
 /* NOLINTBEGIN(bugprone-reserved-identifier) */
+/* Seen from another mete in the process, libmete: the program's malloc is mete's already, and what
+ * is to be tracked is tracked there (shim/startup.c). */
+METE_EXPORT const char mete_malloc_family[] = "libmete_malloc";
+const bool mete__malloc_family_is_own = true;
+
 /* By this note `mete run` can tell, also of a stripped program, that it was linked with
  * libmete_malloc.a: its malloc is mete's, and nothing needs to be preloaded. */
 __attribute__((section(".note.mete"), used, aligned(4))) static const struct {

@@ -112,12 +112,18 @@ static int start_tracker(const struct mete__environment *environment, char *path
     return status;
 }
 
+/* Whether the program's malloc is another mete's: a library was linked with libmete, in a program
+ * under libmete_malloc. One process has one profile, and that is the other's. */
+static bool is_second(void) {
+    return mete_malloc_family != NULL && &mete__malloc_family_is_own == NULL;
+}
+
 static void start(void) {
     static char path[PATH_MAX];
     struct mete__environment environment;
 
     mete__environment_read(&environment);
-    if (environment.is_secure) return;
+    if (environment.is_secure || is_second()) return;
     mete__settings_read(&settings, environment.variables);
     is_first = owns_output();
     if (settings.wrong_name != NULL) {

@@ -24,4 +24,9 @@ METE_HIDDEN const struct mete__settings *mete__startup_settings(void);
  * children. */
 METE_HIDDEN bool mete__startup_is_first(void);
 
+/* Defined in libmete_malloc only: for everybody in the process to see, and for itself. Both are
+ * there, or by their address not. */
+extern const char mete_malloc_family[] __attribute__((weak));
+extern METE_HIDDEN const bool mete__malloc_family_is_own __attribute__((weak));
+
 #endif

@@ -158,6 +158,19 @@ int main(int argc, char **argv) {
 END
 }
 
+@test "a_program_that_is_linked_with_mete_has_one_profile" {
+    for flags in "-lmete_malloc" "-lmete" "-l:libmete_malloc.a" "-l:libmete.a"; do
+        compile linked -L"$METE_STAGE/lib" -Wl,-rpath,"$METE_STAGE/lib" -Wl,--no-as-needed $flags <<'END'
+#include <stdlib.h>
+static void *volatile kept;
+int main(void) { kept = malloc(123); return 0; }
+END
+        mete run --quiet -o a.mete --json a.json ./linked
+        holds '.totals.live_bytes == 123' a.json
+        [ "$(profiles)" = a.mete ]
+    done
+}
+
 @test "a_linked_program_tracks_only_when_told" {
     linked_program
     ./linked
