@@ -382,11 +382,15 @@ struct mete__span *mete__slices_find(const void *address, char **memory) {
     if (slice >= __atomic_load_n(&region->ready, __ATOMIC_ACQUIRE) || slice < region->first)
         return NULL;
     size_t word = slice / 64;
-    uint64_t starts = __atomic_load_n(&region->words[word].start, __ATOMIC_ACQUIRE);
-    starts &= UINT64_MAX >> (63 - slice % 64);
+    uint64_t upto = UINT64_MAX >> (63 - slice % 64); /* the slice and those before it in its word */
+    uint64_t starts = __atomic_load_n(&region->words[word].start, __ATOMIC_ACQUIRE) & upto;
+    /* Back to the first slice of the span; every slice on the way must be used, or there is none.
+     */
     while (starts == 0) {
-        if (word == 0) return NULL;
+        uint64_t used = __atomic_load_n(&region->words[word].used, __ATOMIC_RELAXED);
+        if ((used & upto) != upto || word == 0) return NULL;
         starts = __atomic_load_n(&region->words[--word].start, __ATOMIC_ACQUIRE);
+        upto = UINT64_MAX;
     }
     size_t head = word * 64 + 63 - (size_t)__builtin_clzll(starts);
     struct mete__span *span = mete__region_span(region, head);
