@@ -110,12 +110,17 @@ static bool commit_run(struct mete__region *region, size_t from, size_t count) {
     return true;
 }
 
+/* mete__slices_tick reads it without the lock. */
+static void set_dirty_count(size_t count) {
+    __atomic_store_n(&dirty_count, count, __ATOMIC_RELAXED);
+}
+
 static void set_used(struct mete__region *region, size_t from, size_t count) {
     for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
         struct mete__slice_word *state = &region->words[word];
         uint64_t mask = mask_in_word(word, from, count);
         state->used |= mask;
-        dirty_count -= (size_t)__builtin_popcountll(state->dirty & mask);
+        set_dirty_count(dirty_count - (size_t)__builtin_popcountll(state->dirty & mask));
         state->dirty &= ~mask;
         if (state->used == UINT64_MAX) region->full[word / 64] |= (uint64_t)1 << word % 64;
     }
@@ -131,7 +136,7 @@ static void set_free(struct mete__region *region, size_t from, size_t count) {
         region->full[word / 64] &= ~((uint64_t)1 << word % 64);
     }
     used_count -= count;
-    dirty_count += count;
+    set_dirty_count(dirty_count + count);
     if (from < region->lowest) region->lowest = from;
 }
 
@@ -198,7 +203,7 @@ static bool release_unused_regions(void) {
         if (region->slices == 0 || region->base == mete__region_home.base) continue;
         if (next_slice(region, region->first, region->ready, true) != region->ready) continue;
         for (size_t word = region->first / 64; word * 64 < region->slices; word++) {
-            dirty_count -= (size_t)__builtin_popcountll(region->words[word].dirty);
+            set_dirty_count(dirty_count - (size_t)__builtin_popcountll(region->words[word].dirty));
             committed_count -= (size_t)__builtin_popcountll(region->words[word].committed);
         }
         mete__region_remove(region);
@@ -251,7 +256,7 @@ static bool purge_run(struct mete__region *region, size_t word, size_t bit, size
         return false;
     }
     state->dirty &= ~bits;
-    dirty_count -= length;
+    set_dirty_count(dirty_count - length);
     return true;
 }
 

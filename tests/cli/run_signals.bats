@@ -140,8 +140,8 @@ import os, signal
 assert os.getpgrp() == os.tcgetpgrp(0) == os.getpgid(os.getppid())
 print("ready", flush=True)
 line = input()
-print("got " + line, flush=True)
 try:
+    print("got " + line, flush=True)
     signal.pause()
 except KeyboardInterrupt:
     print("interrupted", flush=True)

@@ -216,8 +216,8 @@ static void a_watched_block_by_another_thread(void) {
 }
 
 static void a_watched_block_whose_span_is_gone(void) {
-    char *blocks[9] = {watched(8192)};
-    for (int i = 1; i < 9; i++) blocks[i] = mete__alloc(8192);
+    char *blocks[9] = {watched(8191)};
+    for (int i = 1; i < 9; i++) blocks[i] = mete__alloc(8191);
     for (int i = 0; i < 8; i++) mete__alloc_free_for(blocks[i], &somebody);
     char *memory;
     CHECK(mete__slices_find(blocks[3], &memory) == NULL);
@@ -234,7 +234,7 @@ static void a_watched_large_block_whose_memory_is_somebody_elses(void) {
     char *before = mete__alloc(65536 + 10), *other = mete__alloc(200000);
     CHECK(before == block && other == block + 131072);
     mete__alloc_free_for(before, &nobody);
-    CHECK(mete__alloc(65536 * 2) == block);
+    CHECK(mete__alloc(65536 * 2 - 1) == block);
     /* The new owner's it is, as far as anybody can tell. */
     mete__alloc_free_for(block, &nobody);
     die_of("double-free", block, ", a block of up to 131072 bytes");
