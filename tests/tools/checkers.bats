@@ -271,13 +271,13 @@ frame() {
     [[ "${lines[0]}" == 'not ok 1 - every C file is formatted'* ]]
 }
 
-@test "a_file_of_more_than_500_lines_is_found" {
+@test "a_file_of_more_than_550_lines_is_found" {
     frame
-    seq 500 >src/base/text.c
+    seq 550 >src/base/text.c
     tools/check length
-    seq 501 >src/base/text.c
+    seq 551 >src/base/text.c
     run -1 tools/check length
-    [[ "$output" == *'src/base/text.c: more than 500 lines'* ]]
+    [[ "$output" == *'src/base/text.c: more than 550 lines'* ]]
 }
 
 @test "a_fault_that_cppcheck_knows_is_found" {
@@ -320,6 +320,20 @@ int mete__a(unsigned b) { return b; }' >bad.c
         $compiler $flags -c good.c
         run ! $compiler $flags -c bad.c
     done
+}
+
+@test "checks_of_no_file_fail" {
+    git init -q .
+    cp "$METE_SOURCE"/tools/{check,cppcheck.txt} tools/
+    for check in format length cppcheck headers_c headers_cxx; do
+        run -1 tools/check $check
+        [[ "$output" == *'no file of the project matches'* ]]
+    done
+    plant_includes
+    rm -r src
+    run -1 "$tools/check_includes" .
+    rm -rf .git
+    GIT_CEILING_DIRECTORIES=/ run ! "$tools/check_words" .
 }
 
 @test "a_check_that_is_not_there_is_refused" {
