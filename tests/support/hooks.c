@@ -52,6 +52,10 @@ void hooks_watch_all(void) {
     mete__watch_set(METE__WATCH_ALL, 0, &counting);
 }
 
+void hooks_watch_sampled(uint64_t sample_bytes) {
+    mete__watch_set(METE__WATCH_SAMPLED, sample_bytes, &counting);
+}
+
 void hooks_watch_none(void) {
     mete__watch_set(METE__WATCH_NONE, 0, NULL);
 }

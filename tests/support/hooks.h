@@ -18,6 +18,7 @@ extern struct hooks_seen hooks_seen;
 
 /* Watches every block with the counting hooks, or none from now on. */
 void hooks_watch_all(void);
+void hooks_watch_sampled(uint64_t sample_bytes);
 void hooks_watch_none(void);
 
 #endif
