@@ -214,3 +214,36 @@ struct mete__region *mete__region_of(const void *address) {
         __atomic_load_n(&leaf[mib & (((uintptr_t)1 << LEAF_SHIFT) - 1)], __ATOMIC_ACQUIRE);
     return index == 0 ? NULL : &regions[index - 1];
 }
+
+uint64_t mete__region_mask(size_t word, size_t from, size_t count) {
+    size_t low = word * 64, high = low + 64;
+    size_t start = from > low ? from : low;
+    size_t end = from + count < high ? from + count : high;
+    uint64_t bits = end - start == 64 ? UINT64_MAX : ((uint64_t)1 << (end - start)) - 1;
+    return bits << (start - low);
+}
+
+size_t mete__region_next(const struct mete__region *region, size_t from, size_t limit, bool used) {
+    while (from < limit) {
+        size_t word = from / 64;
+        uint64_t bits = used ? region->words[word].used : ~region->words[word].used;
+        bits &= UINT64_MAX << from % 64;
+        if (bits != 0) {
+            size_t found = word * 64 + (size_t)__builtin_ctzll(bits);
+            return found < limit ? found : limit;
+        }
+        from = (word + 1) * 64;
+        /* Whole groups of 64 full words are skipped by their summary. */
+        while (!used && from < limit && from % 4096 == 0 && region->full[from / 4096] == UINT64_MAX)
+            from += 4096;
+    }
+    return limit;
+}
+
+size_t mete__region_dirty(const struct mete__region *region, size_t from, size_t count) {
+    size_t dirty = 0;
+    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++)
+        dirty += (size_t)__builtin_popcountll(region->words[word].dirty &
+                                              mete__region_mask(word, from, count));
+    return dirty;
+}

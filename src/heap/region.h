@@ -82,4 +82,15 @@ METE_INLINE char *mete__region_memory(const struct mete__region *region,
     return (char *)region->base + (slice << METE__SLICE_SHIFT);
 }
 
+/* The bits of [from, from + count) that lie in word `word`. */
+METE_HIDDEN uint64_t mete__region_mask(size_t word, size_t from, size_t count);
+
+/* The first slice at or after `from` and below `limit` whose used bit is `used`; limit where none.
+ */
+METE_HIDDEN size_t mete__region_next(const struct mete__region *region, size_t from, size_t limit,
+                                     bool used);
+
+/* How many slices of the run are dirty. */
+METE_HIDDEN size_t mete__region_dirty(const struct mete__region *region, size_t from, size_t count);
+
 #endif

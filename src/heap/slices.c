@@ -20,39 +20,11 @@ static size_t regret; /* slices purged too early of late: see purge_where_too_mu
 static uint64_t regret_clock; /* ns, when it was halved last */
 static size_t purge_again;    /* dirty slices at which to try again, after the kernel refused */
 
-/* The bits of [from, from + count) that lie in word `word`. */
-static uint64_t mask_in_word(size_t word, size_t from, size_t count) {
-    size_t low = word * 64, high = low + 64;
-    size_t start = from > low ? from : low;
-    size_t end = from + count < high ? from + count : high;
-    uint64_t bits = end - start == 64 ? UINT64_MAX : ((uint64_t)1 << (end - start)) - 1;
-    return bits << (start - low);
-}
-
-/* The first slice at or after `from` and below `limit` whose used bit is `used`; limit where none.
- */
-static size_t next_slice(const struct mete__region *region, size_t from, size_t limit, bool used) {
-    while (from < limit) {
-        size_t word = from / 64;
-        uint64_t bits = used ? region->words[word].used : ~region->words[word].used;
-        bits &= UINT64_MAX << from % 64;
-        if (bits != 0) {
-            size_t found = word * 64 + (size_t)__builtin_ctzll(bits);
-            return found < limit ? found : limit;
-        }
-        from = (word + 1) * 64;
-        /* Whole groups of 64 full words are skipped by their summary. */
-        while (!used && from < limit && from % 4096 == 0 && region->full[from / 4096] == UINT64_MAX)
-            from += 4096;
-    }
-    return limit;
-}
-
 /* First fit in a region: the first free run of `count` at a multiple of `align`; region->slices
  * where none. Slices whose metadata is not ready are free. */
 static size_t find_run(struct mete__region *region, size_t count, size_t align) {
     size_t ready = region->ready;
-    size_t from = next_slice(region, region->lowest, ready, false);
+    size_t from = mete__region_next(region, region->lowest, ready, false);
 
     region->lowest = from;
     for (;;) {
@@ -62,9 +34,9 @@ static size_t find_run(struct mete__region *region, size_t count, size_t align) 
         if (from + count < from || from + count > region->slices) return region->slices;
         if (from >= ready) return from;
         size_t end = from + count < ready ? from + count : ready;
-        size_t obstacle = next_slice(region, from, end, true);
+        size_t obstacle = mete__region_next(region, from, end, true);
         if (obstacle == end) return from;
-        from = next_slice(region, obstacle, ready, false);
+        from = mete__region_next(region, obstacle, ready, false);
     }
 }
 
@@ -88,12 +60,12 @@ static bool commit_run(struct mete__region *region, size_t from, size_t count) {
                 return false;
         }
         for (size_t word = start / 64; word <= (target - 1) / 64; word++)
-            region->words[word].committed |= mask_in_word(word, start, target - start);
+            region->words[word].committed |= mete__region_mask(word, start, target - start);
         committed_count += target - start;
         __atomic_store_n(&region->top, target, __ATOMIC_RELEASE);
     }
     for (size_t word = from / 64; word <= (end - 1) / 64; word++) {
-        uint64_t mask = mask_in_word(word, from, count);
+        uint64_t mask = mete__region_mask(word, from, count);
         uint64_t missing = mask & ~region->words[word].committed;
         while (missing != 0) {
             size_t bit = (size_t)__builtin_ctzll(missing);
@@ -118,7 +90,7 @@ static void set_dirty_count(size_t count) {
 static void set_used(struct mete__region *region, size_t from, size_t count) {
     for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
         struct mete__slice_word *state = &region->words[word];
-        uint64_t mask = mask_in_word(word, from, count);
+        uint64_t mask = mete__region_mask(word, from, count);
         state->used |= mask;
         set_dirty_count(dirty_count - (size_t)__builtin_popcountll(state->dirty & mask));
         state->dirty &= ~mask;
@@ -130,7 +102,7 @@ static void set_used(struct mete__region *region, size_t from, size_t count) {
 
 static void set_free(struct mete__region *region, size_t from, size_t count) {
     for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
-        uint64_t mask = mask_in_word(word, from, count);
+        uint64_t mask = mete__region_mask(word, from, count);
         region->words[word].used &= ~mask;
         region->words[word].dirty |= mask;
         region->full[word / 64] &= ~((uint64_t)1 << word % 64);
@@ -138,14 +110,6 @@ static void set_free(struct mete__region *region, size_t from, size_t count) {
     used_count -= count;
     set_dirty_count(dirty_count + count);
     if (from < region->lowest) region->lowest = from;
-}
-
-static size_t count_dirty(const struct mete__region *region, size_t from, size_t count) {
-    size_t dirty = 0;
-    for (size_t word = from / 64; word <= (from + count - 1) / 64; word++)
-        dirty += (size_t)__builtin_popcountll(region->words[word].dirty &
-                                              mask_in_word(word, from, count));
-    return dirty;
 }
 
 /* Slices of the run that were handed out before and have been purged since: their pages fault in
@@ -179,7 +143,7 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
         *refused = true;
         return NULL;
     }
-    size_t dirty = count_dirty(region, from, count);
+    size_t dirty = mete__region_dirty(region, from, count);
     *zeroed = dirty == 0;
     note_regret(region, from, count, dirty);
     set_used(region, from, count);
@@ -201,7 +165,8 @@ static bool release_unused_regions(void) {
     for (size_t i = 0; i < mete__region_count(); i++) {
         struct mete__region *region = mete__region_at(i);
         if (region->slices == 0 || region->base == mete__region_home.base) continue;
-        if (next_slice(region, region->first, region->ready, true) != region->ready) continue;
+        if (mete__region_next(region, region->first, region->ready, true) != region->ready)
+            continue;
         for (size_t word = region->first / 64; word * 64 < region->slices; word++) {
             set_dirty_count(dirty_count - (size_t)__builtin_popcountll(region->words[word].dirty));
             committed_count -= (size_t)__builtin_popcountll(region->words[word].committed);
@@ -290,7 +255,7 @@ static void purge_down_to(size_t keep) {
 /* Purges a run that has just been freed. */
 static void purge_slices(struct mete__region *region, size_t from, size_t count) {
     for (size_t word = from / 64; word <= (from + count - 1) / 64; word++) {
-        uint64_t mask = mask_in_word(word, from, count);
+        uint64_t mask = mete__region_mask(word, from, count);
         size_t bit = (size_t)__builtin_ctzll(mask);
         if (!purge_run(region, word, bit, (size_t)__builtin_popcountll(mask))) return;
     }
@@ -362,9 +327,9 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
     } else if (count == now) {
         done = true;
     } else if (end <= region->slices && mete__region_make_ready(region, end) &&
-               next_slice(region, from + now, end, true) == end &&
+               mete__region_next(region, from + now, end, true) == end &&
                commit_run(region, from + now, count - now)) {
-        size_t dirty = count_dirty(region, from + now, count - now);
+        size_t dirty = mete__region_dirty(region, from + now, count - now);
         note_regret(region, from + now, count - now, dirty);
         set_used(region, from + now, count - now);
         span->slices = (uint32_t)count;
@@ -460,9 +425,9 @@ void mete__slices_read_stats(struct mete__slices_stats *stats) {
 static void rebuild_word(struct mete__region *region, size_t word, size_t *covered_to) {
     struct mete__slice_word *state = &region->words[word];
     size_t low = word * 64;
-    uint64_t used = *covered_to <= low ? 0 : mask_in_word(word, low, *covered_to - low);
+    uint64_t used = *covered_to <= low ? 0 : mete__region_mask(word, low, *covered_to - low);
 
-    if (low < region->first) used |= mask_in_word(word, low, region->first - low);
+    if (low < region->first) used |= mete__region_mask(word, low, region->first - low);
     for (size_t slice = low > region->first ? low : region->first;
          slice < low + 64 && slice < region->ready; slice++) {
         struct mete__span *span = mete__region_span(region, slice);
@@ -474,7 +439,7 @@ static void rebuild_word(struct mete__region *region, size_t word, size_t *cover
             continue;
         }
         *covered_to = slice + span->slices;
-        used |= mask_in_word(word, slice, span->slices);
+        used |= mete__region_mask(word, slice, span->slices);
     }
     uint64_t half_purged = state->dirty & ~state->committed & ~used;
     for (; half_purged != 0; half_purged &= half_purged - 1) {
