@@ -271,13 +271,13 @@ frame() {
     [[ "${lines[0]}" == 'not ok 1 - every C file is formatted'* ]]
 }
 
-@test "a_file_of_more_than_550_lines_is_found" {
+@test "a_file_of_more_than_500_lines_is_found" {
     frame
-    seq 550 >src/base/text.c
+    seq 500 >src/base/text.c
     tools/check length
-    seq 551 >src/base/text.c
+    seq 501 >src/base/text.c
     run -1 tools/check length
-    [[ "$output" == *'src/base/text.c: more than 550 lines'* ]]
+    [[ "$output" == *'src/base/text.c: more than 500 lines'* ]]
 }
 
 @test "a_fault_that_cppcheck_knows_is_found" {
