@@ -149,8 +149,9 @@ static void every_field_is_described_where_it_is(void **state) {
     (void)state;
     for (size_t i = 0; i < METE_COUNT_OF(fields); i++) {
         const struct row *row = row_of(&fields[i]);
-        if (row == NULL) fail_msg("%s.%s is not described", fields[i].record, fields[i].name);
-        if (row->offset != fields[i].offset || row->bytes != fields[i].bytes)
+        if (row == NULL)
+            fail_msg("%s.%s is not described", fields[i].record, fields[i].name);
+        else if (row->offset != fields[i].offset || row->bytes != fields[i].bytes)
             fail_msg("%s.%s is %zu bytes at %zu", fields[i].record, fields[i].name, fields[i].bytes,
                      fields[i].offset);
     }
