@@ -74,6 +74,8 @@ installed() {
 @test "help_is_the_default_and_a_wrong_verb_is_refused" {
     run -0 "$METE_SOURCE/dev"
     [[ "${lines[0]}" == './dev VERB'* ]]
+    run -0 "$METE_SOURCE/dev" clean --help
+    [[ "${lines[0]}" == './dev VERB'* ]]
     run -2 "$METE_SOURCE/dev" nonsense
     [[ "${lines[0]}" == 'dev: no verb is called nonsense' ]]
 }
@@ -105,4 +107,11 @@ installed() {
     printf '#!/bin/sh\nexit 3\n' >bench/two
     run -1 ./dev bench two one
     [[ "$output" == *'bench/two failed' ]]
+}
+
+@test "fuzz_takes_a_number_of_seconds" {
+    for wrong in soon -3 1.5 0; do
+        run -1 "$METE_SOURCE/dev" fuzz "$wrong"
+        [ "$output" = "dev: fuzz takes a number of seconds, not $wrong" ]
+    done
 }
