@@ -15,6 +15,6 @@
 #include <stdint.h>
 
 /* Runs the program, frees what it has left and checks everything. The heap itself lives on. */
-void model_run(const uint8_t *program, size_t size);
+void model_run(const uint8_t *bytes, size_t size);
 
 #endif
