@@ -8,26 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/address_ranges.h"
+
 #define DEPTH_MAX 64 /* nesting of scopes; real programs stay below 30 */
 
-/* Addresses [low, high) belong to `unit` or are function `die`. */
-struct range {
-    Dwarf_Addr low, high;
-    Dwarf_Addr reach; /* the highest `high` of all ranges up to this one: ranges may overlap */
-    Dwarf_Die die;    /* the function; unused for units */
-    size_t unit;
+#define NO_CALL UINT32_MAX
+
+/* A call that was inlined. */
+struct call {
+    Dwarf_Die die;
+    uint32_t around; /* the inlined call that it is in; NO_CALL: it is in the function itself */
 };
 
-struct ranges {
-    struct range *items; /* sorted by low once complete */
-    size_t count;
-    size_t capacity;
+struct function {
+    Dwarf_Die die;
+    bool scanned; /* calls are in place */
+    struct call *calls;
+    size_t call_count, call_capacity;
+    struct mete__address_ranges call_ranges;
 };
 
 struct unit {
     Dwarf_Die die;
     bool scanned; /* functions are in place */
-    struct ranges functions;
+    struct function *functions;
+    size_t function_count, function_capacity;
+    struct mete__address_ranges function_ranges;
 };
 
 /* What a function is called: kept per DIE, because qualified names are found by walking the unit.
@@ -44,70 +50,20 @@ struct mete__inlines {
     struct unit *units;
     size_t unit_count;
     size_t unit_capacity;
-    struct ranges unit_ranges;
+    struct mete__address_ranges unit_ranges;
     void *namings; /* tsearch tree of struct naming */
 };
 
-/* --- Tables of ranges --- */
-
-static int ranges_add(struct ranges *ranges, const struct range *range) {
-    if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity == 0 ? 64 : ranges->capacity * 2;
-        struct range *items = reallocarray(ranges->items, capacity, sizeof *items);
-        if (items == NULL) return -ENOMEM;
-        ranges->items = items;
-        ranges->capacity = capacity;
-    }
-    ranges->items[ranges->count++] = *range;
-    return 0;
-}
-
-/* Adds every address range of a DIE. Functions that the linker threw away have ranges at address
- * 0 or (lld) empty ones. */
-static int ranges_add_die(struct ranges *ranges, Dwarf_Die *die, size_t unit) {
-    struct range range = {.die = *die, .unit = unit};
-    Dwarf_Addr base;
+/* Adds every address range of a DIE. Functions that the linker threw away have ranges at address 0,
+ * or empty ones (lld). */
+static int add_ranges(struct mete__address_ranges *ranges, Dwarf_Die *die, uint32_t index) {
+    Dwarf_Addr base, low, high;
     ptrdiff_t next = 0;
+    int status = 0;
 
-    while ((next = dwarf_ranges(die, next, &base, &range.low, &range.high)) > 0) {
-        if (range.low == 0 || range.high <= range.low) continue;
-        if (ranges_add(ranges, &range) != 0) return -ENOMEM;
-    }
-    return 0;
-}
-
-static int by_low(const void *left, const void *right) {
-    const struct range *a = left, *b = right;
-
-    if (a->low != b->low) return a->low < b->low ? -1 : 1;
-    /* The tighter one last, where the search begins. */
-    return a->high > b->high ? -1 : a->high < b->high;
-}
-
-static void ranges_complete(struct ranges *ranges) {
-    Dwarf_Addr reach = 0;
-
-    if (ranges->count != 0) qsort(ranges->items, ranges->count, sizeof *ranges->items, by_low);
-    for (size_t i = 0; i < ranges->count; i++) {
-        if (ranges->items[i].high > reach) reach = ranges->items[i].high;
-        ranges->items[i].reach = reach;
-    }
-}
-
-static struct range *ranges_find(const struct ranges *ranges, Dwarf_Addr address) {
-    size_t low = 0, high = ranges->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ranges->items[middle].low <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    /* The last one that begins at or before the address, or one before it that reaches farther. */
-    for (size_t i = low; i-- > 0 && ranges->items[i].reach > address;)
-        if (ranges->items[i].high > address) return &ranges->items[i];
-    return NULL;
+    while (status == 0 && (next = dwarf_ranges(die, next, &base, &low, &high)) > 0)
+        if (low != 0) status = mete__address_ranges_add(ranges, low, high, index);
+    return status;
 }
 
 /* --- Units --- */
@@ -129,7 +85,7 @@ static int add_unit(struct mete__inlines *inlines, Dwarf_Die *die) {
     if (dwarf_cu_info(die->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
         type == DW_UT_skeleton && split.addr != NULL)
         unit->die = split;
-    return ranges_add_die(&inlines->unit_ranges, die, inlines->unit_count - 1);
+    return add_ranges(&inlines->unit_ranges, die, (uint32_t)inlines->unit_count - 1);
 }
 
 static int read_units(struct mete__inlines *inlines, Dwfl_Module *module) {
@@ -141,7 +97,7 @@ static int read_units(struct mete__inlines *inlines, Dwfl_Module *module) {
         inlines->bias = bias;
         if (add_unit(inlines, die) != 0) return -ENOMEM;
     }
-    ranges_complete(&inlines->unit_ranges);
+    mete__address_ranges_complete(&inlines->unit_ranges);
     return inlines->unit_ranges.count == 0 ? -ENOENT : 0;
 }
 
@@ -158,11 +114,20 @@ int mete__inlines_open(Dwfl_Module *module, struct mete__names *names, struct me
     return status;
 }
 
+static void free_unit(struct unit *unit) {
+    for (size_t i = 0; i < unit->function_count; i++) {
+        free(unit->functions[i].calls);
+        mete__address_ranges_free(&unit->functions[i].call_ranges);
+    }
+    free(unit->functions);
+    mete__address_ranges_free(&unit->function_ranges);
+}
+
 void mete__inlines_close(struct mete__inlines *inlines) {
     if (inlines == NULL) return;
-    for (size_t i = 0; i < inlines->unit_count; i++) free(inlines->units[i].functions.items);
+    for (size_t i = 0; i < inlines->unit_count; i++) free_unit(&inlines->units[i]);
     free(inlines->units);
-    free(inlines->unit_ranges.items);
+    mete__address_ranges_free(&inlines->unit_ranges);
     tdestroy(inlines->namings, free);
     free(inlines);
 }
@@ -186,53 +151,87 @@ static bool holds_functions(int tag) {
     }
 }
 
-static int scan_functions(struct ranges *functions, Dwarf_Die *parent, int depth) {
+static int add_function(struct unit *unit, Dwarf_Die *die) {
+    if (unit->function_count == unit->function_capacity) {
+        size_t capacity = unit->function_capacity == 0 ? 16 : unit->function_capacity * 2;
+        struct function *functions = reallocarray(unit->functions, capacity, sizeof *functions);
+        if (functions == NULL) return -ENOMEM;
+        unit->functions = functions;
+        unit->function_capacity = capacity;
+    }
+    unit->functions[unit->function_count++] = (struct function){.die = *die};
+    return add_ranges(&unit->function_ranges, die, (uint32_t)unit->function_count - 1);
+}
+
+static int scan_functions(struct unit *unit, Dwarf_Die *parent, int depth) {
     Dwarf_Die die;
 
     if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
     do {
         int tag = dwarf_tag(&die);
-        if (tag == DW_TAG_subprogram && ranges_add_die(functions, &die, 0) != 0) return -ENOMEM;
-        if (holds_functions(tag) && scan_functions(functions, &die, depth + 1) != 0) return -ENOMEM;
+        bool has_code = tag == DW_TAG_subprogram && (dwarf_hasattr(&die, DW_AT_low_pc) != 0 ||
+                                                     dwarf_hasattr(&die, DW_AT_ranges) != 0);
+        if (has_code && add_function(unit, &die) != 0) return -ENOMEM;
+        if (holds_functions(tag) && scan_functions(unit, &die, depth + 1) != 0) return -ENOMEM;
     } while (dwarf_siblingof(&die, &die) == 0);
     return 0;
 }
 
 /* NULL where the unit has no function there. */
-static Dwarf_Die *function_at(struct unit *unit, Dwarf_Addr address) {
+static struct function *function_at(struct unit *unit, Dwarf_Addr address) {
     if (!unit->scanned) {
         unit->scanned = true;
         /* Without memory the functions found so far do; frames then get names from symbols. */
-        (void)scan_functions(&unit->functions, &unit->die, 0);
-        ranges_complete(&unit->functions);
+        (void)scan_functions(unit, &unit->die, 0);
+        mete__address_ranges_complete(&unit->function_ranges);
     }
-    struct range *range = ranges_find(&unit->functions, address);
-    return range == NULL ? NULL : &range->die;
+    int64_t index = mete__address_ranges_find(&unit->function_ranges, address);
+    return index < 0 ? NULL : &unit->functions[index];
 }
 
-/* Appends the inlined calls around `address` below `parent`, outermost first. */
-static size_t inlined_calls(Dwarf_Die *parent, Dwarf_Addr address, Dwarf_Die *chain,
-                            size_t capacity, int depth) {
+/* --- Inlined calls of a function --- */
+
+static int add_call(struct function *function, Dwarf_Die *die, uint32_t around) {
+    if (function->call_count == function->call_capacity) {
+        size_t capacity = function->call_capacity == 0 ? 16 : function->call_capacity * 2;
+        struct call *calls = reallocarray(function->calls, capacity, sizeof *calls);
+        if (calls == NULL) return -ENOMEM;
+        function->calls = calls;
+        function->call_capacity = capacity;
+    }
+    function->calls[function->call_count++] = (struct call){.die = *die, .around = around};
+    return add_ranges(&function->call_ranges, die, (uint32_t)function->call_count - 1);
+}
+
+/* Outer calls come before what is inlined into them: inner ones have higher indices. */
+static int scan_calls(struct function *function, Dwarf_Die *parent, uint32_t around, int depth) {
     Dwarf_Die die;
 
-    if (depth > DEPTH_MAX || capacity == 0 || dwarf_child(parent, &die) != 0) return 0;
+    if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
     do {
         int tag = dwarf_tag(&die);
+        uint32_t inside = around;
         if (tag == DW_TAG_inlined_subroutine) {
-            if (dwarf_haspc(&die, address) != 1) continue;
-            chain[0] = die;
-            return 1 + inlined_calls(&die, address, chain + 1, capacity - 1, depth + 1);
-        }
-        if (tag != DW_TAG_lexical_block && tag != DW_TAG_try_block && tag != DW_TAG_catch_block)
+            if (add_call(function, &die, around) != 0) return -ENOMEM;
+            inside = (uint32_t)function->call_count - 1;
+        } else if (tag != DW_TAG_lexical_block && tag != DW_TAG_try_block &&
+                   tag != DW_TAG_catch_block) {
             continue;
-        /* A block may have no addresses of its own and yet hold what has. */
-        bool bounded =
-            dwarf_hasattr(&die, DW_AT_low_pc) != 0 || dwarf_hasattr(&die, DW_AT_ranges) != 0;
-        if (bounded && dwarf_haspc(&die, address) != 1) continue;
-        size_t found = inlined_calls(&die, address, chain, capacity, depth + 1);
-        if (found != 0 || bounded) return found;
+        }
+        if (scan_calls(function, &die, inside, depth + 1) != 0) return -ENOMEM;
     } while (dwarf_siblingof(&die, &die) == 0);
     return 0;
+}
+
+/* The innermost call around the address; NO_CALL: it is in none. */
+static uint32_t call_at(struct function *function, Dwarf_Addr address) {
+    if (!function->scanned) {
+        function->scanned = true;
+        (void)scan_calls(function, &function->die, NO_CALL, 0); /* as function_at */
+        mete__address_ranges_complete(&function->call_ranges);
+    }
+    int64_t index = mete__address_ranges_find(&function->call_ranges, address);
+    return index < 0 ? NO_CALL : (uint32_t)index;
 }
 
 /* --- Names --- */
@@ -374,33 +373,41 @@ static void set_line_of_call(struct mete__inlines *inlines, Dwarf_Die *unit, Dwa
         frame->line = (uint32_t)line;
 }
 
+/* The DIEs of the frames at `address`, innermost first: the inlined calls, then the function. */
+static size_t chain_at(struct function *function, Dwarf_Addr address, Dwarf_Die *chain,
+                       size_t capacity) {
+    size_t depth = 0;
+
+    for (uint32_t i = call_at(function, address); i != NO_CALL && depth + 1 < capacity;
+         i = function->calls[i].around)
+        chain[depth++] = function->calls[i].die;
+    chain[depth] = function->die;
+    return depth + 1;
+}
+
 size_t mete__inlines_frames(struct mete__inlines *inlines, uint64_t address,
                             struct mete__frame *frames, size_t capacity) {
     Dwarf_Addr pc = address - inlines->bias;
-    struct range *range = ranges_find(&inlines->unit_ranges, pc);
-    Dwarf_Die chain[DEPTH_MAX]; /* the function, then the inlined calls, outermost first */
-
-    if (range == NULL) return 0;
-    struct unit *unit = &inlines->units[range->unit];
-    Dwarf_Die *function = function_at(unit, pc);
+    int64_t index = mete__address_ranges_find(&inlines->unit_ranges, pc);
+    Dwarf_Die chain[DEPTH_MAX];
     size_t depth = 1;
-    if (capacity > DEPTH_MAX) capacity = DEPTH_MAX;
-    if (function != NULL) {
-        chain[0] = *function;
-        depth += inlined_calls(function, pc, chain + 1, capacity - 1, 0);
-    }
+
+    if (index < 0) return 0;
+    struct unit *unit = &inlines->units[index];
+    struct function *function = function_at(unit, pc);
+    if (function != NULL)
+        depth = chain_at(function, pc, chain, capacity < DEPTH_MAX ? capacity : DEPTH_MAX);
 
     for (size_t i = 0; i < depth; i++) {
-        Dwarf_Die *die = &chain[depth - 1 - i];
         struct mete__frame *frame = &frames[i];
         frame->function = frame->symbol = frame->file = NULL;
         frame->line = 0;
         frame->inlined = i + 1 < depth;
-        if (function != NULL) name_frame(inlines, &unit->die, die, frame);
+        if (function != NULL) name_frame(inlines, &unit->die, &chain[i], frame);
         if (i == 0)
             set_line_of_address(inlines, &unit->die, pc, frame);
         else
-            set_line_of_call(inlines, &unit->die, die + 1, frame);
+            set_line_of_call(inlines, &unit->die, &chain[i - 1], frame);
     }
     return depth;
 }

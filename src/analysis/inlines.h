@@ -1,9 +1,10 @@
 /*
  * analysis/inlines.h - functions, inlined calls and source lines of one object, from its DWARF.
  *
- * Two sorted tables stand in front of libdw, which has none: from addresses to compilation units
- * (from the units' own ranges, because clang writes no .debug_aranges), and, for units that are
- * asked about, from addresses to functions. Inside a function the tree of inlined calls is walked.
+ * Sorted tables stand in front of libdw, which has none: from addresses to compilation units (by
+ * the units' own ranges, because clang writes no .debug_aranges), in units that are asked about to
+ * functions, and in functions that are asked about to inlined calls. Each is made when it is first
+ * needed.
  *
  * The DWARF is not trusted: depth is bounded, and whatever cannot be read is left out.
  */

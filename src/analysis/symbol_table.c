@@ -5,17 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/address_ranges.h"
+
+#define UNSIZED_MAX 4096 /* bytes that a last symbol without a size is believed to cover */
+
 struct symbol {
-    uint64_t start, end; /* equal where the size is not known (assembly) */
-    const char *name;    /* libdwfl's */
-    uint64_t reach;      /* the highest end of all symbols up to this one: symbols may nest */
-    int rank;            /* of several at one address the highest is shown */
+    uint64_t start, size; /* size 0: not known (assembly) */
+    const char *name;     /* libdwfl's */
+    int rank;             /* of several at one address the highest is shown */
 };
 
 struct mete__symbol_table {
-    struct symbol *symbols; /* sorted by start */
+    struct symbol *symbols; /* sorted by start, then by rank */
     size_t count;
-    char *name; /* what find returned */
+    struct mete__address_ranges ranges; /* indices into symbols */
+    char *name;                         /* what find returned */
 };
 
 static bool is_code(Elf *elf, GElf_Word section) {
@@ -53,15 +57,9 @@ static int by_start(const void *left, const void *right) {
     return strcmp(b->name, a->name);
 }
 
-int mete__symbol_table_open(Dwfl_Module *module, struct mete__symbol_table **out) {
-    int total = dwfl_module_getsymtab(module);
-
-    if (total <= 0) return -ENOENT;
-    struct mete__symbol_table *table = calloc(1, sizeof *table);
-    if (table == NULL) return -ENOMEM;
+static int read_symbols(struct mete__symbol_table *table, Dwfl_Module *module, int total) {
     table->symbols = calloc((size_t)total, sizeof *table->symbols);
-    if (table->symbols == NULL) goto fail_table;
-
+    if (table->symbols == NULL) return -ENOMEM;
     for (int i = 0; i < total; i++) {
         GElf_Sym symbol;
         GElf_Addr address, bias;
@@ -71,57 +69,62 @@ int mete__symbol_table_open(Dwfl_Module *module, struct mete__symbol_table **out
             dwfl_module_getsym_info(module, i, &symbol, &address, &section, &elf, &bias);
         int rank = name == NULL ? 0 : rank_of(&symbol, section, elf, name);
         if (rank == 0) continue;
-        uint64_t end = address + symbol.st_size < address ? address : address + symbol.st_size;
-        table->symbols[table->count++] =
-            (struct symbol){.start = address, .end = end, .name = name, .rank = rank};
+        table->symbols[table->count] =
+            (struct symbol){.start = address, .size = symbol.st_size, .name = name, .rank = rank};
+        table->count++;
     }
     qsort(table->symbols, table->count, sizeof *table->symbols, by_start);
-    uint64_t reach = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->symbols[i].end > reach) reach = table->symbols[i].end;
-        table->symbols[i].reach = reach;
+    return 0;
+}
+
+/* A symbol without a size goes on to the next. */
+static int make_ranges(struct mete__symbol_table *table) {
+    uint64_t next = UINT64_MAX; /* start of the next symbol at another address */
+
+    for (size_t i = table->count; i-- > 0;) {
+        const struct symbol *symbol = &table->symbols[i];
+        uint64_t size = symbol->size;
+        if (i + 1 < table->count && table->symbols[i + 1].start != symbol->start)
+            next = table->symbols[i + 1].start;
+        if (size == 0) size = next == UINT64_MAX ? UNSIZED_MAX : next - symbol->start;
+        if (mete__address_ranges_add(&table->ranges, symbol->start, symbol->start + size,
+                                     (uint32_t)i) != 0)
+            return -ENOMEM;
+    }
+    mete__address_ranges_complete(&table->ranges);
+    return 0;
+}
+
+int mete__symbol_table_open(Dwfl_Module *module, struct mete__symbol_table **out) {
+    int total = dwfl_module_getsymtab(module);
+
+    if (total <= 0) return -ENOENT;
+    struct mete__symbol_table *table = calloc(1, sizeof *table);
+    if (table == NULL) return -ENOMEM;
+    if (read_symbols(table, module, total) != 0 || make_ranges(table) != 0) {
+        mete__symbol_table_close(table);
+        return -ENOMEM;
     }
     *out = table;
     return 0;
-
-fail_table:
-    mete__symbol_table_close(table);
-    return -ENOMEM;
 }
 
 void mete__symbol_table_close(struct mete__symbol_table *table) {
     if (table == NULL) return;
+    mete__address_ranges_free(&table->ranges);
     free(table->symbols);
     free(table->name);
     free(table);
 }
 
-static const struct symbol *covering(const struct mete__symbol_table *table, uint64_t address) {
-    size_t low = 0, high = table->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (table->symbols[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0) return NULL;
-    /* The last symbol before the address, or an earlier one that reaches farther. */
-    for (size_t i = low; i-- > 0 && table->symbols[i].reach > address;)
-        if (table->symbols[i].end > address) return &table->symbols[i];
-    /* Assembly often has no sizes: then a symbol goes on to the next. */
-    const struct symbol *last = &table->symbols[low - 1];
-    return last->end == last->start ? last : NULL;
-}
-
 const char *mete__symbol_table_find(struct mete__symbol_table *table, uint64_t address) {
-    const struct symbol *symbol = covering(table, address);
+    int64_t index = mete__address_ranges_find(&table->ranges, address);
 
-    if (symbol == NULL) return NULL;
-    const char *version = strchr(symbol->name, '@');
-    if (version == NULL || version == symbol->name) return symbol->name;
+    if (index < 0) return NULL;
+    const char *name = table->symbols[index].name;
+    const char *version = strchr(name, '@');
+    if (version == NULL || version == name) return name;
     free(table->name);
-    table->name = strndup(symbol->name, (size_t)(version - symbol->name));
+    table->name = strndup(name, (size_t)(version - name));
     return table->name;
 }
