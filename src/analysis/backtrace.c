@@ -89,6 +89,9 @@ static void cut_allocator(struct mete__backtrace *backtrace) {
     while (own + 1 < backtrace->count && mete__allocation_function_is(backtrace->frames[own]))
         own++;
     backtrace->count -= own;
+    if (backtrace->guessed_after != SIZE_MAX)
+        backtrace->guessed_after =
+            backtrace->guessed_after < own ? 0 : backtrace->guessed_after - own;
     memmove(backtrace->frames, backtrace->frames + own,
             backtrace->count * sizeof(const struct mete__frame *));
 }
@@ -96,13 +99,18 @@ static void cut_allocator(struct mete__backtrace *backtrace) {
 int mete__backtrace_read(struct mete__backtrace *backtrace, const struct mete__profile *profile,
                          const struct mete__symbols *symbols, uint32_t stack) {
     backtrace->count = backtrace->shown_from = backtrace->shown_to = 0;
+    backtrace->guessed_after = SIZE_MAX;
     backtrace->truncated = false;
     for (uint32_t i = stack; exists(profile, i); i = node_at(profile, i)->parent) {
         const struct mete__frame *frames;
         size_t count = mete__symbols_frames(symbols, i, &frames);
         for (size_t j = 0; j < count; j++)
             if (add_frame(backtrace, &frames[j]) != 0) return -ENOMEM;
-        if ((node_at(profile, i)->flags & METE_NODE_TRUNCATED) != 0) backtrace->truncated = true;
+        uint32_t flags = node_at(profile, i)->flags;
+        if ((flags & METE_NODE_TRUNCATED) != 0) backtrace->truncated = true;
+        if ((flags & METE_NODE_GUESSED) != 0 && backtrace->guessed_after == SIZE_MAX &&
+            backtrace->count != 0)
+            backtrace->guessed_after = backtrace->count - 1;
     }
     if (backtrace->count == 0) return 0;
     cut_allocator(backtrace);

@@ -23,7 +23,8 @@ struct mete__backtrace {
     size_t shown_from; /* frames [shown_from, shown_to) are for people: never none but of an empty
                           stack */
     size_t shown_to;
-    bool truncated; /* there were more frames at the outer end */
+    size_t guessed_after; /* callers of this frame are by frame pointers only; SIZE_MAX: none are */
+    bool truncated;       /* there were more frames at the outer end */
 };
 
 /* Reads the frames of `stack`; those that were not resolved are left out. -ENOMEM. */

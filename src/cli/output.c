@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the name ---- */
@@ -92,7 +93,7 @@ static void trim(int fd, const struct mete_profile_header *header) {
     (void)!ftruncate(fd, (off_t)header->used_bytes);
 }
 
-static void mark_end(int fd, int wait_status) {
+static void mark_end(int fd, const struct mete_profile_header *header, int wait_status) {
     bool is_signal = WIFSIGNALED(wait_status);
     const uint32_t end[] = {
         is_signal ? METE_PROFILE_END_SIGNAL : METE_PROFILE_END_EXIT,
@@ -102,6 +103,12 @@ static void mark_end(int fd, int wait_status) {
                       offsetof(struct mete_profile_header, end) + sizeof end[0],
                   "written as one");
     (void)!pwrite(fd, end, sizeof end, offsetof(struct mete_profile_header, end));
+
+    /* A program that was killed could not say when. */
+    struct timespec now;
+    if (header->end_clock != 0 || clock_gettime(CLOCK_MONOTONIC, &now) != 0) return;
+    uint64_t clock = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    (void)!pwrite(fd, &clock, sizeof clock, offsetof(struct mete_profile_header, end_clock));
 }
 
 int mete__output_finish(const struct mete__output *output, int wait_status) {
@@ -111,7 +118,7 @@ int mete__output_finish(const struct mete__output *output, int wait_status) {
     if (fd < 0) return -errno;
     bool is_ours = read_header(fd, &header) && header.run == output->run;
     if (is_ours) {
-        mark_end(fd, wait_status);
+        mark_end(fd, &header, wait_status);
         trim(fd, &header);
     }
     close(fd);

@@ -11,7 +11,7 @@
 static void print_place(const struct mete__page *page, const struct mete_profile_error *error) {
     uint64_t size = error->block_bytes;
     int64_t offset = error->offset;
-    const char *where = "inside";
+    const char *where = "into";
     uint64_t distance = (uint64_t)offset;
 
     if (size == 0 && error->allocated_at == 0) {
@@ -55,7 +55,7 @@ static int print_error(struct mete__report_chapter *chapter,
     print_place(page, error);
     putc('\n', page->out);
     int status = print_stack(chapter, NULL, error->stack);
-    if (status == 0) status = print_stack(chapter, "freed before at", error->freed_at);
+    if (status == 0) status = print_stack(chapter, "freed at", error->freed_at);
     if (status == 0) status = print_stack(chapter, "allocated at", error->allocated_at);
     return status;
 }
@@ -80,8 +80,7 @@ int mete__report_errors(struct mete__report_chapter *chapter) {
     status = mete__symbols_resolve(report->symbols);
     mete__progress_end(&report->progress);
 
-    mete__page_heading(&chapter->page, "Errors", "%s",
-                       all == 1 ? "one" : mete__units_count(METE__UNITS, all));
+    mete__page_heading(&chapter->page, "Errors", "%s", mete__units_count(METE__UNITS, all));
     for (size_t i = 0, printed = 0; i < findings->error_count && printed < shown && status == 0;
          i++) {
         if (findings->errors[i].suppressed) continue;

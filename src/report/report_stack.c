@@ -144,6 +144,26 @@ static void print_frame(const struct mete__report_chapter *chapter, const struct
     if (marker != 0) mete__page_print(page, METE__PAGE_FAINT, " inlined");
 }
 
+/* What is not certain about the stack. */
+static void print_doubts(const struct mete__report_chapter *chapter, size_t indent) {
+    const struct mete__page *page = &chapter->page;
+    const struct mete__backtrace *backtrace = &chapter->backtrace;
+    const char *dots = page->unicode ? "…" : "...";
+
+    if (backtrace->truncated) {
+        mete__page_gap(page, indent);
+        mete__page_print(page, METE__PAGE_FAINT, "%s whose callers are not known\n", dots);
+    }
+    if (backtrace->guessed_after < backtrace->shown_to) {
+        char function[METE__REPORT_STACK_TEXT];
+        mete__report_stack_function(chapter, backtrace->frames[backtrace->guessed_after], function);
+        mete__page_gap(page, indent);
+        mete__page_print(page, METE__PAGE_FAINT, "(the callers of ");
+        mete__page_text(page, METE__PAGE_FAINT, function, 24, false);
+        mete__page_print(page, METE__PAGE_FAINT, " are guessed)\n");
+    }
+}
+
 void mete__report_stack_print(const struct mete__report_chapter *chapter, size_t indent) {
     const struct mete__page *page = &chapter->page;
     struct lines lines;
@@ -170,9 +190,5 @@ void mete__report_stack_print(const struct mete__report_chapter *chapter, size_t
                         i == 0);
         putc('\n', page->out);
     }
-    if (chapter->backtrace.truncated) {
-        mete__page_gap(page, indent);
-        mete__page_print(page, METE__PAGE_FAINT, "%s the callers of this are not known\n",
-                         page->unicode ? "…" : "...");
-    }
+    print_doubts(chapter, indent);
 }

@@ -52,9 +52,15 @@ static void print_program(const struct mete__report_chapter *chapter) {
     }
     fputs("\n", page->out);
     print_end(page, header);
-    mete__page_print(page, METE__PAGE_PLAIN, " after %s, pid %u; mete %s, mode %s\n\n",
+    mete__page_print(page, METE__PAGE_PLAIN, " after %s, pid %u; mete %s, mode %s\n",
                      mete__units_seconds(METE__UNITS, chapter->report->summary->wall_seconds),
                      header->pid, METE_VERSION_STRING, mete__report_mode_name(header->mode));
+    if (header->mode == METE_PROFILE_SAMPLED)
+        mete__page_print(page, METE__PAGE_STRONG,
+                         "all figures are estimates from %s samples, one per %s\n",
+                         mete__units_count(METE__UNITS, chapter->report->summary->totals.samples),
+                         mete__units_bytes(METE__UNITS, header->sample_bytes));
+    putc('\n', page->out);
 }
 
 /* --- The figures --- */
@@ -140,21 +146,15 @@ static void print_timeline(const struct mete__report_chapter *chapter) {
     putc('\n', page->out);
 }
 
-/* What the figures rest on, where that is not every single block. */
+/* What the figures rest on, where that is not what the program asked for. */
 static void print_basis(const struct mete__report_chapter *chapter) {
     const struct mete__page *page = &chapter->page;
-    const struct mete_profile_header *header = mete__profile_header(chapter->report->profile);
 
-    if (header->mode != METE_PROFILE_SAMPLED && header->mode != METE_PROFILE_STATS) return;
+    if (mete__profile_header(chapter->report->profile)->mode != METE_PROFILE_STATS) return;
     print_label(page, "basis");
     mete__page_gap(page, 6);
-    if (header->mode == METE_PROFILE_STATS)
-        mete__page_print(page, METE__PAGE_PLAIN,
-                         "block sizes, not what was asked for; the peak is of whole spans\n");
-    else
-        mete__page_print(page, METE__PAGE_PLAIN, "%s samples, one per %s\n",
-                         mete__units_count(METE__UNITS, chapter->report->summary->totals.samples),
-                         mete__units_bytes(METE__UNITS, header->sample_bytes));
+    mete__page_print(page, METE__PAGE_PLAIN,
+                     "block sizes, not what was asked for; the peak is of whole spans\n");
 }
 
 int mete__report_totals(struct mete__report_chapter *chapter) {

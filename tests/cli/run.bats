@@ -75,6 +75,11 @@ load run_helpers
            and .leaks == null' <<<"$output"
 }
 
+@test "the_time_of_a_killed_program_ends_with_it" {
+    run -137 mete run --quiet --json - sh -c 'sleep 0.5; kill -KILL $$'
+    holds '.program.wall_seconds >= 0.5' <<<"$output"
+}
+
 @test "quiet_prints_nothing_but_still_writes" {
     run --separate-stderr mete run --quiet -o a.mete --json a.json echo hello
     [ "$output" = hello ]

@@ -288,7 +288,7 @@ static void text_has_everything_in_its_order(void **state) {
         "live at the end                   3   2.02 KiB\n",
         "11.7 KiB  after 500 ms  exact\n",
         "temporary                     1,500       75 %",
-        "Errors",
+        "Errors  1\n",
         "heap-overflow of 0x7f0000001011, 4 bytes past the end of a block of 13 bytes\n",
         "app+0x2fff",
         "allocated at",
@@ -348,6 +348,44 @@ static void what_was_dropped_is_said(void **state) {
     assert_non_null(strstr(text, "1 error could not be recorded\n"));
     assert_non_null(strstr(text, "2 stacks could not be followed"));
     assert_non_null(strstr(text, "to within 192 KiB (3 threads)"));
+    free(text);
+}
+
+static void doubts_about_stacks_are_said(void **state) {
+    (void)state;
+    ((struct mete_profile_node *)mete__writer_record(METE_SECTION_NODES, 2))->flags =
+        METE_NODE_GUESSED;
+    ((struct mete_profile_node *)mete__writer_record(METE_SECTION_NODES, 1))->flags =
+        METE_NODE_TRUNCATED;
+    char *text = printed(mete__report_text, &defaults);
+    assert_non_null(strstr(text, " whose callers are not known\n"));
+    assert_non_null(strstr(text, "(the callers of app+0x1fff are guessed)\n"));
+    free(text);
+}
+
+static void sampled_figures_are_called_estimates(void **state) {
+    (void)state;
+    mete__writer_header()->mode = METE_PROFILE_SAMPLED;
+    mete__writer_header()->sample_bytes = 512 << 10;
+    ((struct mete_profile_shard *)mete__writer_record(METE_SECTION_SHARDS, 0))->samples = 42;
+    char *text = printed(mete__report_text, &defaults);
+    assert_non_null(strstr(text, "all figures are estimates from 42 samples, one per 512 KiB\n"));
+    free(text);
+}
+
+static void unknown_ends_are_not_made_up(void **state) {
+    (void)state;
+    mete__writer_header()->state = METE_PROFILE_RUNNING;
+    mete__writer_header()->end = METE_PROFILE_END_UNKNOWN;
+    mete__writer_header()->pid = 0x7ffffffe; /* larger than any */
+    char *text = printed(mete__report_text, &defaults);
+    assert_non_null(strstr(text, "did not reach its exit after"));
+    free(text);
+
+    mete__writer_header()->end = METE_PROFILE_END_SIGNAL;
+    mete__writer_header()->end_code = 11;
+    text = printed(mete__report_text, &defaults);
+    assert_non_null(strstr(text, "killed by signal 11, SIGSEGV after"));
     free(text);
 }
 
@@ -463,6 +501,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(text_has_everything_in_its_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clean_program_gets_a_good_word, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_dropped_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(doubts_about_stacks_are_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sampled_figures_are_called_estimates, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unknown_ends_are_not_made_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_table_where_a_sort_is_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folded_stacks_begin_at_the_outermost_frame, set_up,
                                         tear_down),
