@@ -124,12 +124,8 @@ void *mete__alloc_slow(size_t size) {
 }
 
 void *mete__alloc_classed(size_t size) {
-    if (METE_LIKELY(size <= METE__MEDIUM_MAX)) {
-        struct mete__block *block =
-            mete__alloc_pop(mete__cache_self->serving[mete__size_class_of(size)]);
-        if (METE_LIKELY(block != NULL)) return block;
-    }
-    return mete__alloc_slow(size);
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? block : mete__alloc_slow(size);
 }
 
 void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__caller *caller) {
@@ -152,6 +148,28 @@ void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller) {
     struct piece piece = allocate(size, 1, caller);
     if (piece.block != NULL && !piece.zeroed) zero(piece.block, size);
     return piece.block;
+}
+
+static METE_NOINLINE void *zeroed_slow(size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_zeroed_for(size, &caller);
+}
+
+void *mete__alloc_zeroed(size_t size) {
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? memset(block, 0, size) : zeroed_slow(size);
+}
+
+static METE_NOINLINE void *aligned_slow(size_t size, size_t align) {
+    struct mete__caller caller = METE__CALLER;
+    return mete__alloc_aligned_for(size, align, &caller);
+}
+
+void *mete__alloc_aligned(size_t size, size_t align) {
+    unsigned size_class = class_for(size, align);
+    if (METE_UNLIKELY(size_class == METE__CLASSES)) return aligned_slow(size, align);
+    void *block = mete__alloc_pop(mete__cache_self->serving[size_class]);
+    return METE_LIKELY(block != NULL) ? block : aligned_slow(size, align);
 }
 
 /* ---- finding what the program means ---- */
@@ -206,29 +224,38 @@ static METE_COLD METE_NORETURN void astray(enum mete__misuse kind, const void *a
 
 /* The span and record of a block that the program says it owns; dies where it is no such block. */
 METE_INLINE struct target aim(const void *block, const struct mete__caller *caller) {
-    struct target target = {.record = NULL};
-    struct mete__span *span = mete__slices_find_head(block, &target.memory);
+    struct mete__record *record = NULL;
+    char *memory;
+    struct mete__span *span = mete__slices_find_head(block, &memory);
 
     if (METE_UNLIKELY(span == NULL)) astray(METE__INVALID_FREE, block, NULL, NULL, caller);
-    size_t offset = (size_t)((const char *)block - target.memory), index = 0;
-    target.span = span;
+    size_t offset = (size_t)((const char *)block - memory), index = 0;
     if (span->kind == METE__SPAN_BLOCKS) {
-        size_t bytes = span->block_bytes;
         index = mete__size_class_divide(offset, span->size_class);
         if (METE_UNLIKELY(index >= mete__span_carved(span)))
-            astray(METE__INVALID_FREE, block, span, target.memory, caller);
-        offset -= index * bytes;
+            astray(METE__INVALID_FREE, block, span, memory, caller);
+        offset -= index * span->block_bytes;
     }
-    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, target.memory, caller);
+    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, memory, caller);
     if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0) {
-        target.record = &span->records[index];
-        if (METE_UNLIKELY(!target.record->live))
-            astray(METE__DOUBLE_FREE, block, span, target.memory, caller);
+        record = &span->records[index];
+        if (METE_UNLIKELY(!record->live)) astray(METE__DOUBLE_FREE, block, span, memory, caller);
     }
-    return target;
+    return (struct target){.span = span, .memory = memory, .record = record};
 }
 
 /* ---- free ---- */
+
+/* Another thread's block. False where it was freed just before. */
+METE_INLINE bool send_home(struct mete__cache *cache, struct mete__cache *home,
+                           struct mete__block *block, size_t bytes) {
+    if (METE_LIKELY(cache != NULL && cache == mete__cache_self))
+        return mete__outbox_put(&cache->outbox, home, block, bytes);
+    /* In a signal handler, and in threads that end, there may be no later time to send it. */
+    if (__atomic_load_n(&home->inbox, __ATOMIC_RELAXED) == block) return false;
+    mete__cache_send(home, block, block);
+    return true;
+}
 
 /* With the record ended. cache is the thread's own, or NULL where it has none now. */
 METE_INLINE void give_back(struct mete__cache *cache, const struct target *target, void *block,
@@ -241,9 +268,8 @@ METE_INLINE void give_back(struct mete__cache *cache, const struct target *targe
     }
     struct mete__cache *home = mete__span_cache(owner);
     if (home != cache) {
-        if (METE_UNLIKELY(__atomic_load_n(&home->inbox, __ATOMIC_RELAXED) == block))
+        if (METE_UNLIKELY(!send_home(cache, home, block, target->span->block_bytes)))
             astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
-        mete__cache_send(home, block);
         return;
     }
     if (METE_UNLIKELY(target->record == NULL &&

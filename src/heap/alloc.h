@@ -26,7 +26,9 @@ METE_HIDDEN void *mete__alloc_for(size_t size, const struct mete__caller *caller
 METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align,
                                           const struct mete__caller *caller);
 METE_HIDDEN void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller);
-/* realloc, called by the program itself. */
+/* calloc, aligned_alloc and realloc, called by the program itself. */
+METE_HIDDEN void *mete__alloc_zeroed(size_t size);
+METE_HIDDEN void *mete__alloc_aligned(size_t size, size_t align);
 METE_HIDDEN void *mete__alloc_resize(void *block, size_t size);
 /* As realloc of glibc: NULL allocates; size 0 frees and returns NULL. */
 METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size,
@@ -43,6 +45,14 @@ METE_INLINE struct mete__block *mete__alloc_pop(struct mete__span *span) {
     span->free = block->next;
     span->used++;
     return block;
+}
+
+/* A block of any size that can be had without the slow path, or NULL. */
+METE_INLINE struct mete__block *mete__alloc_listed(size_t size) {
+    if (METE_LIKELY(size <= METE__DIRECT_MAX))
+        return mete__alloc_pop(mete__cache_self->direct[(size + 15) / 16]);
+    if (METE_UNLIKELY(size > METE__MEDIUM_MAX)) return NULL;
+    return mete__alloc_pop(mete__cache_self->serving[mete__size_class_of(size)]);
 }
 
 /* Requests above METE__DIRECT_MAX: by size class while that is no more than a look-up, too. */

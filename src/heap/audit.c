@@ -327,18 +327,40 @@ static bool check_tables(struct audit *audit, const struct mete__cache *cache) {
     return true;
 }
 
-static bool check_inbox(struct audit *audit, const struct mete__cache *cache) {
-    const struct mete__block *block = __atomic_load_n(&cache->inbox, __ATOMIC_ACQUIRE);
+/* Blocks that are on their way to `home`. Adds up what they are. */
+static bool check_sent(struct audit *audit, const struct mete__cache *home,
+                       const struct mete__block *block, struct mete__chain *sum) {
     char *memory;
 
     for (; block != NULL; block = block->next) {
         const struct mete__span *span = mete__slices_find(block, &memory);
-        if (span == NULL || mete__span_cache(mete__span_owner(span)) != cache)
-            return broken_at(audit, "C4", "an inbox holds what is no block of the cache", block);
+        if (span == NULL || mete__span_cache(mete__span_owner(span)) != home)
+            return broken_at(audit, "C4", "what is sent to a cache is no block of its", block);
         size_t offset = (size_t)((const char *)block - memory);
         if (offset % span->block_bytes != 0 || offset / span->block_bytes >= span->carved ||
             span->used == 0)
-            return broken_at(audit, "C4", "an inbox holds what is no used block", block);
+            return broken_at(audit, "C4", "what is sent to a cache is no used block", block);
+        sum->blocks++;
+        sum->bytes += (uint32_t)span->block_bytes;
+    }
+    return true;
+}
+
+static bool check_post(struct audit *audit, const struct mete__cache *cache) {
+    struct mete__chain sum = {.blocks = 0};
+
+    if (!check_sent(audit, cache, __atomic_load_n(&cache->inbox, __ATOMIC_ACQUIRE), &sum))
+        return false;
+    for (unsigned i = 0; i < METE__OUTBOX_CHAINS; i++) {
+        const struct mete__chain *chain = &cache->outbox.chains[i];
+        sum = (struct mete__chain){.blocks = 0};
+        if (chain->home != NULL) {
+            if (mete__outbox_place(chain->home) != i)
+                return broken(audit, "C4", "a chain is not where its home has it");
+            if (!check_sent(audit, chain->home, chain->first, &sum)) return false;
+        }
+        if (sum.blocks != chain->blocks || sum.bytes != chain->bytes)
+            return broken_at(audit, "C4", "a chain does not count well", chain->first);
     }
     return true;
 }
@@ -348,7 +370,7 @@ static bool check_cache(struct audit *audit, const struct mete__cache *cache) {
         if (!check_list(audit, &cache->bins[c], c, (uintptr_t)cache) ||
             !check_list(audit, &cache->watched[c], c, (uintptr_t)cache | METE__OWNER_WATCHED))
             return false;
-    if (!check_tables(audit, cache) || !check_inbox(audit, cache)) return false;
+    if (!check_tables(audit, cache) || !check_post(audit, cache)) return false;
     if (__atomic_load_n(&cache->busy, __ATOMIC_RELAXED) != 0)
         return broken(audit, "C5", "a cache is busy");
     return true;

@@ -135,7 +135,10 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
     struct mete__span *before = bin->first;
     bool listed = before != NULL && before->free != NULL;
 
-    if (cache->refills++ % REFILLS_PER_TICK == 0) mete__slices_tick();
+    if (cache->refills++ % REFILLS_PER_TICK == 0) {
+        mete__slices_tick();
+        mete__outbox_flush(&cache->outbox);
+    }
     struct mete__span *span = serving_span(bin);
 
     if (span == NULL) {
@@ -165,6 +168,7 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
     size_t index;
 
     if (span == NULL) {
+        mete__outbox_flush(&cache->outbox);
         span = new_span(cache, size_class, METE__OWNER_WATCHED);
         if (span == NULL) return NULL;
         struct mete__record *records =
@@ -266,7 +270,7 @@ void mete__blocks_return_to(struct mete__cache *cache, struct mete__span *span, 
 
 void mete__blocks_return(struct mete__cache *cache, struct mete__block *block) {
     char *memory;
-    struct mete__span *span = mete__slices_find(block, &memory);
+    struct mete__span *span = mete__slices_find_head(block, &memory);
 
     /* Freed twice, each time by a thread that could not know. */
     if (METE_UNLIKELY(span == NULL || span->used == 0))
@@ -297,6 +301,8 @@ static struct mete__span *pick_unused(struct mete__bin *bin) {
 
 size_t mete__blocks_trim(struct mete__cache *cache) {
     size_t given = 0;
+
+    mete__outbox_flush(&cache->outbox);
     for (unsigned c = 0; c < METE__CLASSES; c++) {
         struct mete__span *span;
         size_t bytes = class_slices(c) << METE__SLICE_SHIFT;

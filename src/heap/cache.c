@@ -84,23 +84,34 @@ void mete__cache_take_in(struct mete__cache *cache) {
     }
 }
 
-/* An idle cache's, with the caches' lock held: busy, so that a child of fork knows of it. */
-static void take_in_for_nobody(struct mete__cache *cache) {
+/* Around what changes a cache outside of its owner's slow path: a child of fork, or a signal
+ * handler, must know of it. */
+static void begin_work(struct mete__cache *cache) {
     __atomic_store_n(&cache->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    mete__cache_take_in(cache);
+}
+
+static void end_work(struct mete__cache *cache) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
 }
 
-void mete__cache_send(struct mete__cache *cache, struct mete__block *block) {
+/* An idle cache's, with the caches' lock held. */
+static void take_in_for_nobody(struct mete__cache *cache) {
+    begin_work(cache);
+    mete__cache_take_in(cache);
+    end_work(cache);
+}
+
+void mete__cache_send(struct mete__cache *cache, struct mete__block *first,
+                      struct mete__block *last) {
     struct mete__block *head = __atomic_load_n(&cache->inbox, __ATOMIC_RELAXED);
-    do block->next = head;
-    while (!__atomic_compare_exchange_n(&cache->inbox, &head, block, true, __ATOMIC_SEQ_CST,
+    do last->next = head;
+    while (!__atomic_compare_exchange_n(&cache->inbox, &head, first, true, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED));
 
     /* In one order with hand_over, which first says idle and then takes in: one of the two sees
-     * the block. */
+     * the blocks. */
     if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_SEQ_CST) != METE__CACHE_IDLE)) return;
     if (!mete__lock_acquire(&caches_lock, token()))
         return; /* the next sender or owner takes it in */
@@ -141,6 +152,9 @@ static void sort_out_orphans(void) {
             make_idle(cache);
     }
     if (late_cache != NULL && late_cache->state == METE__CACHE_DEAD) late_cache = NULL;
+    /* Now that it is known which cache is nobody's. */
+    for (struct mete__cache *cache = all_caches; cache != NULL; cache = cache->next)
+        if (cache->state == METE__CACHE_IDLE) mete__outbox_flush(&cache->outbox);
 }
 
 static void after_fork(void) {
@@ -176,6 +190,9 @@ static bool hand_over(void) {
     struct mete__cache *cache = mete__cache_self;
 
     if (cache == &mete__cache_empty || cache->busy) return false;
+    begin_work(cache);
+    mete__outbox_flush(&cache->outbox);
+    end_work(cache);
     if (!mete__lock_acquire(&caches_lock, token())) return false;
     mete__cache_self = &mete__cache_empty; /* before anybody, or a handler, can adopt it */
     make_idle(cache);

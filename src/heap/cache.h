@@ -3,9 +3,9 @@
  *
  * A cache belongs to one thread at a time. When the thread ends, the cache with all its spans
  * becomes idle and waits for the next thread, so nothing is torn down and nothing leaks per thread.
- * Blocks freed by other threads are pushed on the owning cache's inbox (a lock-free stack: Treiber,
- * 1986) and taken in by the owner on its slow path; the inbox of an idle cache is emptied by
- * whoever pushes to it.
+ * Blocks freed by other threads are gathered there (outbox.h), then pushed on the owning cache's
+ * inbox (a lock-free stack: Treiber, 1986) and taken in by the owner on its slow path; the inbox of
+ * an idle cache is emptied by whoever pushes to it.
  *
  * Life of a thread: it begins with the empty cache, adopts one on its first slow path, and has the
  * empty one again when its exit has made that one idle. Destructors of the program's that run after
@@ -22,12 +22,14 @@
  *       and everywhere while all blocks are watched. direct[] says the same by size.
  *   C2  Every span of a list names the cache as its owner, and its class; links lead both ways.
  *   C3  The cache that a span's owner names is one of mete__cache_all.
- *   C4  A block in an inbox is the start of a block in a span of that cache, carved and used.
+ *   C4  A block in an inbox is the start of a block in a span of that cache, carved and used; so is
+ *       one in an outbox, in a span of the cache that is its chain's home. A chain counts well.
  *   C5  No cache is busy while nobody is on a slow path, but the empty one, which has nothing.
  */
 #ifndef METE_HEAP_CACHE_H
 #define METE_HEAP_CACHE_H
 
+#include "heap/outbox.h"
 #include "heap/span.h"
 #include "heap/watch.h"
 
@@ -69,6 +71,7 @@ struct mete__cache {
     struct mete__cache *next;      /* in the list of all caches; never changes */
     uint64_t large_allocations;    /* of the owner: blocks with a span of their own */
     uint64_t large_bytes;          /* of large_allocations, as block sizes when they were born */
+    struct mete__outbox outbox;
     /* Other threads write here: a cache line of its own. */
     struct mete__block *inbox METE_ALIGNED(METE_CACHE_LINE); /* atomic */
 };
@@ -131,8 +134,10 @@ METE_INLINE void mete__cache_leave(struct mete__cache *cache) {
     if (METE_UNLIKELY(cache != mete__cache_self)) mete__cache_leave_late();
 }
 
-/* Hands a block to the cache that owns its span. Lock-free; any thread, any time. */
-METE_HIDDEN void mete__cache_send(struct mete__cache *cache, struct mete__block *block);
+/* Hands blocks, linked from first to last, to the cache that owns their spans. Lock-free; any
+ * thread, any time. */
+METE_HIDDEN void mete__cache_send(struct mete__cache *cache, struct mete__block *first,
+                                  struct mete__block *last);
 
 /* Points direct[] of the class at the first span of its bin (at the empty one while all is
  * watched). */

@@ -57,7 +57,7 @@ METE_INLINE size_t mete__size_class_bytes(unsigned size_class) {
  * where there is none (both are at most METE__MEDIUM_MAX) the result is METE__CLASSES. */
 METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {
     unsigned size_class = mete__size_class_of(size > align ? size : align);
-    while (size_class < METE__CLASSES && mete__size_class_bytes(size_class) % align != 0)
+    while (size_class < METE__CLASSES && (mete__size_class_bytes(size_class) & (align - 1)) != 0)
         size_class++;
     return size_class;
 }

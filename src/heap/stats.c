@@ -48,6 +48,10 @@ static METE_RACY void add_cache(struct mete__heap_stats *stats, const struct met
         stats->allocations += cache->bins[c].listed;
         stats->allocated_bytes += cache->bins[c].listed * mete__size_class_bytes(c);
     }
+    for (unsigned i = 0; i < METE__OUTBOX_CHAINS; i++) {
+        stats->live_blocks -= cache->outbox.chains[i].blocks;
+        stats->live_bytes -= cache->outbox.chains[i].bytes;
+    }
     stats->allocations += cache->large_allocations;
     stats->allocated_bytes += cache->large_bytes;
 }

@@ -57,11 +57,8 @@ static void *aligned_new_for(size_t size, size_t align, const struct mete__calle
 }
 
 METE_INLINE void *new_for(size_t size, const struct mete__caller *caller) {
-    if (METE_LIKELY(size <= METE__DIRECT_MAX)) {
-        struct mete__block *block = mete__alloc_pop(mete__cache_self->direct[(size + 15) / 16]);
-        if (METE_LIKELY(block != NULL)) return block;
-    }
-    return aligned_new_for(size, 1, caller);
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? block : aligned_new_for(size, 1, caller);
 }
 
 static void *own_new(size_t size) {

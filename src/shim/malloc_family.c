@@ -72,11 +72,10 @@ METE_EXPORT void free(void *block) {
 }
 
 METE_EXPORT void *calloc(size_t count, size_t size) {
-    struct mete__caller caller = METE__CALLER;
     size_t total;
 
     if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
-    return mete__alloc_zeroed_for(total, &caller);
+    return mete__alloc_zeroed(total);
 }
 
 METE_EXPORT void *realloc(void *block, size_t size) {
@@ -96,23 +95,19 @@ METE_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
 
 /* glibc's memalign rounds a strange alignment up to a power of two; POSIX's and C's refuse it. */
 METE_EXPORT void *memalign(size_t align, size_t size) {
-    struct mete__caller caller = METE__CALLER;
-
     if (align > SIZE_MAX / 2 + 1) {
         errno = EINVAL;
         return NULL;
     }
-    return mete__alloc_aligned_for(size, mete__power_of_two_ceil(align), &caller);
+    return mete__alloc_aligned(size, mete__power_of_two_ceil(align));
 }
 
 METE_EXPORT void *aligned_alloc(size_t align, size_t size) {
-    struct mete__caller caller = METE__CALLER;
-
     if (!mete__is_power_of_two(align)) {
         errno = EINVAL;
         return NULL;
     }
-    return mete__alloc_aligned_for(size, align, &caller);
+    return mete__alloc_aligned(size, align);
 }
 
 METE_EXPORT int posix_memalign(void **out, size_t align, size_t size) {

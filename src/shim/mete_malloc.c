@@ -17,11 +17,10 @@ void mete_free(void *block) {
 }
 
 void *mete_calloc(size_t count, size_t size) {
-    struct mete__caller caller = METE__CALLER;
     size_t total;
 
     if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
-    return mete__alloc_zeroed_for(total, &caller);
+    return mete__alloc_zeroed(total);
 }
 
 void *mete_realloc(void *block, size_t size) {
@@ -29,13 +28,11 @@ void *mete_realloc(void *block, size_t size) {
 }
 
 void *mete_aligned_alloc(size_t align, size_t size) {
-    struct mete__caller caller = METE__CALLER;
-
     if (!mete__is_power_of_two(align)) {
         errno = EINVAL;
         return NULL;
     }
-    return mete__alloc_aligned_for(size, align, &caller);
+    return mete__alloc_aligned(size, align);
 }
 
 void mete_free_sized(void *block, size_t size) {

@@ -123,6 +123,10 @@ BREAKS(c4_inbox, "C4", {
     stray->next = NULL;
     mete__cache_self->inbox = stray;
 })
+BREAKS(c4_outbox, "C4", {
+    struct mete__outbox *outbox = &mete__cache_self->outbox;
+    outbox->chains[0].blocks = 1;
+})
 BREAKS(c5_busy, "C5", mete__cache_self->busy = 1)
 BREAKS(c5_empty, "C5", mete__cache_no_span.used = 1)
 
@@ -204,6 +208,7 @@ int main(void) {
         FACT(a_broken_c2_last_is_told),
         FACT(a_broken_c3_owner_is_told),
         FACT(a_broken_c4_inbox_is_told),
+        FACT(a_broken_c4_outbox_is_told),
         FACT(a_broken_c5_busy_is_told),
         FACT(a_broken_c5_empty_is_told),
         FACT(a_clean_slice_that_is_not_zero_is_told),

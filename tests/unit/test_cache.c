@@ -256,6 +256,7 @@ static void a_block_of_an_idle_cache_is_taken_in_at_once(void) {
     struct mete__cache *idle = mete__span_cache(span_of(block)->owner);
     CHECK(idle->state == METE__CACHE_IDLE);
     mete__alloc_free(block);
+    mete__outbox_flush(&mete__cache_self->outbox);
     CHECK(idle->inbox == NULL && span_of(block)->used == 1 && !idle->busy);
     CHECK(whole());
 }
