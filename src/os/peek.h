@@ -4,8 +4,8 @@
  * A stretch of address space is read piece by piece. Pages that were never touched are not read, so
  * that looking costs what the program uses, not what it reserved; pages that cannot be read
  * (protected, unmapped meanwhile, behind the end of a cut file) are left out instead of raising a
- * signal. No ptrace: both ways of reading that are tried, process_vm_readv and /proc/self/mem, are
- * open to a process for itself.
+ * signal. No ptrace: both ways of reading that are tried, process_vm_readv and
+ * /proc/thread-self/mem, are open to a process for itself.
  *
  * Memory comes from a mapping of its own, no lock is taken, errno is kept. One object for one look,
  * by one thread: which pages have contents is asked for many at a time, and remembered.

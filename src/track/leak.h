@@ -6,9 +6,9 @@
  * leak_clique.h), from all roots (leak_roots.h), while the other threads stand still as far as they
  * can be made to (os/threads.h).
  *
- * Needs no ptrace and no privileges; /proc/self/maps must be readable. Takes no lock and allocates
- * nothing from the heap. Time is about 50 ns per live block, and at most 0.5 s of waiting for
- * threads. Memory is 16 bytes per live block while it runs, and 64 more per lost one.
+ * Needs no ptrace and no privileges; /proc/thread-self/maps must be readable. Takes no lock and
+ * allocates nothing from the heap. Time is about 50 ns per live block, and at most 0.5 s of waiting
+ * for threads. Memory is 16 bytes per live block while it runs, and 64 more per lost one.
  */
 #ifndef METE_TRACK_LEAK_H
 #define METE_TRACK_LEAK_H

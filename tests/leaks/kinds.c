@@ -415,6 +415,23 @@ static void kept_by_main_while_a_thread_exits(void) {
     main_waits(make(132));
 }
 
+/* What /proc/self says of memory is the main thread's, and is nothing once that has ended. */
+static void *exit_after_main(void *main_thread) {
+    pthread_join(*(pthread_t *)main_thread, NULL);
+    make(136);
+    wipe();
+    exit(0);
+}
+
+static void kept_and_lost_after_main_left(void) {
+    static pthread_t main_thread;
+    pthread_t thread;
+    global = make(124);
+    main_thread = pthread_self();
+    pthread_create(&thread, NULL, exit_after_main, &main_thread);
+    pthread_exit(NULL);
+}
+
 /* ---- stacks of other kinds ---- */
 
 static ucontext_t here, there;
@@ -617,6 +634,7 @@ static const struct {
     CASE(kept_by_thread_keys),
     CASE(kept_by_nobody_but_many_threads),
     CASE(kept_by_main_while_a_thread_exits),
+    CASE(kept_and_lost_after_main_left),
     CASE(kept_on_a_mapped_coroutine_stack),
     CASE(kept_on_an_allocated_coroutine_stack),
     CASE(kept_on_the_coroutine_stack_that_exits),

@@ -1,4 +1,5 @@
-/* os/maps.h for Linux: /proc/self/maps. */
+/* os/maps.h for Linux: /proc/thread-self/maps, because those of /proc/self are the main thread's,
+ * and empty once that has ended. */
 #include "os/maps.h"
 
 #include <string.h>
@@ -120,7 +121,7 @@ int mete__maps_read(struct mete__maps *maps) {
     struct line_reader *reader = mete__memory_map(sizeof *reader);
 
     if (reader == NULL) return -ENOMEM;
-    reader->file = mete__raw_open("/proc/self/maps", O_RDONLY);
+    reader->file = mete__raw_open("/proc/thread-self/maps", O_RDONLY);
     if (reader->file < 0) {
         status = reader->file;
         goto fail_open;
@@ -133,6 +134,7 @@ int mete__maps_read(struct mete__maps *maps) {
         }
     }
     mete__raw_close(reader->file);
+    if (status == 0 && fresh.count == 0) status = -ESRCH; /* no process is without mappings */
     if (status != 0)
         mete__maps_free(&fresh);
     else

@@ -1,4 +1,5 @@
-/* os/peek.h for Linux. Presence by /proc/self/pagemap; see pagemap.rst of the kernel. */
+/* os/peek.h for Linux. Presence by /proc/thread-self/pagemap; see pagemap.rst of the kernel. All is
+ * asked for this thread, because the main thread has no memory any more once it has ended. */
 #include "os/peek.h"
 
 #include <string.h>
@@ -43,9 +44,10 @@ enum {
 #define SHARED_MOST ((uintptr_t)64 << 30)
 
 struct mete__peek {
-    long process;
+    long thread;  /* kernel id of the one that looks */
     int pagemap;  /* negative: unreadable, every page counts as present */
-    int memory;   /* /proc/self/mem, opened when process_vm_readv is refused; negative: not open */
+    int memory;   /* /proc/thread-self/mem, opened when process_vm_readv is refused; negative: not
+                     open */
     bool refused; /* process_vm_readv */
     bool no_scan; /* the kernel does not scan */
     /* What is known of [known, known_end), which was looked up as shared or not: the pages with
@@ -64,8 +66,8 @@ struct mete__peek *mete__peek_open(void) {
     struct mete__peek *peek = mete__memory_map(sizeof *peek);
     if (peek == NULL) return NULL;
     peek->memory = -1;
-    peek->process = (long)mete__process_id();
-    peek->pagemap = mete__raw_open("/proc/self/pagemap", O_RDONLY);
+    peek->thread = (long)mete__process_thread_id();
+    peek->pagemap = mete__raw_open("/proc/thread-self/pagemap", O_RDONLY);
     return peek;
 }
 
@@ -186,11 +188,11 @@ static size_t copy(struct mete__peek *peek, void *to, uintptr_t from, size_t siz
         struct iovec remote = {.iov_base = (void *)from, .iov_len = size};
         int saved = errno;
         long got = mete__raw_result(
-            syscall(SYS_process_vm_readv, peek->process, &local, 1L, &remote, 1L, 0L), saved);
+            syscall(SYS_process_vm_readv, peek->thread, &local, 1L, &remote, 1L, 0L), saved);
         if (got >= 0) return (size_t)got;
         if (got == -EFAULT) return 0;
         peek->refused = true; /* seccomp, or a kernel without it */
-        peek->memory = mete__raw_open("/proc/self/mem", O_RDONLY);
+        peek->memory = mete__raw_open("/proc/thread-self/mem", O_RDONLY);
     }
     if (peek->memory < 0) {
         /* Nothing is left but to trust the list of mappings. */
