@@ -228,6 +228,10 @@ static void print_no_check(struct mete__report_chapter *chapter) {
                            strerror((int)header->leak_check_errno));
     else if (header->leak_check == METE_LEAK_CHECK_RUNNING)
         mete__page_heading(&chapter->page, "Leaks", "not known: the check did not come to its end");
+    else if (header->mode == METE_PROFILE_EXACT && header->state == METE_PROFILE_RUNNING &&
+             header->end != METE_PROFILE_END_UNKNOWN)
+        mete__page_heading(&chapter->page, "Leaks",
+                           "not looked for: the program did not end by exit()");
 }
 
 int mete__report_leaks(struct mete__report_chapter *chapter) {

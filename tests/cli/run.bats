@@ -75,6 +75,13 @@ load run_helpers
            and .leaks == null' <<<"$output"
 }
 
+@test "where_no_leak_check_ran_the_report_says_why" {
+    run -137 mete run -o a.mete sh -c 'kill -KILL $$'
+    [[ "$output" == *"Leaks  not looked for: the program did not end by exit()"* ]]
+    run -0 mete run -o a.mete --no-leaks true
+    [[ "$output" != *Leaks* ]]
+}
+
 @test "the_time_of_a_killed_program_ends_with_it" {
     run -137 mete run --quiet --json - sh -c 'sleep 0.5; kill -KILL $$'
     holds '.program.wall_seconds >= 0.5' <<<"$output"
