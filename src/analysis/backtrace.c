@@ -89,6 +89,7 @@ static void cut_allocator(struct mete__backtrace *backtrace) {
     while (own + 1 < backtrace->count && mete__allocation_function_is(backtrace->frames[own]))
         own++;
     backtrace->count -= own;
+    backtrace->cut = own;
     if (backtrace->guessed_after != SIZE_MAX)
         backtrace->guessed_after =
             backtrace->guessed_after < own ? 0 : backtrace->guessed_after - own;
@@ -98,7 +99,7 @@ static void cut_allocator(struct mete__backtrace *backtrace) {
 
 int mete__backtrace_read(struct mete__backtrace *backtrace, const struct mete__profile *profile,
                          const struct mete__symbols *symbols, uint32_t stack) {
-    backtrace->count = backtrace->shown_from = backtrace->shown_to = 0;
+    backtrace->count = backtrace->cut = backtrace->shown_from = backtrace->shown_to = 0;
     backtrace->guessed_after = SIZE_MAX;
     backtrace->truncated = false;
     for (uint32_t i = stack; exists(profile, i); i = node_at(profile, i)->parent) {

@@ -20,6 +20,7 @@ struct mete__backtrace {
     const struct mete__frame **frames; /* innermost first, the allocator's own left out */
     size_t count;
     size_t capacity;
+    size_t cut;        /* frames of the allocator's own that were left out */
     size_t shown_from; /* frames [shown_from, shown_to) are for people: never none but of an empty
                           stack */
     size_t shown_to;

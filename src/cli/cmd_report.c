@@ -18,6 +18,7 @@
 #include "cli/options.h"
 #include "report/report.h"
 #include "report/report_folded.h"
+#include "report/report_html.h"
 #include "report/report_json.h"
 #include "report/report_pprof.h"
 #include "report/report_speedscope.h"
@@ -27,9 +28,9 @@
 #define WHY_SIZE 8192 /* a sentence with a path or two in it */
 
 struct report_options {
-    const char *json, *pprof, *folded,
-        *speedscope; /* files; "-": standard output; NULL: not wanted */
-    int sort;        /* enum mete__report_sort */
+    /* Files; "-": standard output; NULL: not wanted. */
+    const char *json, *html, *pprof, *folded, *speedscope;
+    int sort; /* enum mete__report_sort */
     uint64_t top;
     struct mete__option_texts suppressions;
     bool gen_suppressions;
@@ -49,6 +50,11 @@ static const struct mete__option options[] = {
      .value = "FILE",
      .offset = MEMBER(json),
      .help = "JSON instead of text ('-': standard output)"},
+    {.name = "html",
+     .kind = METE__OPTION_TEXT,
+     .value = "FILE",
+     .offset = MEMBER(html),
+     .help = "one page for any browser, flame graph and all"},
     {.name = "pprof",
      .kind = METE__OPTION_TEXT,
      .value = "FILE",
@@ -151,6 +157,7 @@ static int print_forms(struct mete__report *report, const struct report_options 
         const char *path;
     } forms[] = {
         {mete__report_json, given->json},
+        {mete__report_html, given->html},
         {mete__report_pprof, given->pprof},
         {mete__report_folded, given->folded},
         {mete__report_speedscope, given->speedscope},

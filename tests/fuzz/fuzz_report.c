@@ -13,6 +13,7 @@
 #include "../unit/sample_profile.h"
 #include "report/report.h"
 #include "report/report_folded.h"
+#include "report/report_html.h"
 #include "report/report_json.h"
 #include "report/report_pprof.h"
 #include "report/report_speedscope.h"
@@ -71,8 +72,8 @@ static int changed_sample(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static int (*const forms[])(struct mete__report *, FILE *) = {
-        mete__report_text,       mete__report_json,         mete__report_folded,
-        mete__report_speedscope, mete__report_suppressions, mete__report_pprof,
+        mete__report_text,         mete__report_json,  mete__report_folded, mete__report_speedscope,
+        mete__report_suppressions, mete__report_pprof, mete__report_html,
     };
     static FILE *nowhere;
     struct mete__report_options options = {.top = 50};
