@@ -14,6 +14,7 @@ METE_EXPORT int dlclose(void *library) {
 
     *(void **)&next = dlsym(RTLD_NEXT, "dlclose");
     if (next == NULL) return -1;
+    mete__modules_unloading();
     int status = next(library);
     mete__modules_unloaded();
     return status;
