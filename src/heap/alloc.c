@@ -90,9 +90,9 @@ METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t ali
 METE_INLINE void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
                        const struct mete__caller *caller) {
     if (piece->record == NULL) return;
-    piece->record->size = size & METE__RECORD_SIZE_MAX;
-    piece->record->mark = 0;
-    piece->record->live = 1;
+    const struct mete__record born = {
+        .size = size & METE__RECORD_SIZE_MAX, .family = caller->family & 3u, .live = 1};
+    piece->record->word = born.word;
     mete__watch_hooks()->allocated(cache, piece->record, piece->block, caller);
 }
 
@@ -257,6 +257,32 @@ METE_INLINE bool send_home(struct mete__cache *cache, struct mete__cache *home,
     return true;
 }
 
+/* A block is about to end as it should not, if what the program says of its size and family is not
+ * just left to the program. That is told, and then forgiven: all families have one heap here. */
+static METE_COLD void differ(const struct target *target, void *block,
+                             const struct mete__caller *caller) {
+    enum mete__family from = target->record->family, to = caller->family;
+    bool is_size = caller->said_size != 0 && caller->said_size != target->record->size;
+    bool is_family = from != to && from != METE__FAMILY_ANY && to != METE__FAMILY_ANY;
+    bool by_operators = from > METE__FAMILY_MALLOC || to > METE__FAMILY_MALLOC;
+
+    if (!is_size && !is_family) return;
+    if (by_operators && mete__cxx_operators_replaced != NULL && mete__cxx_operators_replaced())
+        return;
+    const struct mete__found found = found_in(target->span, target->memory, block);
+    mete__misuse_tell(METE__MISMATCHED_FREE, block, &found, caller);
+}
+
+/* Before a watched block ends: are its family and size what the call says they are? */
+METE_INLINE void compare(const struct target *target, void *block,
+                         const struct mete__caller *caller) {
+    const struct mete__record *record = target->record;
+
+    if (METE_UNLIKELY(record->family != caller->family) ||
+        METE_UNLIKELY(caller->said_size != 0 && caller->said_size != record->size))
+        differ(target, block, caller);
+}
+
 /* With the record ended. cache is the thread's own, or NULL where it has none now. */
 METE_INLINE void give_back(struct mete__cache *cache, const struct target *target, void *block,
                            const struct mete__caller *caller) {
@@ -282,14 +308,22 @@ void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
     if (block == NULL) return;
     struct mete__cache *cache = mete__cache_enter();
     struct target target = aim(block, caller);
-    if (target.record != NULL && METE_LIKELY(cache != NULL))
+    if (target.record != NULL && METE_LIKELY(cache != NULL)) {
+        compare(&target, block, caller);
         mete__watch_end(cache, target.record, block, caller);
+    }
     give_back(cache, &target, block, caller);
     if (METE_LIKELY(cache != NULL)) mete__cache_leave(cache);
 }
 
 void mete__alloc_free_slow(void *block) {
     struct mete__caller caller = METE__CALLER;
+    mete__alloc_free_for(block, &caller);
+}
+
+void mete__alloc_free_sized_slow(void *block, size_t size) {
+    struct mete__caller caller = METE__CALLER;
+    caller.said_size = size;
     mete__alloc_free_for(block, &caller);
 }
 
@@ -326,6 +360,7 @@ static void *resize_in_place(const struct target *target, void *block, size_t si
 static void *resize(struct mete__cache *cache, void *block, size_t size,
                     const struct mete__caller *caller) {
     struct target target = aim(block, caller);
+    if (target.record != NULL) compare(&target, block, caller);
     size_t usable = target.span->block_bytes;
     struct piece piece = {.block = resize_in_place(&target, block, size), .record = target.record};
     bool copied = piece.block == NULL;

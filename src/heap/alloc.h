@@ -16,6 +16,7 @@
 /* The slow paths, for a caller that takes itself to be the outermost of mete's functions. */
 METE_HIDDEN void *mete__alloc_slow(size_t size);
 METE_HIDDEN void mete__alloc_free_slow(void *block);
+METE_HIDDEN void mete__alloc_free_sized_slow(void *block, size_t size);
 
 /* After the fast path's free of a span's last block; `block` is what was freed. */
 METE_HIDDEN void mete__alloc_emptied(struct mete__span *span, void *block);
@@ -72,13 +73,23 @@ METE_INLINE void mete__alloc_push(struct mete__span *span, void *pointer) {
     if (METE_UNLIKELY((int32_t)--span->used <= 0)) mete__alloc_emptied(span, pointer);
 }
 
-METE_INLINE void mete__alloc_free(void *block) {
+/* Frees a block of the thread's own that nobody watches. False: left as it was. */
+METE_INLINE bool mete__alloc_free_own(void *block) {
     struct mete__span *span = mete__span_home(block);
-    if (METE_LIKELY(span != NULL) &&
-        METE_LIKELY(mete__span_owner(span) == (uintptr_t)mete__cache_self))
-        mete__alloc_push(span, block);
-    else
-        mete__alloc_free_slow(block);
+    if (METE_UNLIKELY(span == NULL) ||
+        METE_UNLIKELY(mete__span_owner(span) != (uintptr_t)mete__cache_self))
+        return false;
+    mete__alloc_push(span, block);
+    return true;
+}
+
+METE_INLINE void mete__alloc_free(void *block) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) mete__alloc_free_slow(block);
+}
+
+/* `size` is what the program says that the block was asked for with. */
+METE_INLINE void mete__alloc_free_sized(void *block, size_t size) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) mete__alloc_free_sized_slow(block, size);
 }
 
 /* Whether a block should stay where it is: the request fits, and no more than half would be unused.

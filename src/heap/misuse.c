@@ -29,22 +29,64 @@ static void describe(struct mete__text *line, const void *address,
                        (unsigned long)record->freed_by);
 }
 
-void mete__misuse(enum mete__misuse kind, const void *address, const struct mete__found *found,
-                  const struct mete__caller *caller) {
+/* How a live block was not meant to be freed. */
+static void describe_mismatch(struct mete__text *line, const struct mete__record *record,
+                              const struct mete__caller *caller) {
+    static const char *const allocated[] = {
+        [METE__FAMILY_ANY] = "another function",
+        [METE__FAMILY_MALLOC] = "malloc",
+        [METE__FAMILY_NEW] = "operator new",
+        [METE__FAMILY_NEW_ARRAY] = "operator new[]",
+    };
+    static const char *const freed[] = {
+        [METE__FAMILY_ANY] = "another function",
+        [METE__FAMILY_MALLOC] = "free or realloc",
+        [METE__FAMILY_NEW] = "operator delete",
+        [METE__FAMILY_NEW_ARRAY] = "operator delete[]",
+    };
+
+    if (record->family != caller->family)
+        mete__text_add(line, ", allocated by %s, freed by %s", allocated[record->family],
+                       freed[caller->family]);
+    else
+        mete__text_add(line, ", freed as one of %zu", caller->said_size);
+}
+
+/* Whether the watcher has news of it. */
+static bool note(enum mete__misuse kind, const void *address, const struct mete__found *found,
+                 const struct mete__caller *caller) {
     static const struct mete__found none;
-    char buffer[256];
-    struct mete__text line = mete__text_in(buffer, sizeof buffer);
     const struct mete__watch_hooks *hooks = mete__watch_hooks();
     const struct mete__found *told = found != NULL ? found : &none;
 
-    if (hooks != NULL)
-        hooks->misused(kind, address, told->block, told->block_bytes, told->record, caller);
+    return hooks == NULL ||
+           hooks->misused(kind, address, told->block, told->block_bytes, told->record, caller);
+}
+
+static void complain(enum mete__misuse kind, const void *address, const struct mete__found *found,
+                     const struct mete__caller *caller) {
+    char buffer[256];
+    struct mete__text line = mete__text_in(buffer, sizeof buffer);
+
     mete__text_add(&line, "mete: %s of %p", names[kind], address);
     if (found != NULL)
         describe(&line, address, found);
     else if (kind != METE__DOUBLE_FREE) /* then it was one */
         mete__text_add(&line, ", which is no block of this heap");
+    if (kind == METE__MISMATCHED_FREE && found->live)
+        describe_mismatch(&line, found->record, caller);
     mete__text_add(&line, "\n");
     mete__process_complain(line.start, line.length);
+}
+
+void mete__misuse_tell(enum mete__misuse kind, const void *address, const struct mete__found *found,
+                       const struct mete__caller *caller) {
+    if (note(kind, address, found, caller)) complain(kind, address, found, caller);
+}
+
+void mete__misuse(enum mete__misuse kind, const void *address, const struct mete__found *found,
+                  const struct mete__caller *caller) {
+    (void)note(kind, address, found, caller);
+    complain(kind, address, found, caller);
     abort();
 }

@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define METE__RECORD_SIZE_MAX (((uint64_t)1 << 46) - 1) /* 64 TiB */
+#define METE__RECORD_SIZE_MAX (((uint64_t)1 << 44) - 1) /* 16 TiB */
 
 struct mete__record {
     uint32_t stack; /* where it was allocated, a node of the stack tree; kept when it is freed */
@@ -24,7 +24,8 @@ struct mete__record {
     };
     union {
         struct {
-            uint64_t size : 46;  /* live: bytes asked for */
+            uint64_t size : 44;  /* live: bytes asked for */
+            uint64_t family : 2; /* live: enum mete__family, who may take it back */
             uint64_t mark : 2;   /* live: the leak check's; 0 when the block is born */
             uint64_t shard : 15; /* live: the tracker's counters it was counted in */
             uint64_t live : 1;

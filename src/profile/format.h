@@ -225,6 +225,13 @@ enum mete_profile_error_kind {
     METE_ERROR_WRITE_AFTER_FREE,
 };
 
+enum mete_profile_family {
+    METE_FAMILY_UNKNOWN,
+    METE_FAMILY_MALLOC,    /* malloc and its relatives, free */
+    METE_FAMILY_NEW,       /* operators new and delete */
+    METE_FAMILY_NEW_ARRAY, /* operators new[] and delete[] */
+};
+
 struct mete_profile_error {
     uint32_t kind;         /* enum mete_profile_error_kind */
     uint32_t stack;        /* node: where it was found; 0: unknown */
@@ -234,8 +241,13 @@ struct mete_profile_error {
     uint64_t block_bytes;  /* requested size of the block, usable size of a freed one; 0: none */
     int64_t offset;        /* of address in the block */
     uint64_t thread;       /* kernel thread id */
+    uint64_t said_bytes;   /* mismatched-free: what the program said the block's size was */
+    uint32_t repeats;      /* so many more followed with the same kind and stacks; atomic */
+    uint8_t allocated_by;  /* enum mete_profile_family; mismatched-free only, like the next */
+    uint8_t freed_by;      /* the same as allocated_by: it was said_bytes that did not match */
+    uint8_t reserved[2];
 };
-static_assert(sizeof(struct mete_profile_error) == 48, "error record");
+static_assert(sizeof(struct mete_profile_error) == 64, "error record");
 
 enum mete_profile_leak_kind {
     METE_LEAK_DEFINITE = 1,

@@ -45,6 +45,23 @@ static int print_stack(struct mete__report_chapter *chapter, const char *label, 
     return 0;
 }
 
+/* What makes a mismatched-free one. */
+static void print_mismatch(const struct mete__page *page, const struct mete_profile_error *error) {
+    static const char *const allocated[] = {"an unknown function", "malloc", "operator new",
+                                            "operator new[]"};
+    static const char *const freed[] = {"an unknown function", "free or realloc", "operator delete",
+                                        "operator delete[]"};
+
+    if (error->allocated_by == error->freed_by)
+        mete__page_print(page, METE__PAGE_PLAIN, "    freed as a block of %s byte%s\n",
+                         mete__units_count(METE__UNITS, error->said_bytes),
+                         mete__units_plural(error->said_bytes));
+    else
+        mete__page_print(page, METE__PAGE_PLAIN, "    allocated by %s, freed by %s\n",
+                         allocated[error->allocated_by % METE_COUNT_OF(allocated)],
+                         freed[error->freed_by % METE_COUNT_OF(freed)]);
+}
+
 static int print_error(struct mete__report_chapter *chapter,
                        const struct mete_profile_error *error) {
     const struct mete__page *page = &chapter->page;
@@ -53,7 +70,11 @@ static int print_error(struct mete__report_chapter *chapter,
     mete__page_print(page, METE__PAGE_BAD, "%s", mete__report_error_name(error->kind));
     mete__page_print(page, METE__PAGE_PLAIN, " of 0x%llx", (unsigned long long)error->address);
     print_place(page, error);
+    if (error->repeats != 0)
+        mete__page_print(page, METE__PAGE_PLAIN, ", %s times",
+                         mete__units_count(METE__UNITS, (uint64_t)error->repeats + 1));
     putc('\n', page->out);
+    if (error->kind == METE_ERROR_MISMATCHED_FREE) print_mismatch(page, error);
     int status = print_stack(chapter, NULL, error->stack);
     if (status == 0) status = print_stack(chapter, "freed at", error->freed_at);
     if (status == 0) status = print_stack(chapter, "allocated at", error->allocated_at);

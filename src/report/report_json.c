@@ -109,6 +109,33 @@ static void write_leaks(struct writer *writer) {
     putc('}', writer->json->out);
 }
 
+/* NULL where memory has run out. */
+static json_t *error_value(const struct mete__finding_error *finding) {
+    static const char *const allocated[] = {"unknown", "malloc", "new", "new[]"};
+    static const char *const freed[] = {"unknown", "free", "delete", "delete[]"};
+    const struct mete_profile_error *error = &finding->record;
+
+    json_t *value = json_pack(
+        "{s:s, s:o, s:o, s:I, s:o, s:o, s:b}", "kind", mete__report_error_name(error->kind),
+        "address", mete__json_address(error->address), "block_bytes",
+        mete__json_count(error->block_bytes), "offset", (json_int_t)error->offset, "thread",
+        mete__json_count(error->thread), "count", mete__json_count((uint64_t)error->repeats + 1),
+        "suppressed", finding->suppressed);
+    if (value == NULL || error->kind != METE_ERROR_MISMATCHED_FREE) return value;
+    bool is_size = error->allocated_by == error->freed_by;
+    json_t *mismatch =
+        json_pack("{s:s, s:s, s:o}", "allocated_by",
+                  allocated[error->allocated_by % METE_COUNT_OF(allocated)], "freed_by",
+                  freed[error->freed_by % METE_COUNT_OF(freed)], "said_bytes",
+                  is_size ? mete__json_count(error->said_bytes) : json_null());
+    if (mismatch == NULL || json_object_update(value, mismatch) != 0) {
+        json_decref(value);
+        value = NULL;
+    }
+    json_decref(mismatch);
+    return value;
+}
+
 static void write_errors(struct writer *writer) {
     const struct mete__findings *findings = writer->report->findings;
     bool any = false;
@@ -118,13 +145,7 @@ static void write_errors(struct writer *writer) {
     for (size_t i = 0; i < findings->error_count && writer->json->status == 0; i++) {
         const struct mete_profile_error *error = &findings->errors[i].record;
         mete__json_begin_entry(writer->json, &any);
-        mete__json_open_object(
-            writer->json,
-            json_pack(
-                "{s:s, s:o, s:o, s:I, s:o, s:b}", "kind", mete__report_error_name(error->kind),
-                "address", mete__json_address(error->address), "block_bytes",
-                mete__json_count(error->block_bytes), "offset", (json_int_t)error->offset, "thread",
-                mete__json_count(error->thread), "suppressed", findings->errors[i].suppressed));
+        mete__json_open_object(writer->json, error_value(&findings->errors[i]));
         write_stack_member(writer, "stack", error->stack);
         write_stack_member(writer, "allocated_at", error->allocated_at);
         write_stack_member(writer, "freed_at", error->freed_at);

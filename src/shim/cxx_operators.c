@@ -7,7 +7,9 @@
  * throw std::bad_alloc, are looked up when memory has run out.
  */
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "heap/alloc.h"
@@ -38,6 +40,9 @@ static METE_NORETURN void throw_bad_alloc(void) {
     abort();
 }
 
+#define CALLER_OF_NEW   METE__CALLER_OF(METE__FAMILY_NEW)
+#define CALLER_OF_ARRAY METE__CALLER_OF(METE__FAMILY_NEW_ARRAY)
+
 /* ---- the throwing ones ---- */
 
 /* The standard's loop: try, ask the handler to make room, try again; without a handler throw. */
@@ -51,38 +56,43 @@ static METE_COLD void *insist(size_t size, size_t align, const struct mete__call
     }
 }
 
-static void *aligned_new_for(size_t size, size_t align, const struct mete__caller *caller) {
+static void *new_for(size_t size, size_t align, const struct mete__caller *caller) {
     void *block = mete__alloc_aligned_for(size, align, caller);
     return METE_LIKELY(block != NULL) ? block : insist(size, align, caller);
 }
 
-METE_INLINE void *new_for(size_t size, const struct mete__caller *caller) {
-    void *block = mete__alloc_listed(size);
-    return METE_LIKELY(block != NULL) ? block : aligned_new_for(size, 1, caller);
+static METE_NOINLINE void *new_slow(size_t size) {
+    struct mete__caller caller = CALLER_OF_NEW;
+    return new_for(size, 1, &caller);
 }
 
-static void *own_new(size_t size) {
-    struct mete__caller caller = METE__CALLER;
-    return new_for(size, &caller);
+static METE_NOINLINE void *array_new_slow(size_t size) {
+    struct mete__caller caller = CALLER_OF_ARRAY;
+    return new_for(size, 1, &caller);
+}
+
+static void *own_plain_new(size_t size) {
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? block : new_slow(size);
 }
 
 static void *own_array_new(size_t size) {
-    if (METE_UNLIKELY(mete__cxx_in_force.plain_new != own_new))
+    if (METE_UNLIKELY(mete__cxx_in_force.plain_new != own_plain_new))
         return mete__cxx_in_force.plain_new(size);
-    struct mete__caller caller = METE__CALLER;
-    return new_for(size, &caller);
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? block : array_new_slow(size);
 }
 
 static void *own_aligned_new(size_t size, size_t align) {
-    struct mete__caller caller = METE__CALLER;
-    return aligned_new_for(size, align, &caller);
+    struct mete__caller caller = CALLER_OF_NEW;
+    return new_for(size, align, &caller);
 }
 
 static void *own_aligned_array_new(size_t size, size_t align) {
     if (METE_UNLIKELY(mete__cxx_in_force.aligned_new != own_aligned_new))
         return mete__cxx_in_force.aligned_new(size, align);
-    struct mete__caller caller = METE__CALLER;
-    return aligned_new_for(size, align, &caller);
+    struct mete__caller caller = CALLER_OF_ARRAY;
+    return new_for(size, align, &caller);
 }
 
 /* ---- the nothrow ones ---- */
@@ -103,120 +113,189 @@ static METE_COLD void *let_library_catch_aligned(const char *name, size_t size, 
     return next != NULL ? next(size, align, tag) : NULL;
 }
 
-#define NOTHROW(name, below)                                                       \
-    METE_EXPORT void *name(size_t size, const void *tag);                          \
-    METE_EXPORT void *name(size_t size, const void *tag) {                         \
-        struct mete__caller caller = METE__CALLER;                                 \
-        if (METE_UNLIKELY(mete__cxx_in_force.below##_new != own_##below##_new ||   \
-                          mete__cxx_in_force.plain_new != own_new))                \
-            return let_library_catch(#name, size, tag);                            \
+#define NOTHROW(function, name, below, call)                                       \
+    static void *function(size_t size, const void *tag) {                          \
+        struct mete__caller caller = call;                                         \
+        if (METE_UNLIKELY(mete__cxx_in_force.below != own_##below ||               \
+                          mete__cxx_in_force.plain_new != own_plain_new))          \
+            return let_library_catch(name, size, tag);                             \
         void *block = mete__alloc_for(size, &caller);                              \
         if (METE_LIKELY(block != NULL) || current_handler() == NULL) return block; \
-        return let_library_catch(#name, size, tag);                                \
+        return let_library_catch(name, size, tag);                                 \
     }
 
-#define NOTHROW_ALIGNED(name, below)                                               \
-    METE_EXPORT void *name(size_t size, size_t align, const void *tag);            \
-    METE_EXPORT void *name(size_t size, size_t align, const void *tag) {           \
-        struct mete__caller caller = METE__CALLER;                                 \
-        if (METE_UNLIKELY(mete__cxx_in_force.below##_new != own_##below##_new ||   \
+#define NOTHROW_ALIGNED(function, name, below, call)                               \
+    static void *function(size_t size, size_t align, const void *tag) {            \
+        struct mete__caller caller = call;                                         \
+        if (METE_UNLIKELY(mete__cxx_in_force.below != own_##below ||               \
                           mete__cxx_in_force.aligned_new != own_aligned_new))      \
-            return let_library_catch_aligned(#name, size, align, tag);             \
+            return let_library_catch_aligned(name, size, align, tag);              \
         void *block = mete__alloc_aligned_for(size, align, &caller);               \
         if (METE_LIKELY(block != NULL) || current_handler() == NULL) return block; \
-        return let_library_catch_aligned(#name, size, align, tag);                 \
+        return let_library_catch_aligned(name, size, align, tag);                  \
     }
 
-#define own_plain_new own_new
-NOTHROW(_ZnwmRKSt9nothrow_t, plain)
-NOTHROW(_ZnamRKSt9nothrow_t, array)
-NOTHROW_ALIGNED(_ZnwmSt11align_val_tRKSt9nothrow_t, aligned)
-NOTHROW_ALIGNED(_ZnamSt11align_val_tRKSt9nothrow_t, aligned_array)
+NOTHROW(own_nothrow_new, "_ZnwmRKSt9nothrow_t", plain_new, CALLER_OF_NEW)
+NOTHROW(own_nothrow_array_new, "_ZnamRKSt9nothrow_t", array_new, CALLER_OF_ARRAY)
+NOTHROW_ALIGNED(own_nothrow_aligned_new, "_ZnwmSt11align_val_tRKSt9nothrow_t", aligned_new,
+                CALLER_OF_NEW)
+NOTHROW_ALIGNED(own_nothrow_aligned_array_new, "_ZnamSt11align_val_tRKSt9nothrow_t",
+                aligned_array_new, CALLER_OF_ARRAY)
 
 /* ---- delete ---- */
 
-static void own_delete(void *block) {
-    mete__alloc_free(block);
+static METE_NOINLINE void delete_slow(void *block) {
+    struct mete__caller caller = CALLER_OF_NEW;
+    mete__alloc_free_for(block, &caller);
+}
+
+static METE_NOINLINE void array_delete_slow(void *block) {
+    struct mete__caller caller = CALLER_OF_ARRAY;
+    mete__alloc_free_for(block, &caller);
+}
+
+static METE_NOINLINE void sized_delete_slow(void *block, size_t size) {
+    struct mete__caller caller = CALLER_OF_NEW;
+    caller.said_size = size;
+    mete__alloc_free_for(block, &caller);
+}
+
+static METE_NOINLINE void sized_array_delete_slow(void *block, size_t size) {
+    struct mete__caller caller = CALLER_OF_ARRAY;
+    caller.said_size = size;
+    mete__alloc_free_for(block, &caller);
+}
+
+/* What each operator does where it and those below it are mete's. */
+METE_INLINE void delete_own(void *block) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) delete_slow(block);
+}
+
+METE_INLINE void array_delete_own(void *block) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) array_delete_slow(block);
+}
+
+METE_INLINE void sized_delete_own(void *block, size_t size) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) sized_delete_slow(block, size);
+}
+
+METE_INLINE void sized_array_delete_own(void *block, size_t size) {
+    if (METE_UNLIKELY(!mete__alloc_free_own(block))) sized_array_delete_slow(block, size);
+}
+
+static void own_plain_delete(void *block) {
+    delete_own(block);
+}
+
+METE_INLINE bool is_plain_own(void) {
+    return METE_LIKELY(mete__cxx_in_force.plain_delete == own_plain_delete);
 }
 
 static void own_array_delete(void *block) {
-    if (METE_LIKELY(mete__cxx_in_force.plain_delete == own_delete))
-        mete__alloc_free(block);
+    if (is_plain_own())
+        array_delete_own(block);
     else
         mete__cxx_in_force.plain_delete(block);
+}
+
+METE_INLINE bool is_array_own(void) {
+    return METE_LIKELY(mete__cxx_in_force.array_delete == own_array_delete) && is_plain_own();
 }
 
 static void own_aligned_delete(void *block, size_t align) {
     (void)align;
-    mete__alloc_free(block);
+    delete_own(block);
+}
+
+METE_INLINE bool is_aligned_own(void) {
+    return METE_LIKELY(mete__cxx_in_force.aligned_delete == own_aligned_delete);
 }
 
 static void own_aligned_array_delete(void *block, size_t align) {
-    if (METE_LIKELY(mete__cxx_in_force.aligned_delete == own_aligned_delete))
-        mete__alloc_free(block);
+    if (is_aligned_own())
+        array_delete_own(block);
     else
         mete__cxx_in_force.aligned_delete(block, align);
 }
 
-/* Sized and nothrow deletes: what they are told beside the block, the heap knows already. The
- * x86-64 and aarch64 calling conventions let a function ignore what it has no use for. */
-static void forward_delete(void *block) {
-    if (METE_LIKELY(mete__cxx_in_force.plain_delete == own_delete))
-        mete__alloc_free(block);
+METE_INLINE bool is_aligned_array_own(void) {
+    return METE_LIKELY(mete__cxx_in_force.aligned_array_delete == own_aligned_array_delete) &&
+           is_aligned_own();
+}
+
+/* The nothrow deletes. */
+
+static void own_nothrow_delete(void *block, const void *tag) {
+    (void)tag;
+    if (is_plain_own())
+        delete_own(block);
     else
         mete__cxx_in_force.plain_delete(block);
 }
 
-static void forward_array_delete(void *block) {
-    if (METE_LIKELY(mete__cxx_in_force.array_delete == own_array_delete))
-        own_array_delete(block);
+static void own_nothrow_array_delete(void *block, const void *tag) {
+    (void)tag;
+    if (is_array_own())
+        array_delete_own(block);
     else
         mete__cxx_in_force.array_delete(block);
 }
 
-static void forward_aligned_delete(void *block, size_t align) {
-    if (METE_LIKELY(mete__cxx_in_force.aligned_delete == own_aligned_delete))
-        mete__alloc_free(block);
+static void own_nothrow_aligned_delete(void *block, size_t align, const void *tag) {
+    (void)tag;
+    if (is_aligned_own())
+        delete_own(block);
     else
         mete__cxx_in_force.aligned_delete(block, align);
 }
 
-static void forward_aligned_array_delete(void *block, size_t align) {
-    if (METE_LIKELY(mete__cxx_in_force.aligned_array_delete == own_aligned_array_delete))
-        own_aligned_array_delete(block, align);
+static void own_nothrow_aligned_array_delete(void *block, size_t align, const void *tag) {
+    (void)tag;
+    if (is_aligned_array_own())
+        array_delete_own(block);
     else
         mete__cxx_in_force.aligned_array_delete(block, align);
 }
 
-/* The sized aligned forms have the size before the alignment. */
-static void sized_aligned_delete(void *block, size_t size, size_t align) {
-    (void)size;
-    forward_aligned_delete(block, align);
+/* The sized deletes. The aligned ones have the size before the alignment. */
+
+static void own_sized_delete(void *block, size_t size) {
+    if (is_plain_own())
+        sized_delete_own(block, size);
+    else
+        mete__cxx_in_force.plain_delete(block);
 }
 
-static void sized_aligned_array_delete(void *block, size_t size, size_t align) {
-    (void)size;
-    forward_aligned_array_delete(block, align);
+static void own_sized_array_delete(void *block, size_t size) {
+    if (is_array_own())
+        sized_array_delete_own(block, size);
+    else
+        mete__cxx_in_force.array_delete(block);
+}
+
+static void own_sized_aligned_delete(void *block, size_t size, size_t align) {
+    if (is_aligned_own())
+        sized_delete_own(block, size);
+    else
+        mete__cxx_in_force.aligned_delete(block, align);
+}
+
+static void own_sized_aligned_array_delete(void *block, size_t size, size_t align) {
+    if (is_aligned_array_own())
+        sized_array_delete_own(block, size);
+    else
+        mete__cxx_in_force.aligned_array_delete(block, align);
 }
 
 /* ---- the names ---- */
 
-#define IS(function) __attribute__((alias(#function), visibility("default")))
+bool mete__cxx_operators_replaced(void) {
+    static const struct mete__cxx_in_force own = {
+#define OWN(field, name, result, arguments) .field = own_##field,
+        METE__CXX_OPERATORS(OWN)};
+    return memcmp(&own, &mete__cxx_in_force, sizeof own) != 0;
+}
 
-IS(own_new) void *_Znwm(size_t size);
-IS(own_array_new) void *_Znam(size_t size);
-IS(own_aligned_new) void *_ZnwmSt11align_val_t(size_t size, size_t align);
-IS(own_aligned_array_new) void *_ZnamSt11align_val_t(size_t size, size_t align);
-IS(own_delete) void _ZdlPv(void *block);
-IS(own_array_delete) void _ZdaPv(void *block);
-IS(own_aligned_delete) void _ZdlPvSt11align_val_t(void *block, size_t align);
-IS(own_aligned_array_delete) void _ZdaPvSt11align_val_t(void *block, size_t align);
-IS(forward_delete) void _ZdlPvm(void *block);
-IS(forward_array_delete) void _ZdaPvm(void *block);
-IS(forward_delete) void _ZdlPvRKSt9nothrow_t(void *block);
-IS(forward_array_delete) void _ZdaPvRKSt9nothrow_t(void *block);
-IS(sized_aligned_delete) void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t align);
-IS(sized_aligned_array_delete) void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t align);
-IS(forward_aligned_delete) void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t align);
-IS(forward_aligned_array_delete)
-void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t align);
+#define IS(field, name, result, arguments) \
+    __attribute__((alias("own_" #field), visibility("default"))) result name arguments;
+METE__CXX_OPERATORS(IS)

@@ -135,14 +135,12 @@ METE_EXPORT void *pvalloc(size_t size) {
 }
 
 METE_EXPORT void free_sized(void *block, size_t size) {
-    (void)size;
-    mete__alloc_free(block);
+    mete__alloc_free_sized(block, size);
 }
 
 METE_EXPORT void free_aligned_sized(void *block, size_t align, size_t size) {
     (void)align;
-    (void)size;
-    mete__alloc_free(block);
+    mete__alloc_free_sized(block, size);
 }
 
 METE_EXPORT size_t malloc_usable_size(void *block) {

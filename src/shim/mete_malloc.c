@@ -36,8 +36,7 @@ void *mete_aligned_alloc(size_t align, size_t size) {
 }
 
 void mete_free_sized(void *block, size_t size) {
-    (void)size;
-    mete__alloc_free(block);
+    mete__alloc_free_sized(block, size);
 }
 
 size_t mete_usable_size(const void *block) {

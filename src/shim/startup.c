@@ -106,6 +106,7 @@ static int start_tracker(const struct mete__environment *environment, char *path
         .sample_bytes = settings.mode == METE_PROFILE_SAMPLED ? settings.sample_bytes : 0,
         .limit_bytes = settings.limit_bytes,
         .no_children = settings.no_children,
+        .is_quiet = settings.is_quiet,
     };
     status = mete__tracker_start(&options);
     if (status == 0) mete__writer_header()->image = environment->image;

@@ -1,16 +1,30 @@
 /* track/error.h */
 #include "track/error.h"
 
+#include <assert.h>
+
 #include "os/process.h"
 #include "profile/writer.h"
 #include "track/modules.h"
 #include "track/stack.h"
 #include "track/tree.h"
 
-/* The program is about to die: a memo of its own disturbs nobody's, and need not be given back. */
+/* Of errors that the program survives, different ones that are kept: who has more than that has no
+ * use for the rest, and each is compared with all before it. */
+enum { SURVIVED_MAX = 1000 };
+
+/* A memo for stacks of errors, which disturbs no thread's own; atomic, NULL while somebody has it.
+ */
+static struct mete__stack_memo *spare_memo;
+
 static uint32_t stack_of(const struct mete__caller *caller) {
-    struct mete__stack_memo *memo = mete__stack_memo_create();
-    return memo == NULL ? 0 : mete__stack_capture(memo, caller);
+    struct mete__stack_memo *memo = __atomic_exchange_n(&spare_memo, NULL, __ATOMIC_ACQUIRE);
+
+    if (memo == NULL) memo = mete__stack_memo_create();
+    if (memo == NULL) return 0;
+    uint32_t stack = mete__stack_capture(memo, caller);
+    __atomic_store_n(&spare_memo, memo, __ATOMIC_RELEASE);
+    return stack;
 }
 
 /* All that is known of an earlier free is the address it was called from: a stack of one frame. */
@@ -20,7 +34,29 @@ static uint32_t stack_of_one(uintptr_t pc) {
     return pc == 0 ? 0 : mete__tree_child(0, mete__tree_key(pc, generation, METE_NODE_TRUNCATED));
 }
 
-void mete__error_note(const struct mete__error *error) {
+/* The first error of the same kind from the same stacks, or NULL. A record that another thread is
+ * just about to publish may be missed: then the same is told twice. */
+static struct mete_profile_error *find_same(const struct mete_profile_error *entry) {
+    uint64_t count = mete__writer_count(METE_SECTION_ERRORS);
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct mete_profile_error *other = mete__writer_record(METE_SECTION_ERRORS, i);
+        if (other->kind == entry->kind && other->stack == entry->stack &&
+            other->allocated_at == entry->allocated_at && other->freed_at == entry->freed_at)
+            return other;
+    }
+    return NULL;
+}
+
+/* What makes a live block's free a mismatch. The families have the same numbers in the profile. */
+static void fill_mismatch(struct mete_profile_error *entry, const struct mete__error *error) {
+    static_assert((int)METE__FAMILY_NEW_ARRAY == (int)METE_FAMILY_NEW_ARRAY, "the same numbers");
+    entry->allocated_by = error->record->family;
+    entry->freed_by = (uint8_t)error->caller->family;
+    entry->said_bytes = error->caller->said_size;
+}
+
+bool mete__error_note(const struct mete__error *error) {
     const struct mete__record *record = error->record;
     struct mete_profile_error entry = {
         .kind = error->kind,
@@ -37,6 +73,16 @@ void mete__error_note(const struct mete__error *error) {
         else
             entry.freed_at = stack_of_one((uintptr_t)record->freed_by);
     }
-    if (mete__writer_append(METE_SECTION_ERRORS, &entry) < 0)
-        __atomic_add_fetch(&mete__writer_header()->dropped_errors, 1, __ATOMIC_RELAXED);
+    if (error->kind == METE_ERROR_MISMATCHED_FREE && record != NULL) fill_mismatch(&entry, error);
+    struct mete_profile_error *same = find_same(&entry);
+    if (same != NULL) {
+        __atomic_add_fetch(&same->repeats, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    bool is_survived = error->kind >= METE_ERROR_MISMATCHED_FREE;
+    if ((!is_survived || mete__writer_count(METE_SECTION_ERRORS) < SURVIVED_MAX) &&
+        mete__writer_append(METE_SECTION_ERRORS, &entry) >= 0)
+        return true;
+    __atomic_add_fetch(&mete__writer_header()->dropped_errors, 1, __ATOMIC_RELAXED);
+    return false;
 }

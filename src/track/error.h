@@ -4,6 +4,7 @@
 #ifndef METE_TRACK_ERROR_H
 #define METE_TRACK_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +21,9 @@ struct mete__error {
     const struct mete__caller *caller; /* where it was found */
 };
 
-/* Appends it to the profile, with the stacks that are known. What does not fit is counted. */
-METE_HIDDEN void mete__error_note(const struct mete__error *error);
+/* Appends it to the profile, with the stacks that are known, and returns true. One that is there
+ * already, of the same kind and stacks, is counted there; what does not fit is counted as dropped.
+ */
+METE_HIDDEN bool mete__error_note(const struct mete__error *error);
 
 #endif

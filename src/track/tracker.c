@@ -25,6 +25,7 @@ static bool
     started; /* the profile is open, and it is this process's (or the fork is not noticed) */
 static enum mete_profile_mode mode;
 static bool no_children;
+static bool is_quiet;
 static char path[PATH_MAX];    /* of the profile, from the root; empty: in memory only */
 static size_t folder_length;   /* of path, up to its last slash and with it */
 static char program[NAME_MAX]; /* for the names of children's files */
@@ -182,7 +183,7 @@ static void failed(struct mete__cache *cache, size_t size, const struct mete__ca
     if (shard != NULL) METE__COUNT_TWICE(&shard->counters, shard->record, failed, 1);
 }
 
-static void misused(enum mete__misuse kind, const void *address, const void *block,
+static bool misused(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record,
                     const struct mete__caller *caller) {
     const struct mete__error error = {
@@ -194,7 +195,7 @@ static void misused(enum mete__misuse kind, const void *address, const void *blo
         .caller = caller,
     };
     mete__tracker_settle();
-    if (started) mete__error_note(&error);
+    return started && mete__error_note(&error) && !is_quiet;
 }
 
 const struct mete__watch_hooks *mete__tracker_hooks(void) {
@@ -209,6 +210,7 @@ static int keep_names(const struct mete__tracker_options *options) {
     struct mete__text text = mete__text_in(program, sizeof program);
     mete__text_add(&text, "%s", options->program != NULL ? options->program : "program");
     no_children = options->no_children;
+    is_quiet = options->is_quiet;
     mode = options->mode;
     path[0] = 0;
     if (options->path == NULL) return 0;

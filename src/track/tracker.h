@@ -32,6 +32,7 @@ struct mete__tracker_options {
     uint64_t sample_bytes; /* sampled mode: the mean distance of samples */
     uint64_t limit_bytes;  /* largest profile; 0: the default */
     bool no_children;      /* forked children count nothing and make no file */
+    bool is_quiet;         /* errors that the program survives go into the profile only */
 };
 
 /* Opens the profile and makes the hooks below ready; the caller then gives those to the heap.

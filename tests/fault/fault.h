@@ -22,7 +22,7 @@ static inline size_t fault_size(int argc, char **argv) {
 static inline char *fault_block(size_t size) {
     char *block = NULL;
     for (int i = 0; i < 3; i++) {
-        block = malloc(size);
+        block = (char *)malloc(size);
         if (block == NULL) abort();
         memset(block, 'x', size);
     }

@@ -36,14 +36,15 @@ static void failed(struct mete__cache *cache, size_t size, const struct mete__ca
     __atomic_add_fetch(&hooks_seen.failed, 1, __ATOMIC_RELAXED);
 }
 
-static void misused(enum mete__misuse kind, const void *address, const void *block,
+static bool misused(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record,
                     const struct mete__caller *caller) {
-    (void)kind;
+    hooks_seen.misuse = kind;
     (void)address;
     (void)block_bytes;
     __atomic_add_fetch(&hooks_seen.misused, 1, __ATOMIC_RELAXED);
     note(block, record, caller);
+    return true;
 }
 
 static const struct mete__watch_hooks counting = {allocated, freed, failed, misused};

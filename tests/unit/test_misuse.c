@@ -247,6 +247,59 @@ static void realloc_of_a_freed_watched_block(void) {
     mete__alloc_resize(block, 300);
 }
 
+/* ---- what is freed by another family of functions, and what is not ---- */
+
+static const struct mete__caller by_malloc = {.family = METE__FAMILY_MALLOC};
+static const struct mete__caller by_new = {.family = METE__FAMILY_NEW};
+static const struct mete__caller by_array = {.family = METE__FAMILY_NEW_ARRAY};
+
+static unsigned long mismatches(const struct mete__caller *from, const struct mete__caller *to,
+                                size_t size, size_t said) {
+    unsigned long before = hooks_seen.misused;
+    struct mete__caller sized = *to;
+
+    sized.said_size = said;
+    hooks_watch_all();
+    void *block = mete__alloc_for(size, from);
+    mete__alloc_free_for(block, &sized);
+    CHECK(hooks_seen.block == block);
+    return hooks_seen.misused - before;
+}
+
+static void the_families_are_kept_apart(void) {
+    const struct mete__caller *all[] = {&by_malloc, &by_new, &by_array};
+    for (size_t size = 1; size < 300000; size *= 7)
+        for (int from = 0; from < 3; from++)
+            for (int to = 0; to < 3; to++)
+                CHECK(mismatches(all[from], all[to], size, 0) == (from != to));
+    CHECK(hooks_seen.misuse == METE__MISMATCHED_FREE);
+}
+
+static void who_knows_no_family_fits_all(void) {
+    CHECK(mismatches(&nobody, &by_array, 100, 0) == 0);
+    CHECK(mismatches(&by_new, &nobody, 100, 0) == 0);
+}
+
+static void a_size_that_is_said_must_be_the_blocks(void) {
+    CHECK(mismatches(&by_malloc, &by_malloc, 100, 100) == 0);
+    CHECK(mismatches(&by_malloc, &by_malloc, 100, 101) == 1);
+    CHECK(mismatches(&by_new, &by_new, 200000, 200001) == 1);
+    CHECK(mismatches(&nobody, &by_new, 100, 100) == 0);
+    CHECK(mismatches(&nobody, &by_new, 100, 99) == 1);
+}
+
+static void realloc_asks_too_and_makes_the_block_its_own(void) {
+    for (size_t size = 100; size <= 400000; size = size * 2 - 1) {
+        hooks_watch_all();
+        char *block = mete__alloc_for(200000, &by_new);
+        unsigned long before = hooks_seen.misused;
+        block = mete__alloc_resize_for(block, size, &by_malloc);
+        CHECK(hooks_seen.misused == before + 1);
+        mete__alloc_free_for(block, &by_malloc);
+        CHECK(hooks_seen.misused == before + 1);
+    }
+}
+
 /* ---- who is told ---- */
 
 static int told;
@@ -311,6 +364,10 @@ int main(void) {
         DEATH(a_watched_large_block),
         DEATH(a_watched_large_block_whose_memory_is_somebody_elses),
         DEATH(realloc_of_a_freed_watched_block),
+        FACT(the_families_are_kept_apart),
+        FACT(who_knows_no_family_fits_all),
+        FACT(a_size_that_is_said_must_be_the_blocks),
+        FACT(realloc_asks_too_and_makes_the_block_its_own),
         FACT(the_watcher_is_told_first_with_block_record_and_caller),
         DEATH(a_long_story_is_cut_to_one_line),
     };
