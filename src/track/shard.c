@@ -35,7 +35,8 @@ struct mete__shard *mete__shard_create(void) {
         mete__meta_free(shard, sizeof *shard);
         return NULL;
     }
-    shard->index = __atomic_fetch_add(&shard_count, 1, __ATOMIC_RELAXED);
+    shard->index = __atomic_fetch_add(&shard_count, 1, __ATOMIC_RELAXED) & METE__SHARDS_MAX;
+    shard->signature = (uint64_t)shard->index << METE__RECORD_SHARD_SHIFT;
     mete__level_join(&shard->level);
     struct mete_profile_header *header = mete__writer_header();
     __atomic_store_n(&header->threads_seen, mete__level.shards, __ATOMIC_RELAXED);
@@ -69,11 +70,61 @@ void mete__shard_rewrite_all(void) {
     }
 }
 
-void mete__shard_note_peak(struct mete__shard *shard, struct mete__site *site, uint32_t epoch) {
+/* ---- counting, whatever the case ---- */
+
+/* A site is about to change: for the first time since the newest peak? */
+static void note_change(struct mete__shard *shard, struct mete__site *site) {
+    uint32_t epoch = __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
     struct mete_profile_site *record = mete__site_record(&shard->sites, site);
 
+    if (site->peak_epoch == epoch) return;
     record->at_peak_bytes = site->at_peak_bytes = mete__site_live_bytes(site);
     __atomic_store_n(&record->peak_epoch, epoch, __ATOMIC_RELEASE);
     site->peak_epoch = epoch;
     mete__level_note(epoch);
+}
+
+void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block, uint32_t stack,
+                           uint64_t weight) {
+    struct mete__site *site = mete__site_of(&shard->sites, stack);
+    struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
+    struct mete_profile_shard *record = shard->record;
+    uint64_t bytes = block->size * weight;
+    unsigned bucket = mete__shard_bucket(block->size);
+
+    METE__COUNT(shard->allocations, weight);
+    METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], weight);
+    METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], bytes);
+    block->stack = stack;
+    block->sequence = (uint32_t)shard->allocations;
+    block->word = mete__shard_sign(shard, block->word);
+    METE__COUNT(shard->level.headroom, -(int64_t)bytes);
+    /* What a site held at the last peak is of no interest once there is a new one. */
+    if (shard->level.headroom >= 0 || !mete__level_pass(&shard->level)) note_change(shard, site);
+    METE__COUNT_TWICE(site, site_record, allocations, weight);
+    METE__COUNT_TWICE(site, site_record, allocated_bytes, bytes);
+    int64_t live = mete__site_live_bytes(site);
+    if (mete__site_is(site, METE__SITE_SHARED))
+        mete__account_tell(&shard->sites, site, stack);
+    else if (live > site->own_peak_bytes)
+        METE__SET_TWICE(site, site_record, own_peak_bytes, live);
+}
+
+void mete__shard_freed(struct mete__shard *shard, const struct mete__record *block,
+                       uint64_t weight) {
+    uint32_t stack = block->stack;
+    struct mete__site *site = mete__site_of(&shard->sites, stack);
+    struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
+    uint64_t bytes = block->size * weight;
+
+    METE__COUNT(shard->frees, weight);
+    METE__COUNT(shard->freed_bytes, bytes);
+    METE__COUNT(shard->level.headroom, (int64_t)bytes);
+    if (shard->level.headroom > shard->level.ceiling) mete__level_pass(&shard->level);
+    note_change(shard, site);
+    METE__COUNT_TWICE(site, site_record, frees, weight);
+    METE__COUNT_TWICE(site, site_record, freed_bytes, bytes);
+    if (block->sequence == (uint32_t)shard->allocations && block->shard == shard->index)
+        METE__COUNT_TWICE(site, site_record, temporary, 1);
+    if (mete__site_is(site, METE__SITE_SHARED)) mete__account_tell(&shard->sites, site, stack);
 }

@@ -12,10 +12,10 @@
 #ifndef METE_TRACK_SHARD_H
 #define METE_TRACK_SHARD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bits.h"
 #include "base/compiler.h"
 #include "heap/record.h"
 #include "profile/format.h"
@@ -26,14 +26,16 @@
 #define METE__SHARDS_MAX ((1u << 15) - 1)
 #define METE__SHARD_NONE METE__SHARDS_MAX /* of a block that was not counted */
 
-/* Where the 15 bits of the shard are in a record's word. */
+/* The 15 bits of the shard in a record's word. */
 #define METE__RECORD_SHARD_SHIFT 48
+#define METE__RECORD_SHARD_MASK  ((uint64_t)METE__SHARDS_MAX << METE__RECORD_SHARD_SHIFT)
 
 struct mete__stack_memo;
 
 struct mete__shard {
     uint32_t state; /* of the process, as the shard knows it (fork.h) */
     uint32_t index;
+    uint64_t signature;   /* index, where records have it */
     uint64_t allocations; /* atomic, like all that follow: written by the owner, read by others */
     uint64_t frees;
     uint64_t freed_bytes;
@@ -64,86 +66,99 @@ METE_HIDDEN struct mete__shard_totals mete__shard_sum(void);
 /* Stores all counters of all shards in the profile again, whatever it says now. */
 METE_HIDDEN void mete__shard_rewrite_all(void);
 
-/* A site is about to change for the first time since the newest peak. */
-METE_HIDDEN void mete__shard_note_peak(struct mete__shard *shard, struct mete__site *site,
-                                       uint32_t epoch);
+/* Sets, or adds to, what other threads may read. */
+#define METE__SET(counter, value)    __atomic_store_n(&(counter), value, __ATOMIC_RELAXED)
+#define METE__COUNT(counter, amount) METE__SET(counter, (counter) + (amount))
 
-/* Adds to a counter that other threads may read. */
-#define METE__COUNT(counter, amount) \
-    __atomic_store_n(&(counter), (counter) + (amount), __ATOMIC_RELAXED)
-
-/* Adds to a counter of the site or the shard, and repeats it in the profile. */
-#define METE__COUNT_TWICE(truth, record, field, amount)               \
+/* Sets, or adds to, a field of the site or the shard, and repeats it in the profile. */
+#define METE__SET_TWICE(truth, record, field, value)                  \
     do {                                                              \
-        uint64_t count_ = (truth)->field + (amount);                  \
-        __atomic_store_n(&(truth)->field, count_, __ATOMIC_RELAXED);  \
-        __atomic_store_n(&(record)->field, count_, __ATOMIC_RELAXED); \
+        __typeof__((truth)->field) value_ = (value);                  \
+        __atomic_store_n(&(truth)->field, value_, __ATOMIC_RELAXED);  \
+        __atomic_store_n(&(record)->field, value_, __ATOMIC_RELAXED); \
     } while (0)
+#define METE__COUNT_TWICE(truth, record, field, amount) \
+    METE__SET_TWICE(truth, record, field, (truth)->field + (amount))
 
+/* The number of significant bits in a size, found with one instruction more than a logarithm. */
 METE_INLINE unsigned mete__shard_bucket(uint64_t size) {
-    unsigned bits = size == 0 ? 0 : 64 - (unsigned)__builtin_clzl(size);
-    return bits < METE_SIZE_BUCKETS ? bits : METE_SIZE_BUCKETS - 1;
+    return mete__log2_floor(size * 2 + 1);
+}
+static_assert((METE__RECORD_SIZE_MAX >> (METE_SIZE_BUCKETS - 1)) == 0, "each size has a bucket");
+
+/* A block was allocated at `stack`, which stands for `weight` such blocks (1, but for samples). Its
+ * size is in its record; stack, sequence and shard are filled in. */
+METE_HIDDEN void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block,
+                                       uint32_t stack, uint64_t weight);
+/* The block is freed by this shard's thread, whoever allocated it. */
+METE_HIDDEN void mete__shard_freed(struct mete__shard *shard, const struct mete__record *block,
+                                   uint64_t weight);
+
+/* The size in a record's word, and the word with the shard entered: loaded and stored whole,
+ * because a load right after a narrower store would have to wait for it. */
+METE_INLINE uint64_t mete__shard_size(uint64_t word) {
+    return word & METE__RECORD_SIZE_MAX;
+}
+METE_INLINE uint64_t mete__shard_sign(const struct mete__shard *shard, uint64_t word) {
+    return (word & ~METE__RECORD_SHARD_MASK) | shard->signature;
 }
 
-METE_INLINE void mete__shard_note_change(struct mete__shard *shard, struct mete__site *site) {
-    uint32_t epoch = __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
-    if (METE_UNLIKELY(site->peak_epoch != epoch)) mete__shard_note_peak(shard, site, epoch);
-}
+/* The usual case of mete__shard_allocated with weight 1: a known stack that is not shared and has
+ * noted what it held at the newest peak, and no new peak. What is unusual is found out first, so
+ * that the rest calls nothing. */
+METE_INLINE void mete__shard_count_allocated(struct mete__shard *shard, struct mete__record *block,
+                                             uint32_t stack) {
+    const struct mete__site_entry *entry = mete__site_entry_of(&shard->sites, stack);
+    struct mete__site *site = entry->site;
+    uint64_t word = block->word;
+    uint64_t size = mete__shard_size(word);
+    int64_t headroom = shard->level.headroom - (int64_t)size;
 
-/* A block of `size` bytes was allocated at `stack`, which stands for `weight` such blocks (1, but
- * for samples). Fills what the block's record has of it. */
-METE_INLINE void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block,
-                                       uint32_t stack, uint64_t size, uint64_t weight) {
-    uint64_t bytes = size * weight;
-    struct mete__site *site = mete__site_of(&shard->sites, stack);
+    if (METE_UNLIKELY(entry->key != stack + 1 || headroom < 0 || !mete__site_is_settled(site))) {
+        mete__shard_allocated(shard, block, stack, 1);
+        return;
+    }
     struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
     struct mete_profile_shard *record = shard->record;
     unsigned bucket = mete__shard_bucket(size);
-
-    METE__COUNT(shard->allocations, weight);
-    METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], weight);
-    METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], bytes);
+    uint64_t sequence = shard->allocations + 1;
+    uint64_t allocated_bytes = site->allocated_bytes + size;
+    int64_t live = (int64_t)(allocated_bytes - site->freed_bytes);
+    METE__SET(shard->allocations, sequence);
+    METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], 1);
+    METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], size);
+    METE__SET(shard->level.headroom, headroom);
+    METE__COUNT_TWICE(site, site_record, allocations, 1);
+    METE__SET_TWICE(site, site_record, allocated_bytes, allocated_bytes);
+    if (live > site->own_peak_bytes) METE__SET_TWICE(site, site_record, own_peak_bytes, live);
     block->stack = stack;
-    block->sequence = (uint32_t)shard->allocations;
-    /* One store of the whole word: a narrow one would make the load of the size wait when it is
-     * freed. */
-    block->word = (block->word & ~((uint64_t)METE__SHARDS_MAX << METE__RECORD_SHARD_SHIFT)) |
-                  (uint64_t)shard->index << METE__RECORD_SHARD_SHIFT;
-
-    METE__COUNT(shard->level.headroom, -(int64_t)bytes);
-    if (shard->level.headroom >= 0 || !mete__level_pass(&shard->level))
-        mete__shard_note_change(shard, site);
-    METE__COUNT_TWICE(site, site_record, allocations, weight);
-    METE__COUNT_TWICE(site, site_record, allocated_bytes, bytes);
-    int64_t live = mete__site_live_bytes(site);
-    if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED))) {
-        mete__account_tell(&shard->sites, site, stack);
-    } else if (live > site->own_peak_bytes) {
-        __atomic_store_n(&site->own_peak_bytes, live, __ATOMIC_RELAXED);
-        __atomic_store_n(&site_record->own_peak_bytes, live, __ATOMIC_RELAXED);
-    }
+    block->sequence = (uint32_t)sequence;
+    block->word = mete__shard_sign(shard, word);
 }
 
-/* The block is freed by this shard's thread, whoever allocated it. */
-METE_INLINE void mete__shard_freed(struct mete__shard *shard, const struct mete__record *block,
-                                   uint64_t weight) {
+/* The same for mete__shard_freed. */
+METE_INLINE void mete__shard_count_freed(struct mete__shard *shard,
+                                         const struct mete__record *block) {
     uint32_t stack = block->stack;
-    uint64_t bytes = block->size * weight;
-    struct mete__site *site = mete__site_of(&shard->sites, stack);
-    struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
+    const struct mete__site_entry *entry = mete__site_entry_of(&shard->sites, stack);
+    struct mete__site *site = entry->site;
+    uint64_t word = block->word;
+    uint64_t size = mete__shard_size(word);
+    int64_t headroom = shard->level.headroom + (int64_t)size;
 
-    METE__COUNT(shard->frees, weight);
-    METE__COUNT(shard->freed_bytes, bytes);
-    METE__COUNT(shard->level.headroom, (int64_t)bytes);
-    if (METE_UNLIKELY(shard->level.headroom > shard->level.ceiling))
-        mete__level_pass(&shard->level);
-    mete__shard_note_change(shard, site);
-    METE__COUNT_TWICE(site, site_record, frees, weight);
-    METE__COUNT_TWICE(site, site_record, freed_bytes, bytes);
-    if (block->sequence == (uint32_t)shard->allocations && block->shard == shard->index)
+    if (METE_UNLIKELY(entry->key != stack + 1 || headroom > shard->level.ceiling ||
+                      !mete__site_is_settled(site))) {
+        mete__shard_freed(shard, block, 1);
+        return;
+    }
+    struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
+    METE__COUNT(shard->frees, 1);
+    METE__COUNT(shard->freed_bytes, size);
+    METE__SET(shard->level.headroom, headroom);
+    METE__COUNT_TWICE(site, site_record, frees, 1);
+    METE__COUNT_TWICE(site, site_record, freed_bytes, size);
+    if (block->sequence == (uint32_t)shard->allocations && mete__shard_sign(shard, word) == word)
         METE__COUNT_TWICE(site, site_record, temporary, 1);
-    if (METE_UNLIKELY(mete__site_is(site, METE__SITE_SHARED)))
-        mete__account_tell(&shard->sites, site, stack);
 }
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/compiler.h"
 #include "profile/format.h"
+#include "track/level.h"
 
 /* The private copy of a struct mete_profile_site: one cache line. */
 struct mete__site {
@@ -63,9 +64,15 @@ METE_INLINE uint32_t mete__site_place(uint32_t stack, uint32_t shift) {
     return stack * 0x9e3779b1u >> shift;
 }
 
+/* Where the stack's entry is, if its key says so; else it may be elsewhere, or there is none. */
+METE_INLINE const struct mete__site_entry *mete__site_entry_of(const struct mete__site_table *table,
+                                                               uint32_t stack) {
+    return &table->entries[mete__site_place(stack, table->shift)];
+}
+
 /* The stack's site in this table, a new one if need be; `unknown` where there is no room for it. */
 METE_INLINE struct mete__site *mete__site_of(struct mete__site_table *table, uint32_t stack) {
-    const struct mete__site_entry *entry = &table->entries[mete__site_place(stack, table->shift)];
+    const struct mete__site_entry *entry = mete__site_entry_of(table, stack);
     if (METE_LIKELY(entry->key == stack + 1)) return entry->site;
     return mete__site_find_or_add(table, stack);
 }
@@ -79,6 +86,13 @@ METE_INLINE struct mete_profile_site *mete__site_record(const struct mete__site_
 
 METE_INLINE bool mete__site_is(const struct mete__site *site, uint32_t flag) {
     return (__atomic_load_n(&site->place, __ATOMIC_RELAXED) & flag) != 0;
+}
+
+/* Whether the site has noted what it held at the newest peak, and has no account to tell: then only
+ * its counters change. */
+METE_INLINE bool mete__site_is_settled(const struct mete__site *site) {
+    return site->peak_epoch == __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED) &&
+           !mete__site_is(site, METE__SITE_SHARED);
 }
 
 /* Allocated minus freed; below 0 where other shards' blocks were freed here. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "heap/cache.h"
 #include "heap/heap.h"
 #include "heap/stats.h"
 #include "os/file.h"
@@ -108,7 +109,7 @@ static METE_COLD struct mete__shard *shard_of(struct mete__cache *cache) {
 }
 
 METE_INLINE struct mete__shard *ready_shard(struct mete__cache *cache) {
-    struct mete__shard *shard = *mete__cache_watcher_slot(cache);
+    struct mete__shard *shard = cache->watcher;
     if (METE_LIKELY(shard != NULL && shard->state == mete__fork_state())) return shard;
     return shard_of(cache);
 }
@@ -129,8 +130,9 @@ static void allocated(struct mete__cache *cache, struct mete__record *record, vo
         drop(record);
         return;
     }
-    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller), record->size, 1);
+    uint32_t stack = mete__stack_capture(shard->memo, caller);
     if (METE_UNLIKELY((shard->allocations & TICK_MASK) == 0)) mete__timeline_tick();
+    mete__shard_count_allocated(shard, record, stack);
 }
 
 static void freed(struct mete__cache *cache, struct mete__record *record, void *block,
@@ -140,7 +142,7 @@ static void freed(struct mete__cache *cache, struct mete__record *record, void *
     (void)block;
     (void)caller;
     if (METE_LIKELY(shard != NULL && record->shard != METE__SHARD_NONE))
-        mete__shard_freed(shard, record, 1);
+        mete__shard_count_freed(shard, record);
 }
 
 /* Sampled mode has hooks of its own, so that exact mode multiplies nothing. */
@@ -157,7 +159,7 @@ static void sampled(struct mete__cache *cache, struct mete__record *record, void
         drop(record);
         return;
     }
-    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller), record->size,
+    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller),
                           weight_of(block));
     METE__COUNT_TWICE(&shard->counters, shard->record, samples, 1);
     /* What the thread allocates before the sample is freed goes unseen: nothing counts as

@@ -103,7 +103,7 @@ static void step(struct block *block, uint32_t shard, uint64_t largest) {
         mete__level_accept(&shards[0]->level);
     if (block->record.live) {
         model_free(block, shard);
-        mete__shard_freed(shards[shard], &block->record, 1);
+        mete__shard_count_freed(shards[shard], &block->record);
         block->record.live = 0;
     } else {
         uint32_t stack = 1 + (uint32_t)random() % (STACKS - 1);
@@ -111,7 +111,7 @@ static void step(struct block *block, uint32_t shard, uint64_t largest) {
         block->record.size = size & METE__RECORD_SIZE_MAX;
         block->record.live = 1;
         model_allocate(block, shard, stack, size);
-        mete__shard_allocated(shards[shard], &block->record, stack, size, 1);
+        mete__shard_count_allocated(shards[shard], &block->record, stack);
     }
 }
 
@@ -229,8 +229,8 @@ static void producer_and_consumer(void) {
     shards[1] = mete__shard_create();
     mete__level_accept(&shards[0]->level);
     for (int i = 0; i < 100000; i++) {
-        mete__shard_allocated(shards[0], &block, 7, 1000, 1);
-        mete__shard_freed(shards[1], &block, 1);
+        mete__shard_count_allocated(shards[0], &block, 7);
+        mete__shard_count_freed(shards[1], &block);
     }
     struct mete__summary *summary = read_summary();
     const struct mete__summary_site *site = site_of(summary, 7);
@@ -255,13 +255,13 @@ static void sizes_on_edges(void) {
     for (size_t i = 0; i < METE_COUNT_OF(edges); i++) {
         struct mete__record block = {.size = edges[i].size & METE__RECORD_SIZE_MAX, .live = 1};
         uint64_t before = shards[0]->record->size_counts[edges[i].bucket];
-        mete__shard_allocated(shards[0], &block, 0, edges[i].size, 1);
+        mete__shard_count_allocated(shards[0], &block, 0);
         HOLDS(shards[0]->record->size_counts[edges[i].bucket] == before + 1);
         struct mete__summary *summary = read_summary();
         HOLDS(edges[i].size >= summary->sizes[edges[i].bucket].low);
         HOLDS(edges[i].size <= summary->sizes[edges[i].bucket].high);
         mete__summary_free(summary);
-        mete__shard_freed(shards[0], &block, 1);
+        mete__shard_count_freed(shards[0], &block);
     }
 }
 
@@ -277,8 +277,8 @@ static void fill_the_profile(void) {
     while (mete__writer_append(METE_SECTION_SITES, &filler) >= 0) {
     }
     for (uint32_t stack = 1; stack < 100000; stack++) {
-        mete__shard_allocated(shards[0], &block, stack, 10, 1);
-        mete__shard_freed(shards[0], &block, 1);
+        mete__shard_count_allocated(shards[0], &block, stack);
+        mete__shard_count_freed(shards[0], &block);
         HOLDS(mete__site_of(&shards[0]->sites, stack) == shards[0]->sites.unknown);
     }
     HOLDS(shards[0]->sites.unknown->allocations == 99999);
