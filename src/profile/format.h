@@ -168,6 +168,8 @@ static_assert(sizeof(struct mete_profile_node) == 16, "node record");
  * minus freed (per shard it may be negative: another thread freed). at_peak_bytes are the live
  * bytes at the moment of peak number `peak_epoch`; where that is not the header's peak_epoch, the
  * record has not changed since the newest peak and its present live bytes are the ones at the peak.
+ * So they are everywhere while more bytes are live than at the header's newest peak: then this is a
+ * new one, which the header has when the level falls again.
  * own_peak_bytes is the highest the stack's live bytes, all shards together, ever were: a stack's
  * own peak is the largest among its records. Stack 0 counts what has no stack, because memory or
  * the size cap ran out.

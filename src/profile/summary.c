@@ -9,8 +9,14 @@ static int64_t live_bytes(const struct mete_profile_site *site) {
     return (int64_t)(site->allocated_bytes - site->freed_bytes);
 }
 
-static int64_t bytes_at_peak(const struct mete_profile_site *site, uint32_t peak_epoch) {
-    return site->peak_epoch == peak_epoch ? site->at_peak_bytes : live_bytes(site);
+/* The program's peak, and what a record held then. */
+struct peak {
+    bool now; /* more is live than ever before: the header does not know it yet */
+    uint32_t epoch;
+};
+
+static int64_t bytes_at_peak(const struct mete_profile_site *site, const struct peak *peak) {
+    return !peak->now && site->peak_epoch == peak->epoch ? site->at_peak_bytes : live_bytes(site);
 }
 
 static uint64_t not_negative(int64_t value) {
@@ -26,7 +32,7 @@ static int compare_stacks(const void *left, const void *right) {
 /* Adds up the records [first, last), all of one stack. */
 static struct mete__summary_site add_up(const struct mete_profile_site *const *first,
                                         const struct mete_profile_site *const *last,
-                                        uint32_t peak_epoch) {
+                                        const struct peak *peak) {
     struct mete__summary_site sum = {.stack = (*first)->stack};
     int64_t at_peak = 0;
     int64_t own_peak = 0;
@@ -38,7 +44,7 @@ static struct mete__summary_site add_up(const struct mete_profile_site *const *f
         sum.allocated_bytes += site->allocated_bytes;
         sum.freed_bytes += site->freed_bytes;
         sum.temporary += site->temporary;
-        at_peak = (int64_t)((uint64_t)at_peak + (uint64_t)bytes_at_peak(site, peak_epoch));
+        at_peak = (int64_t)((uint64_t)at_peak + (uint64_t)bytes_at_peak(site, peak));
         if (site->own_peak_bytes > own_peak) own_peak = site->own_peak_bytes;
     }
     sum.live_blocks = not_negative((int64_t)(sum.allocations - sum.frees));
@@ -54,9 +60,10 @@ static struct mete__summary_site add_up(const struct mete_profile_site *const *f
 
 static int sum_sites(const struct mete__profile *profile, struct mete__summary *summary) {
     size_t records = (size_t)mete__profile_count(profile, METE_SECTION_SITES);
-    uint32_t peak_epoch = mete__profile_header(profile)->peak_epoch;
+    const struct mete_profile_header *header = mete__profile_header(profile);
     const struct mete_profile_site **sorted = malloc((records + 1) * sizeof *sorted);
     size_t used = 0;
+    uint64_t live = 0;
 
     summary->sites = malloc((records + 1) * sizeof *summary->sites);
     if (sorted == NULL || summary->sites == NULL) {
@@ -66,11 +73,14 @@ static int sum_sites(const struct mete__profile *profile, struct mete__summary *
     for (size_t i = 0; i < records; i++) {
         const struct mete_profile_site *site = mete__profile_record(profile, METE_SECTION_SITES, i);
         if (site->allocations != 0 || site->frees != 0) sorted[used++] = site;
+        live += (uint64_t)live_bytes(site);
     }
+    struct peak peak = {.now = (int64_t)live > header->peak_live_bytes,
+                        .epoch = header->peak_epoch};
     qsort(sorted, used, sizeof *sorted, compare_stacks);
     for (size_t i = 0, next; i < used; i = next) {
         for (next = i + 1; next < used && sorted[next]->stack == sorted[i]->stack;) next++;
-        summary->sites[summary->site_count++] = add_up(sorted + i, sorted + next, peak_epoch);
+        summary->sites[summary->site_count++] = add_up(sorted + i, sorted + next, &peak);
     }
     free(sorted);
     return 0;
@@ -103,7 +113,7 @@ static void sum_totals(const struct mete_profile_header *header, struct mete__su
     totals->live_blocks = not_negative((int64_t)(totals->allocations - totals->frees));
     totals->live_bytes = not_negative((int64_t)(totals->allocated_bytes - totals->freed_bytes));
     totals->peak_live_bytes = not_negative(header->peak_live_bytes);
-    /* With several threads the newest bytes may not have been compared with the peak yet. */
+    /* The newest bytes may not have been compared with the peak yet. */
     if (totals->peak_live_bytes < totals->live_bytes) totals->peak_live_bytes = totals->live_bytes;
 }
 

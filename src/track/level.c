@@ -7,7 +7,7 @@ struct mete__level mete__level;
 
 bool mete__level_join(struct mete__level_share *share) {
     if (__atomic_fetch_add(&mete__level.shards, 1, __ATOMIC_ACQ_REL) == 0) {
-        *share = (struct mete__level_share){.ceiling = INT64_MAX};
+        *share = (struct mete__level_share){.floor = INT64_MIN, .ceiling = INT64_MAX};
         __atomic_store_n(&mete__level.alone, share, __ATOMIC_RELEASE);
         return false;
     }
@@ -23,8 +23,10 @@ static void tell(struct mete__level_share *share, int64_t delta) {
 
 void mete__level_accept(struct mete__level_share *share) {
     if (share->several) return;
+    if (share->headroom < 0) mete__level_pass(share);
     int64_t live = share->peak - share->headroom;
     share->several = true;
+    share->floor = 0;
     share->ceiling = 2 * METE_PEAK_STEP_BYTES;
     /* In between the sum is too low, never too high: a peak that was not would stay for ever. */
     __atomic_store_n(&mete__level.alone, NULL, __ATOMIC_RELEASE);
@@ -39,20 +41,35 @@ int64_t mete__level_live(void) {
            __atomic_load_n(&alone->headroom, __ATOMIC_RELAXED);
 }
 
-void mete__level_publish(void) {
-    struct mete_profile_header *header = mete__writer_header();
-    header->peak_epoch = __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
-    header->peak_clock = __atomic_load_n(&mete__level.clock, __ATOMIC_RELAXED);
-    __atomic_store_n(&header->peak_live_bytes, __atomic_load_n(&mete__level.peak, __ATOMIC_RELAXED),
-                     __ATOMIC_RELAXED);
+/* The number of the next peak: a new one where a site has noted something about the last. */
+static uint32_t next_epoch(void) {
+    uint32_t epoch = __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
+    return epoch + (__atomic_load_n(&mete__level.noted, __ATOMIC_RELAXED) == epoch);
 }
 
-/* A number for the new peak, where a site has noted something about the last one. */
-static void number_peak(void) {
-    uint32_t epoch = __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
-    if (__atomic_load_n(&mete__level.noted, __ATOMIC_RELAXED) == epoch)
-        __atomic_store_n(&mete__level.epoch, epoch + 1, __ATOMIC_RELAXED);
-    mete__level_publish();
+static void publish(int64_t peak, uint32_t epoch) {
+    struct mete_profile_header *header = mete__writer_header();
+    header->peak_epoch = epoch;
+    header->peak_clock = __atomic_load_n(&mete__level.clock, __ATOMIC_RELAXED);
+    __atomic_store_n(&header->peak_live_bytes, peak, __ATOMIC_RELAXED);
+}
+
+void mete__level_publish(void) {
+    publish(__atomic_load_n(&mete__level.peak, __ATOMIC_RELAXED),
+            __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED));
+}
+
+void mete__level_publish_making(void) {
+    if (__atomic_load_n(&mete__level.alone, __ATOMIC_ACQUIRE) == NULL) return;
+    int64_t live = mete__level_live();
+    if (live > __atomic_load_n(&mete__level.peak, __ATOMIC_RELAXED)) publish(live, next_epoch());
+}
+
+/* `peak` is the newest one. */
+static void number_peak(int64_t peak) {
+    uint32_t epoch = next_epoch();
+    __atomic_store_n(&mete__level.epoch, epoch, __ATOMIC_RELAXED);
+    publish(peak, epoch);
 }
 
 static bool raise_peak(int64_t live) {
@@ -61,7 +78,7 @@ static bool raise_peak(int64_t live) {
         if (!__atomic_compare_exchange_n(&mete__level.peak, &peak, live, false, __ATOMIC_RELAXED,
                                          __ATOMIC_RELAXED))
             continue;
-        number_peak();
+        number_peak(live);
         return true;
     }
     return false;
@@ -79,6 +96,6 @@ bool mete__level_pass(struct mete__level_share *share) {
     if (METE_UNLIKELY(__atomic_load_n(&mete__level.shards, __ATOMIC_RELAXED) > 1))
         return raise_peak(live);
     __atomic_store_n(&mete__level.peak, live, __ATOMIC_RELAXED);
-    number_peak();
+    number_peak(live);
     return true;
 }

@@ -99,8 +99,10 @@ void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block
     block->sequence = (uint32_t)shard->allocations;
     block->word = mete__shard_sign(shard, block->word);
     METE__COUNT(shard->level.headroom, -(int64_t)bytes);
+    bool higher = shard->level.headroom < 0;
+    if (shard->level.headroom < shard->level.floor) higher = mete__level_pass(&shard->level);
     /* What a site held at the last peak is of no interest once there is a new one. */
-    if (shard->level.headroom >= 0 || !mete__level_pass(&shard->level)) note_change(shard, site);
+    if (!higher) note_change(shard, site);
     METE__COUNT_TWICE(site, site_record, allocations, weight);
     METE__COUNT_TWICE(site, site_record, allocated_bytes, bytes);
     int64_t live = mete__site_live_bytes(site);
@@ -119,6 +121,7 @@ void mete__shard_freed(struct mete__shard *shard, const struct mete__record *blo
 
     METE__COUNT(shard->frees, weight);
     METE__COUNT(shard->freed_bytes, bytes);
+    if (shard->level.headroom < 0) mete__level_pass(&shard->level);
     METE__COUNT(shard->level.headroom, (int64_t)bytes);
     if (shard->level.headroom > shard->level.ceiling) mete__level_pass(&shard->level);
     note_change(shard, site);

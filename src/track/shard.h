@@ -103,8 +103,8 @@ METE_INLINE uint64_t mete__shard_sign(const struct mete__shard *shard, uint64_t 
     return (word & ~METE__RECORD_SHARD_MASK) | shard->signature;
 }
 
-/* The usual case of mete__shard_allocated with weight 1: a known stack that is not shared and has
- * noted what it held at the newest peak, and no new peak. What is unusual is found out first, so
+/* The usual case of mete__shard_allocated with weight 1: a known stack that is not shared, and has
+ * noted what it held at the newest peak unless this is one. What is unusual is found out first, so
  * that the rest calls nothing. */
 METE_INLINE void mete__shard_count_allocated(struct mete__shard *shard, struct mete__record *block,
                                              uint32_t stack) {
@@ -114,7 +114,9 @@ METE_INLINE void mete__shard_count_allocated(struct mete__shard *shard, struct m
     uint64_t size = mete__shard_size(word);
     int64_t headroom = shard->level.headroom - (int64_t)size;
 
-    if (METE_UNLIKELY(entry->key != stack + 1 || headroom < 0 || !mete__site_is_settled(site))) {
+    if (METE_UNLIKELY(entry->key != stack + 1 || headroom < shard->level.floor ||
+                      mete__site_is(site, METE__SITE_SHARED) ||
+                      (headroom >= 0 && !mete__site_has_noted(site)))) {
         mete__shard_allocated(shard, block, stack, 1);
         return;
     }
@@ -144,17 +146,18 @@ METE_INLINE void mete__shard_count_freed(struct mete__shard *shard,
     struct mete__site *site = entry->site;
     uint64_t word = block->word;
     uint64_t size = mete__shard_size(word);
-    int64_t headroom = shard->level.headroom + (int64_t)size;
+    int64_t headroom = shard->level.headroom;
 
-    if (METE_UNLIKELY(entry->key != stack + 1 || headroom > shard->level.ceiling ||
-                      !mete__site_is_settled(site))) {
+    if (METE_UNLIKELY(entry->key != stack + 1 || headroom < 0 ||
+                      headroom > shard->level.ceiling - (int64_t)size ||
+                      mete__site_is(site, METE__SITE_SHARED) || !mete__site_has_noted(site))) {
         mete__shard_freed(shard, block, 1);
         return;
     }
     struct mete_profile_site *site_record = mete__site_record(&shard->sites, site);
     METE__COUNT(shard->frees, 1);
     METE__COUNT(shard->freed_bytes, size);
-    METE__SET(shard->level.headroom, headroom);
+    METE__SET(shard->level.headroom, headroom + (int64_t)size);
     METE__COUNT_TWICE(site, site_record, frees, 1);
     METE__COUNT_TWICE(site, site_record, freed_bytes, size);
     if (block->sequence == (uint32_t)shard->allocations && mete__shard_sign(shard, word) == word)

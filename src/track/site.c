@@ -10,6 +10,7 @@
 
 enum {
     FIRST_SHIFT = 32 - 7, /* 128 entries: 2 KiB */
+    ROOM = 4,             /* entries for each that is used: most look-ups end at the first */
     SLAB_BYTES = 4096,
     SLAB_SITES = SLAB_BYTES / sizeof(struct mete__site) - 1,
 };
@@ -80,7 +81,7 @@ struct mete__site *mete__site_find_or_add(struct mete__site_table *table, uint32
     if (entry->key != 0) return entry->site;
 
     size_t capacity = capacity_of(table->shift);
-    if (table->used >= capacity / 2 && grow(table)) {
+    if (table->used >= capacity / ROOM && grow(table)) {
         capacity *= 2;
         entry = probe(table->entries, table->shift, stack);
     }

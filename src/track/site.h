@@ -88,11 +88,9 @@ METE_INLINE bool mete__site_is(const struct mete__site *site, uint32_t flag) {
     return (__atomic_load_n(&site->place, __ATOMIC_RELAXED) & flag) != 0;
 }
 
-/* Whether the site has noted what it held at the newest peak, and has no account to tell: then only
- * its counters change. */
-METE_INLINE bool mete__site_is_settled(const struct mete__site *site) {
-    return site->peak_epoch == __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED) &&
-           !mete__site_is(site, METE__SITE_SHARED);
+/* Whether the site has noted what it held at the newest peak. */
+METE_INLINE bool mete__site_has_noted(const struct mete__site *site) {
+    return site->peak_epoch == __atomic_load_n(&mete__level.epoch, __ATOMIC_RELAXED);
 }
 
 /* Allocated minus freed; below 0 where other shards' blocks were freed here. */

@@ -33,7 +33,10 @@ static void take_moment(uint64_t now) {
     header->live_blocks = (int64_t)(sum.allocations - sum.frees);
     /* Where stacks are not wanted, none is missing. */
     header->dropped_allocations = __atomic_load_n(&mete__shard_uncounted, __ATOMIC_RELAXED);
-    if (header->mode != METE_PROFILE_STATS) header->dropped_allocations += sum.unknown;
+    if (header->mode != METE_PROFILE_STATS) {
+        header->dropped_allocations += sum.unknown;
+        mete__level_publish_making();
+    }
     if (timeline.moments == NULL) return;
     if (timeline.count == METE_MOMENTS_MAX) thin_out();
     timeline.moments[timeline.count++] = (struct mete_profile_moment){

@@ -187,6 +187,7 @@ static void one_thread(void) {
         struct block *block = &model.blocks[random() % BLOCKS];
         if (random() % 3 != 0 && block->record.live == wanted) continue;
         step(block, 0, i % 5 == 0 ? 20 : 5000);
+        if (i % 31 == 0) mete__level_publish_making();
         if (i % 97 == 0) compare(0, 0);
     }
     compare(0, 0);
