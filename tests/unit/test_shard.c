@@ -250,8 +250,10 @@ static void sizes_on_edges(void) {
     static const struct {
         uint64_t size;
         unsigned bucket;
-    } edges[] = {{0, 0}, {1, 1},     {2, 2},     {3, 2},
-                 {4, 3}, {1023, 10}, {1024, 11}, {METE__RECORD_SIZE_MAX, 46}};
+    } edges[] = {{0, 0},     {1, 1},
+                 {2, 2},     {3, 2},
+                 {4, 3},     {1023, 10},
+                 {1024, 11}, {METE__RECORD_SIZE_MAX, __builtin_popcountll(METE__RECORD_SIZE_MAX)}};
     shards[0] = mete__shard_create();
     for (size_t i = 0; i < METE_COUNT_OF(edges); i++) {
         struct mete__record block = {.size = edges[i].size & METE__RECORD_SIZE_MAX, .live = 1};
