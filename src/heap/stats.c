@@ -35,7 +35,12 @@ static METE_RACY bool add_span(void *context, struct mete__span *span, char *mem
     uintptr_t owner = mete__span_owner(span);
     (void)memory;
 
-    if ((owner & METE__OWNER_WATCHED) != 0 || owner == 0) return true;
+    if (owner == 0) return true;
+    if ((owner & METE__OWNER_WATCHED) != 0) {
+        sum->stats->watched_blocks += span->used;
+        sum->stats->watched_bytes += span->used * span->block_bytes;
+        return true;
+    }
     sum->stats->live_blocks += span->used;
     sum->stats->live_bytes += span->used * span->block_bytes;
     if (span->kind == METE__SPAN_BLOCKS && is_quiet(mete__span_cache(owner), sum->held))

@@ -19,6 +19,8 @@ struct mete__heap_stats {
     uint64_t allocated_bytes; /* as block sizes; a large block that grew in place as it was born */
     uint64_t live_blocks;     /* not counting watched ones */
     uint64_t live_bytes;      /* as block sizes, not as requested */
+    uint64_t watched_blocks;  /* live watched ones */
+    uint64_t watched_bytes;   /* theirs, as block sizes */
     uint64_t span_bytes;      /* in spans now, watched ones too */
     uint64_t peak_span_bytes;
     uint64_t dirty_bytes; /* free and probably still resident */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
+#include <mete/stats.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,14 +170,17 @@ METE_EXPORT int mallopt(int parameter, int value) {
 }
 
 METE_EXPORT struct mallinfo2 mallinfo2(void) {
-    struct mete__heap_stats stats;
-    mete__stats_read(&stats);
+    struct mete__heap_stats heap;
+    mete_stats all;
+
+    mete__stats_read(&heap);
+    mete_stats_read(&all);
     return (struct mallinfo2){
-        .arena = (size_t)stats.committed_bytes,
-        .uordblks = (size_t)stats.live_bytes,
-        .fordblks = (size_t)(stats.committed_bytes - stats.live_bytes),
-        .keepcost = (size_t)stats.dirty_bytes,
-        .usmblks = (size_t)stats.peak_span_bytes,
+        .arena = (size_t)heap.committed_bytes,
+        .uordblks = (size_t)all.live_bytes,
+        .fordblks = (size_t)(heap.committed_bytes - all.live_bytes),
+        .keepcost = (size_t)heap.dirty_bytes,
+        .usmblks = (size_t)heap.peak_span_bytes,
     };
 }
 
@@ -196,15 +200,17 @@ METE_EXPORT struct mallinfo mallinfo(void) {
 }
 
 static struct mete__text describe(char *buffer, size_t size, const char *format) {
-    struct mete__heap_stats stats;
     struct mete__text text = mete__text_in(buffer, size);
+    struct mete__heap_stats heap;
+    mete_stats all;
 
-    mete__stats_read(&stats);
-    mete__text_add(&text, format, (unsigned long long)stats.allocations,
-                   (unsigned long long)stats.frees, (unsigned long long)stats.live_blocks,
-                   (unsigned long long)stats.live_bytes, (unsigned long long)stats.span_bytes,
-                   (unsigned long long)stats.peak_span_bytes,
-                   (unsigned long long)stats.committed_bytes);
+    mete__stats_read(&heap);
+    mete_stats_read(&all);
+    mete__text_add(&text, format, (unsigned long long)all.allocations,
+                   (unsigned long long)all.frees, (unsigned long long)all.live_blocks,
+                   (unsigned long long)all.live_bytes, (unsigned long long)heap.span_bytes,
+                   (unsigned long long)heap.peak_span_bytes,
+                   (unsigned long long)heap.committed_bytes);
     return text;
 }
 

@@ -14,13 +14,26 @@ static uint64_t at_least_zero(uint64_t from, uint64_t what) {
     return from > what ? from - what : 0;
 }
 
+/* What was counted of the watched blocks. A sample stands for many there, but is one here; the
+ * bytes of those that were freed are in no count then. */
+static struct mete__shard_totals read_watched(const struct mete__heap_stats *heap) {
+    struct mete__shard_totals sum = mete__shard_sum();
+
+    if (sum.samples == 0) return sum;
+    return (struct mete__shard_totals){
+        .allocations = sum.samples,
+        .frees = at_least_zero(sum.samples, heap->watched_blocks),
+        .allocated_bytes = heap->watched_bytes,
+    };
+}
+
 int mete_stats_read(mete_stats *out) {
     struct mete__heap_stats heap; /* of blocks that are not watched */
-    struct mete__shard_totals watched = mete__shard_sum();
     int64_t peak = __atomic_load_n(&mete__level.peak, __ATOMIC_RELAXED);
 
     if (out == NULL) return -EINVAL;
     mete__stats_read(&heap);
+    struct mete__shard_totals watched = read_watched(&heap);
     uint64_t watched_live = at_least_zero(watched.allocated_bytes, watched.freed_bytes);
     *out = (mete_stats){
         .allocations = heap.allocations + watched.allocations,

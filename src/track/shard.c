@@ -55,6 +55,7 @@ struct mete__shard_totals mete__shard_sum(void) {
         sum.frees += __atomic_load_n(&shard->frees, __ATOMIC_ACQUIRE);
         sum.freed_bytes += __atomic_load_n(&shard->freed_bytes, __ATOMIC_ACQUIRE);
         sum.allocations += __atomic_load_n(&shard->allocations, __ATOMIC_ACQUIRE);
+        sum.samples += __atomic_load_n(&shard->counters.samples, __ATOMIC_RELAXED);
         sum.unknown += __atomic_load_n(&shard->sites.unknown->allocations, __ATOMIC_RELAXED);
         for (int b = 0; b < METE_SIZE_BUCKETS; b++)
             sum.allocated_bytes +=

@@ -50,6 +50,7 @@ struct mete__shard {
 struct mete__shard_totals {
     uint64_t allocations, frees;
     uint64_t allocated_bytes, freed_bytes;
+    uint64_t samples; /* sampled mode: blocks that were watched; the rest is what they stand for */
     uint64_t unknown; /* of the allocations: those counted under stack 0 */
 };
 

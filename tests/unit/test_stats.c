@@ -114,14 +114,17 @@ static void reallocation_in_place_is_no_allocation_and_elsewhere_is_one(void) {
     CHECK(stats_agree());
 }
 
-static void watched_blocks_are_not_counted_here(void) {
+static void watched_blocks_are_counted_apart(void) {
     for (size_t slot = 0; slot < 100; slot++) allocate(slot, slot * 10);
     hooks_watch_all();
     void *watched[3] = {mete__alloc_for(10, &nobody), mete__alloc_for(60000, &nobody),
                         mete__alloc_for(600000, &nobody)};
     CHECK(hooks_seen.allocated == 3);
     CHECK(stats_agree());
+    CHECK(read_stats().watched_blocks == 3);
+    CHECK(read_stats().watched_bytes >= 660010 && read_stats().watched_bytes < 1000000);
     for (size_t i = 0; i < 3; i++) mete__alloc_free(watched[i]);
+    CHECK(read_stats().watched_blocks == 0 && read_stats().watched_bytes == 0);
     for (size_t slot = 0; slot < 100; slot++) release(slot);
     CHECK(stats_agree());
 }
@@ -221,7 +224,7 @@ int main(void) {
         FACT(counts_are_exact_through_random_use),
         FACT(one_block_many_times_is_counted_each_time),
         FACT(reallocation_in_place_is_no_allocation_and_elsewhere_is_one),
-        FACT(watched_blocks_are_not_counted_here),
+        FACT(watched_blocks_are_counted_apart),
         FACT(spans_and_their_peak_are_whole_slices),
         FACT(counts_are_exact_when_a_thread_has_ended),
         FACT(late_threads_are_counted_too),

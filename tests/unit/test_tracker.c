@@ -30,6 +30,7 @@
 #include "profile/reader.h"
 #include "profile/summary.h"
 #include "profile/writer.h"
+#include "track/shard.h"
 #include "track/tracker.h"
 
 static char folder[64];
@@ -242,6 +243,26 @@ static void read_untracked_statistics(void) {
 static void statistics_without_tracking_count_blocks(void **state) {
     (void)state;
     assert_int_equal(status_of(read_untracked_statistics, NULL), 0);
+}
+
+static void read_sampled_statistics(void) {
+    static void *blocks[10000];
+    mete_stats stats;
+    struct mete__tracker_options options = {
+        .path = path, .program = "prog", .mode = METE_PROFILE_SAMPLED, .sample_bytes = 4096};
+    HOLDS(mete__tracker_start(&options) == 0);
+    mete__watch_set(METE__WATCH_SAMPLED, 4096, mete__tracker_hooks());
+    for (int i = 0; i < 10000; i++) blocks[i] = mete_malloc(1000);
+    for (int i = 0; i < 4000; i++) mete_free(blocks[i]);
+    HOLDS(mete_stats_read(&stats) == 0);
+    HOLDS(mete__shard_sum().samples > 1000);
+    HOLDS(stats.allocations == 10000 && stats.frees == 4000 && stats.live_blocks == 6000);
+    HOLDS(stats.live_bytes >= 6000 * 1000 && stats.live_bytes < 6000 * 1100);
+}
+
+static void samples_count_once_in_statistics(void **state) {
+    (void)state;
+    assert_int_equal(status_of(read_sampled_statistics, NULL), 0);
 }
 
 /* ---- limits ---- */
@@ -661,6 +682,7 @@ int main(void) {
         FACT(a_killed_process_leaves_a_whole_profile),
         FACT(statistics_are_exact_while_everything_is_tracked),
         FACT(statistics_without_tracking_count_blocks),
+        FACT(samples_count_once_in_statistics),
         FACT(a_full_profile_drops_stacks_but_no_counts),
         FACT(threads_lose_no_count),
         FACT(a_forked_child_counts_on_from_the_moment_of_the_fork),
