@@ -51,15 +51,76 @@ static const char *const freeing[] = {
 
 /* Functions that programs and libraries write around malloc. */
 static const char *const wrappers[] = {
-    "strdup",          "strndup",       "__strdup",       "__strndup",       "xmalloc",
-    "xcalloc",         "xrealloc",      "xzalloc",        "xnmalloc",        "xnrealloc",
-    "xmemdup",         "xmemdupz",      "xstrdup",        "xstrndup",        "xmallocz",
-    "ecalloc",         "emalloc",       "erealloc",       "safe_malloc",     "g_malloc",
-    "g_malloc0",       "g_realloc",     "g_malloc_n",     "g_malloc0_n",     "g_realloc_n",
-    "g_try_malloc",    "g_try_malloc0", "g_strdup",       "g_strndup",       "g_slice_alloc",
-    "g_slice_alloc0",  "g_memdup",      "g_memdup2",      "av_malloc",       "av_mallocz",
-    "CRYPTO_malloc",   "CRYPTO_zalloc", "CRYPTO_realloc", "PyMem_RawMalloc", "PyMem_Malloc",
+    "strdup",
+    "strndup",
+    "__strdup",
+    "__strndup",
+    "xmalloc",
+    "xcalloc",
+    "xrealloc",
+    "xzalloc",
+    "xnmalloc",
+    "xnrealloc",
+    "xmemdup",
+    "xmemdupz",
+    "xstrdup",
+    "xstrndup",
+    "xmallocz",
+    "ecalloc",
+    "emalloc",
+    "erealloc",
+    "safe_malloc",
+    "g_malloc",
+    "g_malloc0",
+    "g_realloc",
+    "g_malloc_n",
+    "g_malloc0_n",
+    "g_realloc_n",
+    "g_try_malloc",
+    "g_try_malloc0",
+    "g_strdup",
+    "g_strndup",
+    "g_slice_alloc",
+    "g_slice_alloc0",
+    "g_memdup",
+    "g_memdup2",
+    "av_malloc",
+    "av_mallocz",
+    "CRYPTO_malloc",
+    "CRYPTO_zalloc",
+    "CRYPTO_realloc",
+    "PyMem_RawMalloc",
+    "PyMem_Malloc",
     "PyObject_Malloc",
+    "PyObject_Calloc",
+    "PyObject_Realloc",
+    "g_try_realloc",
+    "OPENSSL_malloc",
+    "sqlite3_malloc",
+    "sqlite3_malloc64",
+    "sqlite3_realloc",
+    "sqlite3_realloc64",
+    "sqlite3Malloc",
+    "sqlite3MallocZero",
+    "sqlite3Realloc",
+    "mallocWithAlarm",
+    "l_alloc",
+    "apr_palloc",
+    "apr_pcalloc",
+    "xmlMalloc",
+    "xmlRealloc",
+    "xmlStrdup",
+    "xmlStrndup",
+    "Perl_safesysmalloc",
+    "Perl_safesyscalloc",
+    "Perl_safesysrealloc",
+};
+
+/* The same, where many begin so. */
+static const char *const wrapper_families[] = {
+    "luaM_",   "PyMem_",  "_PyMem_",  "sqlite3DbMalloc", "sqlite3MemMalloc", "sqlite3MemRealloc",
+    "zmalloc", "zcalloc", "zrealloc", "ztrymalloc",      "ngx_palloc",       "ngx_alloc",
+    "jv_mem_",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -94,13 +155,21 @@ bool mete__allocation_function_is(const struct mete__frame *frame) {
            is_one_of(frame->symbol, freeing, COUNT(freeing));
 }
 
-bool mete__allocation_function_wraps(const struct mete__frame *frame) {
+static bool is_standard(const char *function) {
     char name[16]; /* enough for the prefixes below */
 
-    if (frame->function == NULL) return false;
-    if (is_one_of(frame->function, wrappers, COUNT(wrappers))) return true;
-    if (strstr(frame->function, "std::") == NULL && strstr(frame->function, "__gnu_cxx::") == NULL)
-        return false;
-    mete__short_name(name, sizeof name, frame->function, "");
+    if (strstr(function, "std::") == NULL && strstr(function, "__gnu_cxx::") == NULL) return false;
+    mete__short_name(name, sizeof name, function, "");
     return strncmp(name, "std::", 5) == 0 || strncmp(name, "__gnu_cxx::", 11) == 0;
+}
+
+enum mete__frame_role mete__allocation_function_role(const struct mete__frame *frame) {
+    const char *function = frame->function;
+
+    if (function == NULL) return METE__FRAME_PLAIN;
+    if (is_one_of(function, wrappers, COUNT(wrappers))) return METE__FRAME_WRAPPER;
+    for (size_t i = 0; i < COUNT(wrapper_families); i++)
+        if (strncmp(function, wrapper_families[i], strlen(wrapper_families[i])) == 0)
+            return METE__FRAME_WRAPPER;
+    return is_standard(function) ? METE__FRAME_STANDARD : METE__FRAME_PLAIN;
 }

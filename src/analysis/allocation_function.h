@@ -19,8 +19,8 @@ bool mete__allocation_function_any(const char *pattern, bool frees);
  * that the program has linked in. Such frames are cut from every report. */
 bool mete__allocation_function_is(const struct mete__frame *frame);
 
-/* Whether the frame only passes a request on: the C++ standard library's containers and strings,
- * and the usual wrappers (xmalloc, strdup, g_malloc…). Text reports name the frame around it. */
-bool mete__allocation_function_wraps(const struct mete__frame *frame);
+/* What is known of a function by its name: the C++ standard library's containers and strings, and
+ * the usual wrappers (xmalloc, strdup, g_malloc, sqlite3Malloc…). */
+enum mete__frame_role mete__allocation_function_role(const struct mete__frame *frame);
 
 #endif

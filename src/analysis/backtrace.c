@@ -50,12 +50,21 @@ static bool is_main(const struct mete__frame *frame) {
     return frame->function != NULL && strcmp(frame->function, "main") == 0;
 }
 
-static void choose_shown(struct mete__backtrace *backtrace) {
-    size_t from = 0, to = backtrace->count;
+/* The first frame that no wrapper hides; the first of all where nothing else is there. */
+static size_t inner_end(const struct mete__backtrace *backtrace) {
+    size_t from = 0;
 
-    while (from < backtrace->count && mete__allocation_function_wraps(backtrace->frames[from]))
-        from++;
-    if (from == backtrace->count) from = 0;
+    for (size_t i = 0; i < backtrace->count && i < from + METE__BACKTRACE_INSIDE; i++) {
+        enum mete__frame_role role = backtrace->frames[i]->role;
+        if (role == METE__FRAME_WRAPPER || (role == METE__FRAME_STANDARD && i == from))
+            from = i + 1;
+    }
+    return from == backtrace->count ? 0 : from;
+}
+
+static void choose_shown(struct mete__backtrace *backtrace) {
+    size_t from = inner_end(backtrace), to = backtrace->count;
+
     /* Of stripped files not all of these frames have names: the innermost that has one tells. */
     for (size_t i = to > from + STARTERS_MAX ? to - STARTERS_MAX : from; i < to; i++) {
         if (is_main(backtrace->frames[i]))
@@ -147,21 +156,34 @@ const struct mete__frame *mete__backtrace_headline(const struct mete__profile *p
                                                    uint32_t stack,
                                                    struct mete__backtrace_cursor *cursor) {
     const struct mete__frame *first = NULL; /* not the allocator's own */
-    const struct mete__frame *last = NULL;
-    const struct mete__frame *frame;
-    struct mete__backtrace_cursor after_first = {0};
+    const struct mete__frame *last = NULL, *found = NULL;
+    const struct mete__frame *frame = NULL;
+    struct mete__backtrace_cursor after_first = {0}, after_found = {0};
+    size_t beyond = 0; /* frames from the one found on */
 
     *cursor = (struct mete__backtrace_cursor){.node = stack};
-    while ((frame = mete__backtrace_next(profile, symbols, cursor)) != NULL) {
+    while (beyond < METE__BACKTRACE_INSIDE &&
+           (frame = mete__backtrace_next(profile, symbols, cursor)) != NULL) {
         last = frame;
         if (first == NULL && mete__allocation_function_is(frame)) continue;
-        if (!mete__allocation_function_wraps(frame)) return frame;
-        if (first != NULL) continue;
-        first = frame;
-        after_first = *cursor;
+        if (first == NULL) {
+            first = frame;
+            after_first = *cursor;
+        }
+        if (frame->role == METE__FRAME_WRAPPER ||
+            (frame->role == METE__FRAME_STANDARD && found == NULL)) {
+            found = NULL;
+            beyond = 0;
+            continue;
+        }
+        if (found == NULL) {
+            found = frame;
+            after_found = *cursor;
+        }
+        beyond++;
     }
-    if (cursor->node != 0) return NULL;
-    /* Nothing but wrappers. */
-    if (first != NULL) *cursor = after_first;
-    return first != NULL ? first : last;
+    if (frame == NULL && cursor->node != 0) return NULL;
+    *cursor = found != NULL ? after_found : after_first;
+    if (found != NULL) return found;
+    return first != NULL ? first : last; /* nothing but wrappers */
 }

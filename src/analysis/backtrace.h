@@ -3,6 +3,7 @@
  *
  * The complete stack begins at the caller of malloc. What a person is shown of it leaves out more:
  * wrappers around malloc at the inner end, and what starts a program or a thread at the outer end.
+ * A wrapper is also seen from a few frames away: what it calls is its own business.
  */
 #ifndef METE_ANALYSIS_BACKTRACE_H
 #define METE_ANALYSIS_BACKTRACE_H
@@ -14,6 +15,9 @@
 #include "analysis/frame.h"
 #include "analysis/symbols.h"
 #include "profile/reader.h"
+
+/* So many frames, seen from one that is no wrapper, may be what a wrapper around them calls. */
+#define METE__BACKTRACE_INSIDE 3
 
 /* Zero-initialised it is empty; it may be read into again and again. */
 struct mete__backtrace {

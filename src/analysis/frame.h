@@ -7,6 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a function is to whoever looks for the code that wants memory. */
+enum mete__frame_role {
+    METE__FRAME_PLAIN = 0,
+    METE__FRAME_STANDARD, /* C++'s containers and strings: but they call others, too */
+    METE__FRAME_WRAPPER,  /* allocates for its callers; so does all that it calls to that end */
+};
+
 /* What one address means. Where the compiler inlined, one address is several frames, innermost
  * first: all but the last of them are `inlined`. All texts live as long as the symbols they came
  * from. */
@@ -20,6 +27,7 @@ struct mete__frame {
     uint32_t line;      /* from 1; 0: unknown */
     uint32_t id;        /* below mete__symbols_frame_count(): for tables over frames */
     bool inlined;       /* into the frame after it */
+    enum mete__frame_role role;
 };
 
 #endif

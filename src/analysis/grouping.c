@@ -107,3 +107,14 @@ uint32_t mete__grouping_number(struct mete__grouping *grouping,
     if (last->group == 0) last->group = ++grouping->group_count;
     return last->group;
 }
+
+uint32_t mete__grouping_function(struct mete__grouping *grouping, const struct mete__frame *frame) {
+    const struct mete__frame function = {
+        .function = frame->function,
+        .module = frame->module,
+        .offset = frame->offset,
+    };
+    const struct mete__frame *pointer = &function;
+
+    return mete__grouping_number(grouping, &pointer, 1);
+}

@@ -25,4 +25,8 @@ void mete__grouping_close(struct mete__grouping *grouping);
 uint32_t mete__grouping_number(struct mete__grouping *grouping,
                                const struct mete__frame *const *frames, size_t count);
 
+/* The same for the function of one frame, whatever the line; one without a name is known by its
+ * address. Not to be mixed with numbers of whole frames. */
+uint32_t mete__grouping_function(struct mete__grouping *grouping, const struct mete__frame *frame);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/allocation_function.h"
 #include "analysis/image.h"
 #include "analysis/names.h"
 
@@ -52,6 +53,8 @@ struct mete__symbols {
     size_t frame_count;  /* in all places */
     struct wish *wishes; /* asked for and not yet resolved */
     size_t wish_count, wish_capacity;
+    const struct mete__frame **wrappers; /* a frame of each function that was said to be one */
+    size_t wrapper_count;
     bool out_of_memory;
 };
 
@@ -102,6 +105,7 @@ void mete__symbols_close(struct mete__symbols *symbols) {
     free(symbols->wanted);
     free(symbols->places);
     free(symbols->wishes);
+    free(symbols->wrappers);
     mete__names_close(symbols->names);
     free(symbols);
 }
@@ -199,6 +203,32 @@ static int by_address(const void *left, const void *right) {
     return (int)a->exact - (int)b->exact;
 }
 
+static bool same_function(const struct mete__frame *a, const struct mete__frame *b) {
+    if (a->module != b->module || a->function != b->function) return false;
+    return a->function != NULL || a->offset == b->offset;
+}
+
+static enum mete__frame_role role_of(const struct mete__symbols *symbols,
+                                     const struct mete__frame *frame) {
+    for (size_t i = 0; i < symbols->wrapper_count; i++)
+        if (same_function(symbols->wrappers[i], frame)) return METE__FRAME_WRAPPER;
+    return mete__allocation_function_role(frame);
+}
+
+int mete__symbols_mark_wrapper(struct mete__symbols *symbols, const struct mete__frame *frame) {
+    const struct mete__frame **wrappers = reallocarray(
+        symbols->wrappers, symbols->wrapper_count + 1, sizeof(const struct mete__frame *));
+
+    if (wrappers == NULL) return -ENOMEM;
+    symbols->wrappers = wrappers;
+    symbols->wrappers[symbols->wrapper_count++] = frame;
+    for (size_t i = 0; i < symbols->place_count; i++)
+        for (size_t j = 0; j < symbols->places[i].count; j++)
+            if (same_function(&symbols->places[i].frames[j], frame))
+                symbols->places[i].frames[j].role = METE__FRAME_WRAPPER;
+    return 0;
+}
+
 /* Looks the wish's address up. -ENOMEM. */
 static int add_place(struct mete__symbols *symbols, const struct wish *wish) {
     struct mete__frame found[METE__IMAGE_FRAMES_MAX] = {{0}};
@@ -230,6 +260,7 @@ static int add_place(struct mete__symbols *symbols, const struct wish *wish) {
         frames[i].address = wish->pc;
         frames[i].offset = offset;
         frames[i].id = (uint32_t)symbols->frame_count++;
+        frames[i].role = role_of(symbols, &frames[i]);
     }
     symbols->places[symbols->place_count++] = (struct place){frames, count};
     return 0;

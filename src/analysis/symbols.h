@@ -41,6 +41,10 @@ int mete__symbols_resolve(struct mete__symbols *symbols);
 size_t mete__symbols_frames(const struct mete__symbols *symbols, uint32_t node,
                             const struct mete__frame **frames);
 
+/* Says that a function is a wrapper: all its frames are, also those found later. The function of
+ * `frame`, which is one of these symbols; one without a name is known by its address. -ENOMEM. */
+int mete__symbols_mark_wrapper(struct mete__symbols *symbols, const struct mete__frame *frame);
+
 /* How many frames there are: their ids are below. It grows with each resolve. */
 size_t mete__symbols_frame_count(const struct mete__symbols *symbols);
 

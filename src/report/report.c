@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/wrappers.h"
+
 static int read_suppressions(struct mete__report *report, char *why, size_t why_size) {
     if (report->options.suppression_file_count == 0) return 0;
     report->suppressions = mete__suppressions_open();
@@ -72,6 +74,14 @@ void mete__report_close(struct mete__report *report) {
 
 bool mete__report_is_bad(const struct mete__report *report) {
     return mete__findings_are_bad(report->findings);
+}
+
+int mete__report_find_wrappers(struct mete__report *report) {
+    if (report->knows_wrappers) return 0;
+    int status = mete__wrappers_find(report->profile, report->symbols, report->summary);
+    mete__progress_end(&report->progress);
+    report->knows_wrappers = status == 0;
+    return status;
 }
 
 /* --- Sites in order --- */

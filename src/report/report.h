@@ -54,6 +54,7 @@ struct mete__report {
     struct mete__suppressions *suppressions; /* NULL: none were given */
     struct mete__findings *findings;
     struct mete__progress progress;
+    bool knows_wrappers; /* they are marked in the symbols */
 };
 
 /* Reads the profile and decides on suppressions. On failure a negative errno, and `why` holds one
@@ -65,6 +66,10 @@ void mete__report_close(struct mete__report *report);
 /* Whether --error-exitcode applies: an error, or a definite or indirect leak, that is not
  * suppressed. */
 bool mete__report_is_bad(const struct mete__report *report);
+
+/* Finds out which functions of the program only pass requests on, so that stacks can be named after
+ * the code that wants the memory; done once, for the forms that people read. -ENOMEM. */
+METE_MUST_USE int mete__report_find_wrappers(struct mete__report *report);
 
 /* The sites, best first in the order asked for (`sort` as given; METE__REPORT_SORT_DEFAULT is by
  * peak): an array of summary.site_count pointers, from malloc. NULL where memory ran out. */

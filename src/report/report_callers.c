@@ -96,14 +96,9 @@ static int split(struct branch *whole, struct branch **branches, size_t *branch_
     if (grouping == NULL || *branches == NULL) goto out;
     for (size_t i = 0; i < whole->count; i++) {
         struct walker *walker = &whole->walkers[i];
-        struct mete__frame function = {0};
-        const struct mete__frame *pointer = &function;
-        if (walker->at != NULL) {
-            function.function = walker->at->function;
-            function.module = walker->at->module;
-            if (function.function == NULL) function.offset = walker->at->offset;
-        }
-        walker->branch = mete__grouping_number(grouping, &pointer, 1);
+        static const struct mete__frame nothing = {0};
+        walker->branch =
+            mete__grouping_function(grouping, walker->at == NULL ? &nothing : walker->at);
         if (walker->branch == UINT32_MAX) goto out;
     }
     qsort(whole->walkers, whole->count, sizeof *whole->walkers, by_branch);

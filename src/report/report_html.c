@@ -38,8 +38,9 @@ static int write_piece(const char *piece, FILE *out) {
 }
 
 int mete__report_html(struct mete__report *report, FILE *out) {
-    int status = write_piece(mete__web_page_before_text, out);
+    int status = mete__report_find_wrappers(report);
 
+    if (status == 0) status = write_piece(mete__web_page_before_text, out);
     if (status == 0) status = write_text(report, out);
     if (status == 0) status = write_piece(mete__web_page_before_data, out);
     if (status == 0) status = write_data(report, out);

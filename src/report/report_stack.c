@@ -10,6 +10,7 @@
 #define LINES_MAX        (LINES_INNER + LINES_OUTER + 1)
 #define REPEATS_MIN      3  /* calls of a function by itself that are worth one line */
 #define FUNCTION_COLUMNS 56 /* widest column of functions */
+#define WRAPPER_COLUMNS  32
 
 static const char *base_of(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -144,6 +145,26 @@ static void print_frame(const struct mete__report_chapter *chapter, const struct
     if (marker != 0) mete__page_print(page, METE__PAGE_FAINT, " inlined");
 }
 
+/* Between the first frame that is shown and the allocator: "through pool_grow -> xmalloc". What the
+ * C++ library does in between is its own business. */
+static void print_wrappers(const struct mete__report_chapter *chapter, size_t indent) {
+    const struct mete__page *page = &chapter->page;
+    const struct mete__backtrace *backtrace = &chapter->backtrace;
+    const char *arrow = page->unicode ? "→" : "->";
+    size_t printed = 0;
+
+    for (size_t i = backtrace->shown_from; i-- > 0;) {
+        char function[METE__REPORT_STACK_TEXT];
+        if (backtrace->frames[i]->role == METE__FRAME_STANDARD) continue;
+        if (printed == 0) mete__page_gap(page, indent);
+        mete__report_stack_function(chapter, backtrace->frames[i], function);
+        mete__page_print(page, METE__PAGE_FAINT, printed == 0 ? "through " : " %s ", arrow);
+        mete__page_text(page, METE__PAGE_FAINT, function, WRAPPER_COLUMNS, false);
+        printed++;
+    }
+    if (printed != 0) putc('\n', page->out);
+}
+
 /* What is not certain about the stack. */
 static void print_doubts(const struct mete__report_chapter *chapter, size_t indent) {
     const struct mete__page *page = &chapter->page;
@@ -190,5 +211,6 @@ void mete__report_stack_print(const struct mete__report_chapter *chapter, size_t
                         i == 0);
         putc('\n', page->out);
     }
+    print_wrappers(chapter, indent);
     print_doubts(chapter, indent);
 }

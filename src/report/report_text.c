@@ -12,7 +12,7 @@ int mete__report_text(struct mete__report *report, FILE *out) {
         mete__report_sites,  mete__report_sizes,  mete__report_notes,
     };
     struct mete__report_chapter chapter = {.report = report, .folder = getcwd(NULL, 0)};
-    int status = 0;
+    int status = mete__report_find_wrappers(report);
 
     mete__page_open(&chapter.page, out);
     for (size_t i = 0; i < METE_COUNT_OF(chapters) && status == 0; i++)
