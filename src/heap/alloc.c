@@ -79,6 +79,7 @@ METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t ali
         piece.block = mete__large_take(size, align, NULL, &piece.zeroed);
         if (piece.block != NULL) {
             char *memory;
+            mete__watch_tick();
             cache->large_allocations++;
             cache->large_bytes += mete__slices_find(piece.block, &memory)->block_bytes;
         }

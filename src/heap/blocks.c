@@ -138,6 +138,7 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
     if (cache->refills++ % REFILLS_PER_TICK == 0) {
         mete__slices_tick();
         mete__outbox_flush(&cache->outbox);
+        mete__watch_tick();
     }
     struct mete__span *span = serving_span(bin);
 

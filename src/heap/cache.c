@@ -172,6 +172,7 @@ static void after_fork(void) {
     mete__lock_reset(&caches_lock);
     mete__lock_reset(&late_lock);
     sort_out_orphans();
+    if (mete__cache_self != &mete__cache_empty) mete__cache_self->refills = 0; /* a tick soon */
     expected = STARTING;
     __atomic_compare_exchange_n(&phase, &expected, STARTED, false, __ATOMIC_RELAXED,
                                 __ATOMIC_RELAXED);

@@ -91,11 +91,17 @@ struct mete__watch {
     enum mete__watch_mode mode; /* atomic */
     uint64_t sample_bytes;      /* atomic */
     const struct mete__watch_hooks *hooks; /* atomic; NULL until first set */
+    void (*tick)(void);                    /* atomic; NULL: none */
 };
 extern METE_HIDDEN struct mete__watch mete__watch;
 
 METE_INLINE const struct mete__watch_hooks *mete__watch_hooks(void) {
     return __atomic_load_n(&mete__watch.hooks, __ATOMIC_RELAXED);
+}
+
+METE_INLINE void mete__watch_tick(void) {
+    void (*tick)(void) = __atomic_load_n(&mete__watch.tick, __ATOMIC_RELAXED);
+    if (METE_UNLIKELY(tick != NULL)) tick();
 }
 
 /* Tells the watcher that a block ends, and leaves in its record who freed it. */

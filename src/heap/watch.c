@@ -5,6 +5,10 @@
 
 struct mete__watch mete__watch;
 
+void mete__watch_set_tick(void (*tick)(void)) {
+    __atomic_store_n(&mete__watch.tick, tick, __ATOMIC_RELAXED);
+}
+
 void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
                      const struct mete__watch_hooks *hooks) {
     if (hooks != NULL) __atomic_store_n(&mete__watch.hooks, hooks, __ATOMIC_RELAXED);

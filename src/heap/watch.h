@@ -100,6 +100,10 @@ enum mete__watch_mode {
 METE_HIDDEN void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
                                  const struct mete__watch_hooks *hooks);
 
+/* From now on every thread calls `tick` on its slow path, with each large block that it allocates
+ * and with one in 32 refills of a free list. It must do as a hook must. */
+METE_HIDDEN void mete__watch_set_tick(void (*tick)(void));
+
 /* How many blocks a watched block of `block_bytes` usable bytes stands for: 1, but in sampled mode.
  */
 METE_HIDDEN uint64_t mete__watch_weight(size_t block_bytes);

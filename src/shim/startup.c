@@ -139,8 +139,11 @@ static void start(void) {
         if (!settings.is_quiet && status != -EALREADY) complain_file(path, -status);
         return;
     }
-    /* Statistics need no block to be watched: the heap knows them. */
-    if (settings.mode == METE_PROFILE_STATS) return;
+    if (settings.mode == METE_PROFILE_STATS) {
+        /* They need no block to be watched: the heap knows them. */
+        mete__watch_set_tick(mete__tracker_tick);
+        return;
+    }
     mete__watch_set(settings.mode == METE_PROFILE_SAMPLED ? METE__WATCH_SAMPLED : METE__WATCH_ALL,
                     settings.sample_bytes, mete__tracker_hooks());
 }

@@ -1,5 +1,6 @@
 /* track/timeline.h */
 #include "track/timeline.h"
+#include "track/census.h"
 
 #include <stdbool.h>
 
@@ -27,7 +28,8 @@ static void thin_out(void) {
 
 static void take_moment(uint64_t now) {
     struct mete_profile_header *header = mete__writer_header();
-    struct mete__shard_totals sum = mete__shard_sum();
+    struct mete__shard_totals sum =
+        header->mode == METE_PROFILE_STATS ? mete__census_last() : mete__shard_sum();
 
     header->live_bytes = (int64_t)(sum.allocated_bytes - sum.freed_bytes);
     header->live_blocks = (int64_t)(sum.allocations - sum.frees);

@@ -8,11 +8,11 @@
 #include "base/text.h"
 #include "heap/cache.h"
 #include "heap/heap.h"
-#include "heap/stats.h"
 #include "os/file.h"
 #include "os/meta.h"
 #include "os/process.h"
 #include "profile/writer.h"
+#include "track/census.h"
 #include "track/error.h"
 #include "track/fork.h"
 #include "track/level.h"
@@ -39,7 +39,8 @@ static struct mete__shard refused;
 /* ---- a forked child ---- */
 
 static void note_inherited(struct mete_profile_header *header) {
-    struct mete__shard_totals sum = mete__shard_sum();
+    struct mete__shard_totals sum =
+        mode == METE_PROFILE_STATS ? mete__census_last() : mete__shard_sum();
 
     header->inherited_allocations = sum.allocations;
     header->inherited_frees = sum.frees;
@@ -76,6 +77,10 @@ static void settle_child(void) {
     }
     mete__shard_rewrite_all();
     mete__level_publish();
+    if (mode == METE_PROFILE_STATS) {
+        mete__census_after_fork();
+        mete__census_take();
+    }
     note_inherited(mete__writer_header());
     mete__timeline_start();
 }
@@ -261,6 +266,7 @@ int mete__tracker_start(const struct mete__tracker_options *options) {
     status = (int)mete__writer_append(METE_SECTION_NODES, &root);
     if (status != 0) goto fail_writer;
     fill_header(options);
+    if (mode == METE_PROFILE_STATS) mete__census_take();
     mete__fork_watch();
     mete__timeline_start();
     started = true;
@@ -286,29 +292,17 @@ static uint64_t own_bytes(const struct mete_profile_header *header) {
     return mapped - mete__writer_size() + header->used_bytes;
 }
 
-/* Statistics mode watches nothing: the heap knows the totals, in block sizes. */
-static void keep_heap_totals(struct mete_profile_header *header) {
-    struct mete__heap_stats stats;
-    struct mete__shard *shard = mete__shard_all();
-
-    if (shard == NULL) shard = mete__shard_create();
-    if (shard == NULL) return;
-    mete__stats_read(&stats);
-    struct mete__site *site = shard->sites.unknown;
-    struct mete_profile_site *record = mete__site_record(&shard->sites, site);
-    METE__COUNT_TWICE(site, record, allocations, stats.allocations);
-    METE__COUNT_TWICE(site, record, frees, stats.frees);
-    METE__COUNT_TWICE(site, record, allocated_bytes, stats.allocated_bytes);
-    METE__COUNT_TWICE(site, record, freed_bytes, stats.allocated_bytes - stats.live_bytes);
-    header->live_bytes = (int64_t)stats.live_bytes;
-    header->live_blocks = (int64_t)stats.live_blocks;
-    header->peak_live_bytes = (int64_t)stats.peak_span_bytes;
+void mete__tracker_tick(void) {
+    mete__tracker_settle();
+    if (!started || mode != METE_PROFILE_STATS) return;
+    mete__census_tick();
+    mete__timeline_tick();
 }
 
 void mete__tracker_mark_end(enum mete_profile_state state) {
     if (!started) return;
     struct mete_profile_header *header = mete__writer_header();
-    if (mode == METE_PROFILE_STATS) keep_heap_totals(header);
+    if (mode == METE_PROFILE_STATS) mete__census_take();
     mete__timeline_finish();
     header->end_clock = mete__process_clock();
     header->tracker_bytes = own_bytes(header);

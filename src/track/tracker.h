@@ -44,6 +44,10 @@ METE_HIDDEN bool mete__tracker_is_started(void);
 /* What to give mete__watch_set(). */
 METE_HIDDEN const struct mete__watch_hooks *mete__tracker_hooks(void);
 
+/* In statistics mode, to be called now and then, for totals that a killed program leaves, too: what
+ * to give mete__watch_set_tick(). Does nothing in the other modes. */
+METE_HIDDEN void mete__tracker_tick(void);
+
 /* Writes the last moment, the clock and the state, and cuts the file to what is in use. Blocks may
  * still come and go after it, and are still counted. */
 METE_HIDDEN void mete__tracker_finish(enum mete_profile_state state);

@@ -51,3 +51,61 @@ END
     [ "$status" -eq 2 ]
     [[ $output == *"--sample"* ]]
 }
+
+@test "a program that is killed leaves the statistics of a moment before" {
+    cat >killed.c <<'END'
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+int main(void) {
+    for (int i = 0; i < 50000; i++) {
+        void *volatile kept = malloc(200);
+        (void)kept;
+    }
+    for (double start = now(); now() - start < 0.3;) {
+        void *volatile block = malloc(3000);
+        free(block);
+    }
+    raise(SIGKILL);
+}
+END
+    cc -O1 -o killed killed.c
+    run "$mete" run --quiet --mode=stats --json killed.json ./killed
+    [ "$status" -eq 137 ]
+    [ "$(total killed.json allocations)" -gt 50000 ]
+    [ "$(total killed.json live_bytes)" -ge 10000000 ]
+    [ "$(total killed.json live_bytes)" -lt 12000000 ]
+}
+
+@test "in statistics a child counts its own, and says what it inherited" {
+    cat >forking.c <<'END'
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+    for (int i = 0; i < 30000; i++) {
+        void *volatile kept = malloc(100);
+        (void)kept;
+    }
+    if (fork() == 0) {
+        for (int i = 0; i < 20000; i++) {
+            void *volatile kept = malloc(100);
+            (void)kept;
+        }
+        exit(0);
+    }
+    wait(NULL);
+}
+END
+    cc -O1 -o forking forking.c
+    "$mete" run --quiet --mode=stats -o p.mete ./forking
+    rm p.mete
+    "$mete" report --json child.json mete.forking.*.mete
+    jq -e '([.. | .inherited_allocations? // empty] | first) as $before
+        | (.totals.allocations - $before) as $own | $own > 19000 and $own <= 20000' child.json
+}

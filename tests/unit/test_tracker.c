@@ -27,9 +27,11 @@
 #include <unistd.h>
 
 #include "heap/watch.h"
+#include "os/process.h"
 #include "profile/reader.h"
 #include "profile/summary.h"
 #include "profile/writer.h"
+#include "track/census.h"
 #include "track/shard.h"
 #include "track/tracker.h"
 
@@ -243,6 +245,34 @@ static void read_untracked_statistics(void) {
 static void statistics_without_tracking_count_blocks(void **state) {
     (void)state;
     assert_int_equal(status_of(read_untracked_statistics, NULL), 0);
+}
+
+enum { COUNTED = 100000 };
+
+static void count_for_a_while_and_be_killed(void) {
+    static void *blocks[COUNTED];
+    struct mete__tracker_options options = {
+        .path = path, .program = "prog", .mode = METE_PROFILE_STATS};
+    HOLDS(mete__tracker_start(&options) == 0);
+    mete__watch_set_tick(mete__tracker_tick);
+    for (size_t i = 0; i < COUNTED; i++) blocks[i] = mete_malloc(100);
+    for (size_t i = 0; i < COUNTED / 2; i++) mete_free(blocks[i]);
+    kept = mete_malloc((size_t)10 << 20);
+    for (uint64_t start = mete__process_clock();
+         mete__process_clock() - start < (uint64_t)10 * METE__CENSUS_APART;)
+        mete_free(mete_malloc(1000));
+    kill(getpid(), SIGKILL);
+}
+
+static void statistics_survive_a_kill(void **state) {
+    (void)state;
+    assert_int_equal(status_of(count_for_a_while_and_be_killed, NULL), SIGKILL);
+    struct seen seen = see(path);
+    assert_true(seen.totals.allocations > COUNTED && seen.totals.frees >= COUNTED / 2);
+    assert_true(seen.totals.live_bytes >= COUNTED / 2 * 100 + ((uint64_t)10 << 20));
+    assert_true(seen.totals.live_bytes < COUNTED * 100 + ((uint64_t)10 << 20));
+    assert_true(mete__profile_count(seen.profile, METE_SECTION_TIMELINE) > 5);
+    forget(&seen);
 }
 
 static void read_sampled_statistics(void) {
@@ -613,7 +643,7 @@ static void free_what_is_none(void) {
 }
 
 static struct mete_profile_error error_of(void (*body)(void)) {
-    struct mete_profile_error error = {.kind = 0};
+    struct mete_profile_error error;
     int status = status_of(body, NULL);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
@@ -683,6 +713,7 @@ int main(void) {
         FACT(statistics_are_exact_while_everything_is_tracked),
         FACT(statistics_without_tracking_count_blocks),
         FACT(samples_count_once_in_statistics),
+        FACT(statistics_survive_a_kill),
         FACT(a_full_profile_drops_stacks_but_no_counts),
         FACT(threads_lose_no_count),
         FACT(a_forked_child_counts_on_from_the_moment_of_the_fork),
