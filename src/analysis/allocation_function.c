@@ -118,9 +118,23 @@ static const char *const wrappers[] = {
 
 /* The same, where many begin so. */
 static const char *const wrapper_families[] = {
-    "luaM_",   "PyMem_",  "_PyMem_",  "sqlite3DbMalloc", "sqlite3MemMalloc", "sqlite3MemRealloc",
-    "zmalloc", "zcalloc", "zrealloc", "ztrymalloc",      "ngx_palloc",       "ngx_alloc",
+    "luaM_",
+    "PyMem_",
+    "_PyMem_",
+    "sqlite3DbMalloc",
+    "sqlite3MemMalloc",
+    "sqlite3MemRealloc",
+    "zmalloc",
+    "zcalloc",
+    "zrealloc",
+    "ztrymalloc",
+    "ngx_palloc",
+    "ngx_alloc",
     "jv_mem_",
+    "gc_alloc",
+    "_PyObject_GC_New",
+    "_PyObject_New",
+    "PyType_GenericAlloc",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -147,7 +161,7 @@ static bool is_mete(const char *module) {
     return strncmp(base, "libmete.so", 10) == 0 || strncmp(base, "libmete_malloc.so", 17) == 0;
 }
 
-bool mete__allocation_function_is(const struct mete__frame *frame) {
+static bool is_allocator(const struct mete__frame *frame) {
     if (is_mete(frame->module)) return true;
     if (frame->symbol == NULL) return false;
     return strncmp(frame->symbol, "mete__", 6) == 0 ||
@@ -166,6 +180,7 @@ static bool is_standard(const char *function) {
 enum mete__frame_role mete__allocation_function_role(const struct mete__frame *frame) {
     const char *function = frame->function;
 
+    if (is_allocator(frame)) return METE__FRAME_ALLOCATOR;
     if (function == NULL) return METE__FRAME_PLAIN;
     if (is_one_of(function, wrappers, COUNT(wrappers))) return METE__FRAME_WRAPPER;
     for (size_t i = 0; i < COUNT(wrapper_families); i++)

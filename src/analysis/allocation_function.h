@@ -15,12 +15,9 @@
  * functions or, with `frees`, of those that free. */
 bool mete__allocation_function_any(const char *pattern, bool frees);
 
-/* Whether the frame is in the allocator itself: in mete's library, or in a malloc or operator new
- * that the program has linked in. Such frames are cut from every report. */
-bool mete__allocation_function_is(const struct mete__frame *frame);
-
-/* What is known of a function by its name: the C++ standard library's containers and strings, and
- * the usual wrappers (xmalloc, strdup, g_malloc, sqlite3Malloc…). */
+/* What is known of a frame by its names: the allocator itself, which is mete's library or a malloc
+ * or operator new that the program has linked in; the C++ standard library's containers and
+ * strings; and the usual wrappers (xmalloc, strdup, g_malloc, sqlite3Malloc…). */
 enum mete__frame_role mete__allocation_function_role(const struct mete__frame *frame);
 
 #endif

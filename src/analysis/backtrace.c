@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/allocation_function.h"
-
 static const struct mete_profile_node *node_at(const struct mete__profile *profile,
                                                uint32_t index) {
     return mete__profile_record(profile, METE_SECTION_NODES, index);
@@ -95,7 +93,7 @@ static int add_frame(struct mete__backtrace *backtrace, const struct mete__frame
 static void cut_allocator(struct mete__backtrace *backtrace) {
     size_t own = 0;
 
-    while (own + 1 < backtrace->count && mete__allocation_function_is(backtrace->frames[own]))
+    while (own + 1 < backtrace->count && backtrace->frames[own]->role == METE__FRAME_ALLOCATOR)
         own++;
     backtrace->count -= own;
     backtrace->cut = own;
@@ -165,7 +163,7 @@ const struct mete__frame *mete__backtrace_headline(const struct mete__profile *p
     while (beyond < METE__BACKTRACE_INSIDE &&
            (frame = mete__backtrace_next(profile, symbols, cursor)) != NULL) {
         last = frame;
-        if (first == NULL && mete__allocation_function_is(frame)) continue;
+        if (first == NULL && frame->role == METE__FRAME_ALLOCATOR) continue;
         if (first == NULL) {
             first = frame;
             after_first = *cursor;

@@ -10,8 +10,9 @@
 /* What a function is to whoever looks for the code that wants memory. */
 enum mete__frame_role {
     METE__FRAME_PLAIN = 0,
-    METE__FRAME_STANDARD, /* C++'s containers and strings: but they call others, too */
-    METE__FRAME_WRAPPER,  /* allocates for its callers; so does all that it calls to that end */
+    METE__FRAME_ALLOCATOR, /* malloc, operator new or mete's own: no part of any stack */
+    METE__FRAME_STANDARD,  /* C++'s containers and strings: but they call others, too */
+    METE__FRAME_WRAPPER,   /* allocates for its callers; so does all that it calls to that end */
 };
 
 /* What one address means. Where the compiler inlined, one address is several frames, innermost

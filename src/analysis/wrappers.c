@@ -9,7 +9,7 @@
 #define CALLERS_MIN 8    /* functions that call it */
 #define WAYS_MAX    4    /* places in it where it allocates */
 #define SIZES_MIN   3    /* different mean sizes, and … */
-#define SIZES_SHARE 3    /* … one for so many callers */
+#define SIZES_SHARE 4    /* … one for so many callers */
 #define SHARE_MIN   0.05 /* of all allocations, or of all bytes */
 #define LOOPS_MAX   0.1  /* of its allocations that it was called by itself for */
 #define ROUNDS_MAX  8    /* wrappers around wrappers */
@@ -19,7 +19,7 @@
 /* One function of one site's stack. */
 struct pass {
     uint32_t function, caller; /* numbers of a grouping; caller 0: none */
-    uint32_t way;              /* the frame's id */
+    uint32_t way;              /* the place in the function: its line, where there are lines */
     bool loops;                /* the same frame is further out, too */
     uint64_t allocations, bytes;
 };
@@ -107,6 +107,11 @@ static int resolve(struct search *search) {
 
 /* --- What they have in common --- */
 
+/* A function that was inlined is at many addresses. */
+static uint32_t way_of(const struct mete__frame *frame) {
+    return frame->line != 0 ? frame->line : UINT32_MAX - frame->id;
+}
+
 static int add_site(struct search *search, const struct mete__summary_site *site) {
     struct function functions[FUNCTIONS];
     uint32_t numbers[FUNCTIONS], node;
@@ -122,7 +127,7 @@ static int add_site(struct search *search, const struct mete__summary_site *site
         search->passes[search->pass_count++] = (struct pass){
             .function = numbers[i],
             .caller = i + 1 < count ? numbers[i + 1] : 0,
-            .way = functions[i].frame->id,
+            .way = way_of(functions[i].frame),
             .loops =
                 functions[i].loops || comes_again(search, site->stack, functions[i].frame->address),
             .allocations = site->allocations,

@@ -16,7 +16,7 @@ function drawTimeline() {
     return;
   }
   const box = byId("timeline-chart");
-  const margin = { top: 18, right: 12, bottom: 24, left: 64 }, height = 190;
+  const margin = { top: 18, right: 26, bottom: 24, left: 64 }, height = 190;
   const peak = data.totals.peak_live_bytes, peakTime = data.totals.peak_seconds;
   let chosen = -1;
 
@@ -35,9 +35,10 @@ function drawTimeline() {
       .attr("aria-label", `Live bytes over ${secondWords(last)}, at most ${byteWords(peak)}. ` +
             "Left and right arrow keys read single moments.");
     svg.append("g").attr("transform", `translate(0,${height - margin.bottom})`)
-      .call(d3.axisBottom(x).ticks(width / 110).tickFormat((seconds) => secondWords(seconds).replace(/\.0+ /, " ")).tickSizeOuter(0));
+      .call(d3.axisBottom(x).ticks(width / 110).tickFormat(secondWords).tickSizeOuter(0));
     svg.append("g").attr("transform", `translate(${margin.left},0)`)
-      .call(d3.axisLeft(y).tickValues(byteTicks(highest)).tickFormat((bytes) => byteWords(bytes).replace(/\.0+ /, " "))
+      .call(d3.axisLeft(y).tickValues(byteTicks(highest))
+        .tickFormat((bytes) => byteWords(bytes).replace(/\.0+ /, " "))
         .tickSize(margin.left + margin.right - width))
       .call((axis) => axis.select(".domain").remove());
     svg.append("path").attr("class", "area").attr("d",

@@ -44,8 +44,8 @@ function shareWords(part, whole) {
 function secondWords(seconds) {
   if (seconds === 0) return "0 s";
   if (seconds < 1e-3) return (seconds * 1e6).toFixed(0) + " µs";
-  if (seconds < 1) return (seconds * 1e3).toPrecision(3).replace(/\.?0+$/, "") + " ms";
-  if (seconds < 120) return seconds.toPrecision(3) + " s";
+  if (seconds < 1) return Number((seconds * 1e3).toPrecision(3)) + " ms";
+  if (seconds < 120) return Number(seconds.toPrecision(3)) + " s";
   if (seconds < 7200) return Math.floor(seconds / 60) + " min " + Math.round(seconds % 60) + " s";
   return Math.floor(seconds / 3600) + " h " + Math.round(seconds % 3600 / 60) + " min";
 }

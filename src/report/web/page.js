@@ -64,7 +64,9 @@ function drawCards() {
      `${countWords(totals.temporary_allocations)} freed before the next allocation`, ""],
     ["Leaks", lost === null ? "–" : lost.blocks === 0 ? "none" : byteWords(lost.bytes),
      lost === null ? `check ${data.leak_check}`
-       : lost.blocks === 0 ? `${byteWords(data.leaks.reachable.bytes)} still reachable`
+       : lost.blocks === 0 ? (data.leaks.possible.blocks !== 0
+         ? `${byteWords(data.leaks.possible.bytes)} possibly lost`
+         : `${byteWords(data.leaks.reachable.bytes)} still reachable`)
          : `in ${several(lost.blocks, "block")}, definite and indirect`,
      lost === null ? "" : lost.blocks === 0 ? "good" : "bad"],
     ["Errors", errorCount === 0 ? "none" : countWords(errorCount),

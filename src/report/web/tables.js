@@ -90,7 +90,7 @@ function drawErrors() {
 /* --- Leaks --- */
 
 const LEAK_KINDS = ["definite", "indirect", "possible", "reachable"];
-const LEAKS_AT_ONCE = 50;
+const LEAKS_AT_ONCE = 6;
 
 const leakList = {
   kinds: new Set(),
@@ -103,7 +103,8 @@ const leakList = {
         b.bytes - a.bytes || b.blocks - a.blocks);
     byId("leak-list").replaceChildren(...records.slice(0, this.shown).map((leak, i) => {
       const stack = stackOf(leak.stack);
-      const details = finding(i < 2 && !leak.suppressed, leak.suppressed,
+      const isLost = leak.kind === "definite" || leak.kind === "indirect";
+      const details = finding(i < 2 && isLost && !leak.suppressed, leak.suppressed,
         make("span", "amount", byteWords(leak.bytes)),
         make("span", "blocks", several(leak.blocks, "block")),
         make("span", "kind " + leak.kind, leak.kind), placeWords(stack));
@@ -113,7 +114,7 @@ const leakList = {
     if (records.length > this.shown) {
       const more = makeButton("", `Show more of ${countWords(records.length - this.shown)} others`);
       more.addEventListener("click", () => {
-        this.shown += 4 * LEAKS_AT_ONCE;
+        this.shown += 8 * LEAKS_AT_ONCE;
         this.draw();
       });
       byId("leak-list").append(more);
