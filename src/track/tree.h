@@ -83,6 +83,10 @@ METE_INLINE uint32_t mete__tree_child(uint32_t parent, uint64_t key) {
             if (link >> 32 == tag && __atomic_load_n(&entry[i].key, __ATOMIC_RELAXED) == key)
                 return (uint32_t)link; /* a sealed entry has no such key */
         }
+        entry = &table->entries[mete__tree_place(table, tag)];
+        uint64_t link = __atomic_load_n(&entry->link, __ATOMIC_ACQUIRE);
+        if (link >> 32 == tag && __atomic_load_n(&entry->key, __ATOMIC_RELAXED) == key)
+            return (uint32_t)link;
     }
     return mete__tree_find_or_add(parent, key);
 }
