@@ -81,13 +81,18 @@ static void carve(struct mete__span *span) {
     mete__span_set_carved(span, span->carved + count);
 }
 
+/* Makes what has been freed the list that malloc pops, which is empty. */
+METE_INLINE void relist(struct mete__bin *bin, struct mete__span *span) {
+    bin->listed += (size_t)(span->carved - span->used);
+    span->free = span->local_free;
+    span->local_free = NULL;
+}
+
 /* Makes `free` non-empty if the span has any block left. */
 static bool refill(struct mete__bin *bin, struct mete__span *span) {
     if (span->free != NULL) return true;
     if (span->local_free != NULL) {
-        bin->listed += (size_t)(span->carved - span->used);
-        span->free = span->local_free;
-        span->local_free = NULL;
+        relist(bin, span);
         return true;
     }
     if (span->carved == span->capacity) return false;
@@ -117,6 +122,13 @@ static void stop_at_sample(struct mete__bin *bin, struct mete__span *span) {
     span->local_free = rest;
 }
 
+METE_INLINE struct mete__block *pop(struct mete__span *span) {
+    struct mete__block *block = span->free;
+    span->free = block->next;
+    span->used++;
+    return block;
+}
+
 /* The first span of the bin that can serve, after those that cannot have left the list; NULL: none.
  */
 static struct mete__span *serving_span(struct mete__bin *bin) {
@@ -130,7 +142,7 @@ static struct mete__span *serving_span(struct mete__bin *bin) {
     return NULL;
 }
 
-void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
+static METE_NOINLINE void *take_unusual(struct mete__cache *cache, unsigned size_class) {
     struct mete__bin *bin = &cache->bins[size_class];
     struct mete__span *before = bin->first;
     bool listed = before != NULL && before->free != NULL;
@@ -154,10 +166,21 @@ void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
     if (bin->first != before) mete__cache_point(cache, size_class);
     if (METE_UNLIKELY(cache->watch_mode == METE__WATCH_SAMPLED && !listed))
         stop_at_sample(bin, span);
-    struct mete__block *block = span->free;
-    span->free = block->next;
-    span->used++;
-    return block;
+    return pop(span);
+}
+
+/* Mostly the span that serves has blocks that were freed, and nothing else is to be done. */
+void *mete__blocks_take(struct mete__cache *cache, unsigned size_class) {
+    struct mete__bin *bin = &cache->bins[size_class];
+    struct mete__span *span = bin->first;
+
+    if (METE_UNLIKELY(span == NULL || span->local_free == NULL || span->free != NULL ||
+                      cache->watch_mode != METE__WATCH_NONE ||
+                      cache->refills % REFILLS_PER_TICK == 0))
+        return take_unusual(cache, size_class);
+    cache->refills++;
+    relist(bin, span);
+    return pop(span);
 }
 
 /* ---- watched blocks: linked by index in their records ---- */

@@ -89,7 +89,9 @@ extern METE_HIDDEN struct mete__home mete__region_home;
 METE_INLINE struct mete__span *mete__span_home(const void *address) {
     size_t offset = (uintptr_t)address - mete__region_home.base;
     if (METE_UNLIKELY(offset >= mete__region_home.extent)) return NULL;
-    return (struct mete__span *)(mete__region_home.base + (offset >> METE__SLICE_SHIFT) * 64);
+    uintptr_t span = mete__region_home.base + (offset >> METE__SLICE_SHIFT) * 64;
+    if (span == 0) __builtin_unreachable();
+    return (struct mete__span *)span;
 }
 
 METE_INLINE uintptr_t mete__span_owner(const struct mete__span *span) {
