@@ -18,7 +18,8 @@
 METE_HIDDEN METE_MUST_USE bool mete__unwind_guess_step(struct mete__unwind_state *state,
                                                        struct mete__unwind_reach *reach);
 
-/* Whether an address can be a return address: the instruction before it is a call. */
+/* Whether an address can be a return address: the instruction before it is a call, or was one when
+ * it was looked at. */
 METE_HIDDEN bool mete__unwind_guess_is_return(uintptr_t pc);
 
 #endif
