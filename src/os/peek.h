@@ -33,8 +33,9 @@ METE_HIDDEN void mete__peek_close(struct mete__peek *peek);
 METE_HIDDEN const void *mete__peek_next(struct mete__peek *peek, uintptr_t *at, uintptr_t end,
                                         bool shared, size_t *size);
 
-/* Copies [from, from + size) where all of it can be read; false else. At most a page or so: no page
- * is skipped. */
+/* Copies [from, from + size) where all of it can be read; false else, and what is at `to` is
+ * undefined. At most a page or so: no page is skipped. Some pages are kept, so what is copied may
+ * be what was there at an earlier call. */
 METE_HIDDEN bool mete__peek_copy(struct mete__peek *peek, void *to, uintptr_t from, size_t size);
 
 /* Where the object itself lies, for those who must not take it for the program's. */

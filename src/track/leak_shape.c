@@ -82,6 +82,8 @@ bool mete__leak_shape_holds(uintptr_t address, uintptr_t block, size_t size,
         is_after_count(offset, head, size) || is_dtv(offset, head, size))
         return true;
     if (offset + WORD > size || !may_be_vtable(head[0])) return false;
+    /* An arena has many pointers into it but one head, which is known by now. */
+    if (size >= METE__LEAK_IN_PLACE && !is_vtable(head[0], maps, peek)) return false;
     return read_block(peek, &base, address, 1, size) && may_be_vtable(base) &&
            is_vtable(base, maps, peek) && is_vtable(head[0], maps, peek);
 }

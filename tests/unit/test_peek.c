@@ -125,6 +125,21 @@ static void a_copy_is_whole_or_refused(void **state) {
     munmap(start, PAGE);
 }
 
+/* One look per page, however often it is asked for: the kernel is not asked again. */
+static void a_page_that_was_copied_from_is_kept(void **state) {
+    (void)state;
+    char *start = map(2, MAP_PRIVATE | MAP_ANONYMOUS, -1), to[64];
+    struct mete__peek *peek = mete__peek_open();
+    memset(start, 9, 2 * PAGE);
+    assert_true(mete__peek_copy(peek, to, (uintptr_t)start + PAGE - 32, 64));
+    assert_memory_equal(to, start + PAGE - 32, 64);
+    munmap(start, 2 * PAGE);
+    memset(to, 0, sizeof to);
+    assert_true(mete__peek_copy(peek, to, (uintptr_t)start + 2 * PAGE - 8, 8));
+    assert_memory_equal(to, ((char[8]){9, 9, 9, 9, 9, 9, 9, 9}), 8);
+    mete__peek_close(peek);
+}
+
 /* Denies the newer system calls, as a container or an older kernel would. For good. */
 static int deny(void **state) {
     struct sock_filter code[] = {
@@ -148,6 +163,7 @@ int main(void) {
         cmocka_unit_test(what_others_wrote_into_shared_memory_is_read),
         cmocka_unit_test(a_file_cut_short_raises_no_signal),
         cmocka_unit_test(a_copy_is_whole_or_refused),
+        cmocka_unit_test(a_page_that_was_copied_from_is_kept),
         /* Once more, without the newer calls. */
         cmocka_unit_test_setup(only_touched_pages_are_read, deny),
         cmocka_unit_test_setup(ranges_need_not_begin_or_end_with_a_page, deny),

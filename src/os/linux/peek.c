@@ -37,6 +37,9 @@ enum {
         512, /* looked up at a time where the kernel does not scan: 2 MiB of address space */
     RUNS = WINDOW_PAGES / 2,  /* as many as a window can have */
     BUFFER_BYTES = 16 * 1024, /* copied at a time: stays in the first-level cache */
+    KEPT_BITS = 6,            /* 2^6 pages, for mete__peek_copy */
+    KEPT_PAGES = 1 << KEPT_BITS,
+    KEPT_BYTES = 4096, /* of each: the smallest page of any machine mete knows */
 };
 
 /* Asking for the contents of every page of a larger shared mapping takes too long: what this
@@ -60,6 +63,8 @@ struct mete__peek {
     uint64_t entries[WINDOW_PAGES];
     unsigned char resident[WINDOW_PAGES];
     uint64_t buffer[BUFFER_BYTES / sizeof(uint64_t)];
+    uintptr_t kept[KEPT_PAGES]; /* addresses of the pages in `pages`; 0: none */
+    char pages[KEPT_PAGES][KEPT_BYTES];
 };
 
 struct mete__peek *mete__peek_open(void) {
@@ -203,8 +208,28 @@ static size_t copy(struct mete__peek *peek, void *to, uintptr_t from, size_t siz
     return got > 0 ? (size_t)got : 0;
 }
 
+/* The page's contents, as they were when first asked for; NULL where it cannot be read. */
+static const char *keep_page(struct mete__peek *peek, uintptr_t page) {
+    size_t place = page / KEPT_BYTES * 0x9e3779b97f4a7c15u >> (64 - KEPT_BITS);
+    if (peek->kept[place] == page) return peek->pages[place];
+    peek->kept[place] = 0;
+    if (copy(peek, peek->pages[place], page, KEPT_BYTES) != KEPT_BYTES) return NULL;
+    peek->kept[place] = page;
+    return peek->pages[place];
+}
+
 bool mete__peek_copy(struct mete__peek *peek, void *to, uintptr_t from, size_t size) {
-    return copy(peek, to, from, size) == size;
+    while (size > 0) {
+        uintptr_t page = mete__round_down(from, KEPT_BYTES);
+        size_t some = page + KEPT_BYTES - from < size ? page + KEPT_BYTES - from : size;
+        const char *contents = page == 0 ? NULL : keep_page(peek, page);
+        if (contents == NULL) return false;
+        memcpy(to, contents + (from - page), some);
+        to = (char *)to + some;
+        from += some;
+        size -= some;
+    }
+    return true;
 }
 
 const void *mete__peek_next(struct mete__peek *peek, uintptr_t *at, uintptr_t end, bool shared,
