@@ -57,6 +57,11 @@ def use_leaks(browser):
     browser.type("CONN_OPEN")
     expect("hits", count(browser, "#flame-chart g.hit") > 0)
     expect("search", "%" in text(browser, "#flame-reading"))
+    browser.run("document.querySelector('#leak-list details').open = false")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    expect("open on paper", count(browser, "#leak-list .finding[open] .frames"), 1)
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    expect("closed again", count(browser, "#leak-list .finding[open]"), 0)
     click(browser, "#flame-reset")
     expect("no hits", count(browser, "#flame-chart g.hit"), 0)
 

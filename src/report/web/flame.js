@@ -76,7 +76,9 @@ const flame = {
   describe(box) {
     const measure = MEASURES[this.measure], value = this.value(box);
     let words = `${measureWords(measure, value)}, ${shareWords(value, this.value(flameRoot))} of all`;
-    if (this.zoomed !== flameRoot)
+    let isInside = false;
+    for (let up = box.parent; up !== null && !isInside; up = up.parent) isInside = up === this.zoomed;
+    if (isInside && this.zoomed !== flameRoot)
       words += `, ${shareWords(value, this.value(this.zoomed))} of ${this.zoomed.frame.name}`;
     return words;
   },
@@ -109,7 +111,8 @@ const flame = {
     this.lay(width);
     const height = ROW * (1 + d3.max(this.boxes, (place) => place.box.depth));
     const svg = d3.select(holder).selectAll("svg").data([0]).join("svg")
-      .attr("width", width).attr("height", height).attr("aria-hidden", "true");
+      .attr("width", width).attr("height", height).attr("viewBox", `0 0 ${width} ${height}`)
+      .attr("aria-hidden", "true");
     const groups = svg.selectAll("g").data(this.boxes, (place) => place.box.id)
       .join((enter) => {
         const group = enter.append("g");
@@ -152,6 +155,7 @@ const flame = {
     this.zoomed = this.current = box;
     this.draw();
     this.read(box);
+    byId("flame-chart").scrollTop = (box.depth - 3) * ROW; /* with a few of those around it */
   },
 
   /* What the words under the graph say. */

@@ -74,9 +74,10 @@ function drawCards() {
        : `${several(totals.failed_allocations, "request")} answered with NULL`,
      errorCount === 0 ? "good" : "bad"],
   ];
+  /* Of single samples nobody knows what came next: none is seen to be temporary. */
   if (isEstimate)
-    cards.push(["Estimates from", several(tracker.samples, "sample"),
-                `one per ${byteWords(tracker.sample_bytes)}`, ""]);
+    cards[3] = ["Estimates from", countWords(tracker.samples),
+                `samples, one per ${byteWords(tracker.sample_bytes)}`, ""];
   byId("cards").append(...cards.map(([title, figure, more, state]) =>
     make("div", state, make("dt", "", title), make("dd", "figure", figure),
          make("dd", "more", more))));
@@ -158,7 +159,10 @@ addEventListener("keydown", (event) => {
 let opened = [];
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll("details.finding:not([open])")];
-  for (const details of opened) details.open = true;
+  for (const details of opened) {
+    details.open = true;
+    details.fill();
+  }
 });
 addEventListener("afterprint", () => {
   for (const details of opened) details.open = false;

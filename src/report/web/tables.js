@@ -60,6 +60,7 @@ function fillWhenOpen(details, fill) {
     if (details.open && details.children.length === 1) details.append(...fill());
   };
   details.addEventListener("toggle", filled);
+  details.fill = filled;
   filled();
 }
 
