@@ -36,8 +36,9 @@ static struct mete__cache *late_cache;
 static uint32_t never_forked = 1;
 uint32_t *mete__cache_fork_word = &never_forked;
 
-enum { BEFORE, STARTING, STARTED };
-static uint32_t phase;    /* atomic */
+/* Atomic: BEFORE, STARTED, or STARTING * the id of the process whose thread does that. */
+static uint32_t phase;
+enum { BEFORE, STARTED, STARTING };
 static uintptr_t starter; /* token of the thread that runs mete__heap_starting */
 
 static uintptr_t token(void) {
@@ -96,11 +97,25 @@ static void end_work(struct mete__cache *cache) {
     __atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
 }
 
-/* An idle cache's, with the caches' lock held. */
+/* An idle cache's, with the caches' lock held, or the late one's, with the late lock. */
 static void take_in_for_nobody(struct mete__cache *cache) {
     begin_work(cache);
     mete__cache_take_in(cache);
     end_work(cache);
+}
+
+/* Where the lock is the caller's own already, the next sender or owner takes it in. */
+static METE_COLD void take_in_idle(struct mete__cache *cache) {
+    if (!mete__lock_acquire(&caches_lock, token())) return;
+    if (cache->state == METE__CACHE_IDLE) take_in_for_nobody(cache);
+    mete__lock_release(&caches_lock);
+}
+
+/* Where a late thread is in it just now, it or the next sender does. */
+static METE_COLD void take_in_late(struct mete__cache *cache) {
+    if (!mete__lock_try(&late_lock, token())) return;
+    if (!cache->busy) take_in_for_nobody(cache);
+    mete__lock_release(&late_lock);
 }
 
 void mete__cache_send(struct mete__cache *cache, struct mete__block *first,
@@ -112,11 +127,10 @@ void mete__cache_send(struct mete__cache *cache, struct mete__block *first,
 
     /* In one order with hand_over, which first says idle and then takes in: one of the two sees
      * the blocks. */
-    if (METE_LIKELY(__atomic_load_n(&cache->state, __ATOMIC_SEQ_CST) != METE__CACHE_IDLE)) return;
-    if (!mete__lock_acquire(&caches_lock, token()))
-        return; /* the next sender or owner takes it in */
-    if (cache->state == METE__CACHE_IDLE) take_in_for_nobody(cache);
-    mete__lock_release(&caches_lock);
+    uint32_t state = __atomic_load_n(&cache->state, __ATOMIC_SEQ_CST);
+    if (METE_LIKELY(state == METE__CACHE_ACTIVE)) return;
+    if (state == METE__CACHE_IDLE) take_in_idle(cache);
+    if (state == METE__CACHE_LATE) take_in_late(cache);
 }
 
 /* ---- fork ---- */
@@ -157,6 +171,21 @@ static void sort_out_orphans(void) {
         if (cache->state == METE__CACHE_IDLE) mete__outbox_flush(&cache->outbox);
 }
 
+/* The thread that forked is the only one. */
+static void outlive_threads(void) {
+    mete__meta_after_fork();
+    mete__slices_after_fork();
+    mete__grave_after_fork();
+    mete__lock_reset(&caches_lock);
+    mete__lock_reset(&late_lock);
+    sort_out_orphans();
+    if (mete__cache_self != &mete__cache_empty) mete__cache_self->refills = 0; /* a tick soon */
+}
+
+static bool is_starting(void) {
+    return __atomic_load_n(&phase, __ATOMIC_ACQUIRE) >= STARTING;
+}
+
 static void after_fork(void) {
     uint32_t expected = 0;
     /* Once for each fork, whichever way it is noticed first. */
@@ -166,16 +195,8 @@ static void after_fork(void) {
         while (__atomic_load_n(mete__cache_fork_word, __ATOMIC_ACQUIRE) != 1) mete__process_yield();
         return;
     }
-    mete__meta_after_fork();
-    mete__slices_after_fork();
-    mete__grave_after_fork();
-    mete__lock_reset(&caches_lock);
-    mete__lock_reset(&late_lock);
-    sort_out_orphans();
-    if (mete__cache_self != &mete__cache_empty) mete__cache_self->refills = 0; /* a tick soon */
-    expected = STARTING;
-    __atomic_compare_exchange_n(&phase, &expected, STARTED, false, __ATOMIC_RELAXED,
-                                __ATOMIC_RELAXED);
+    outlive_threads();
+    if (is_starting()) __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
     __atomic_store_n(mete__cache_fork_word, 1, __ATOMIC_RELEASE);
 }
 
@@ -209,20 +230,39 @@ static void thread_exits(void *unused) {
     if (!mete__process_at_thread_exit(unused)) is_late = true;
 }
 
+static void watch_process(void) {
+    note_process();
+    mete__process_prepare_thread_exit(thread_exits);
+}
+
+/* Where the heap is being started by a thread that does not exist here, in a child of fork, and had
+ * not come so far that after_fork would be called: the heap goes on as it is. What
+ * mete__heap_starting was doing is not done again. */
+static void take_over_start(void) {
+    uint32_t seen = __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
+    uint32_t own = STARTING * mete__process_id();
+
+    if (seen < STARTING || seen == own) return;
+    if (!__atomic_compare_exchange_n(&phase, &seen, own, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return; /* another thread does it */
+    outlive_threads();
+    watch_process();
+    __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
+}
+
 static void start(void) {
     uint32_t expected = BEFORE;
-    if (!__atomic_compare_exchange_n(&phase, &expected, STARTING, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(&phase, &expected, STARTING * mete__process_id(), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
         /* Started from within mete__heap_starting itself, or by another thread just now. */
-        while (expected == STARTING && __atomic_load_n(&starter, __ATOMIC_RELAXED) != token()) {
+        while (is_starting() && __atomic_load_n(&starter, __ATOMIC_RELAXED) != token()) {
+            take_over_start();
             mete__process_yield();
-            expected = __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
         }
         return;
     }
     __atomic_store_n(&starter, token(), __ATOMIC_RELAXED);
-    note_process();
-    mete__process_prepare_thread_exit(thread_exits);
+    watch_process();
     mete__heap_starting();
     __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
 }
@@ -294,7 +334,11 @@ METE_COLD struct mete__cache *mete__cache_enter_unusual(void) {
     return cache;
 }
 
+/* The next late thread may come late, or never: nothing waits for it. */
 METE_COLD void mete__cache_leave_late(void) {
+    begin_work(late_cache);
+    mete__outbox_flush(&late_cache->outbox);
+    end_work(late_cache);
     mete__lock_release(&late_lock);
 }
 

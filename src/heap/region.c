@@ -144,15 +144,15 @@ static struct mete__region *add_home(size_t size) {
     return region;
 }
 
-/* The size to try first: double the last one, not above an eighth of what is left, but enough. */
+static size_t next_size = smallest_region; /* of the next region: double that of the last one */
+
+/* The size to try first, not above an eighth of what is left, but enough. */
 static size_t region_size(size_t needed) {
-    static size_t next = smallest_region;
-    size_t size = next;
+    size_t size = next_size;
     size_t left = mete__memory_left();
 
     if (left != SIZE_MAX && size > left / 8) size = mete__round_down(left / 8, smallest_region);
     if (size < smallest_region) size = smallest_region;
-    if (next < largest_region) next *= 2;
     return size > needed ? size : needed;
 }
 
@@ -191,6 +191,7 @@ struct mete__region *mete__region_add(size_t slices) {
         return NULL;
     }
     if (index == region_count) __atomic_store_n(&region_count, index + 1, __ATOMIC_RELEASE);
+    if (next_size < largest_region) next_size *= 2;
     return region;
 }
 

@@ -18,7 +18,8 @@
  *   I6  A span with METE__OWNER_FULL has both lists empty and carved = capacity.
  *   I7  Watched spans keep no list in their blocks: `free_index` links side records instead, none
  *       of them live.
- *   I8  A large span is one block, used, as long as its slices; its owner names no cache.
+ *   I8  A large span is one block, used, as long as its slices; its owner names no cache. Or it is
+ *       lost, and nobody's: not used, owner 0 (taken in vain by mete__large_resize).
  *
  * I3 to I8 say nothing of spans whose cache is dead (cache.h). In a child of fork, a span of a
  * vanished thread may count one block too many as used: the one that thread was just handed.

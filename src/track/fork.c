@@ -52,5 +52,5 @@ void mete__fork_settle(void (*settle)(void)) {
 
 uint32_t mete__fork_state_to_keep(void) {
     /* Without the wiped word nothing is kept: each time the process's id must be asked for. */
-    return process != 0 ? WIPED : mete__fork_state();
+    return process != 0 ? METE__FORK_NO_STATE : mete__fork_state();
 }

@@ -26,6 +26,9 @@ METE_INLINE uint32_t mete__fork_state(void) {
     return __atomic_load_n(mete__fork_word, __ATOMIC_RELAXED);
 }
 
+/* The state of no process: a shard that keeps it must always stop and think. */
+#define METE__FORK_NO_STATE UINT32_MAX
+
 /* Begins to watch for forks. */
 METE_HIDDEN void mete__fork_watch(void);
 

@@ -34,7 +34,7 @@ static char program[NAME_MAX]; /* for the names of children's files */
 static size_t bytes_before; /* of mete's tables when it all began */
 
 /* In the slot of a cache that could not have a shard, so that it is not tried with every block. */
-static struct mete__shard refused;
+static struct mete__shard refused = {.state = METE__FORK_NO_STATE};
 
 /* ---- a forked child ---- */
 
