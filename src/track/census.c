@@ -14,7 +14,8 @@ static struct mete__shard *own_shard(void) {
     return shard != NULL ? shard : mete__shard_create();
 }
 
-static void take(struct mete__shard *shard) {
+/* The bytes in spans. */
+static uint64_t take(struct mete__shard *shard) {
     struct mete_profile_header *header = mete__writer_header();
     struct mete__site *site = shard->sites.unknown;
     struct mete_profile_site *record = mete__site_record(&shard->sites, site);
@@ -28,17 +29,15 @@ static void take(struct mete__shard *shard) {
     METE__SET(header->live_bytes, (int64_t)stats.live_bytes);
     METE__SET(header->live_blocks, (int64_t)stats.live_blocks);
     METE__SET(header->peak_live_bytes, (int64_t)stats.peak_span_bytes);
+    return stats.span_bytes;
 }
 
 void mete__census_take(void) {
     if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) != 0) return;
-    uint64_t before = mete__process_clock(), apart = METE__CENSUS_APART;
     struct mete__shard *shard = own_shard();
-    if (shard != NULL) take(shard);
-    uint64_t after = mete__process_clock();
-    if ((after - before) * METE__CENSUS_SHARE > apart)
-        apart = (after - before) * METE__CENSUS_SHARE;
-    __atomic_store_n(&due, after + apart, __ATOMIC_RELAXED);
+    uint64_t bytes = shard != NULL ? take(shard) : 0;
+    uint64_t apart = METE__CENSUS_APART + (bytes >> 7); /* GiB to 8 ms */
+    __atomic_store_n(&due, mete__process_clock() + apart, __ATOMIC_RELAXED);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }
 

@@ -3,9 +3,9 @@
  *
  * No block is watched in this mode; the heap knows its totals anyway, in block sizes
  * (heap/stats.h). They go into the profile as counters of the unknown stack, from the slow paths of
- * allocation, so that a program that is killed leaves them too. They are then at most as old as the
- * larger of METE__CENSUS_APART and METE__CENSUS_SHARE times what it takes to read them, plus what
- * each thread has allocated and freed since it last came by: 32 refills of its free lists.
+ * allocation, so that a program that is killed leaves them too. They are then at most as old as
+ * METE__CENSUS_APART and 8 ms more for each GiB in spans, which takes some 0.1 ms to count, and
+ * lack what each thread has allocated and freed since it last came by: 32 refills of its lists.
  */
 #ifndef METE_TRACK_CENSUS_H
 #define METE_TRACK_CENSUS_H
@@ -16,7 +16,6 @@
 #include "track/shard.h"
 
 #define METE__CENSUS_APART 20000000 /* ns: at least so long from one to the next */
-#define METE__CENSUS_SHARE 100      /* so much longer than one takes, too */
 
 /* Takes the totals now. Where another thread is doing so, it is left to that. */
 METE_HIDDEN void mete__census_take(void);
