@@ -9,27 +9,29 @@
 #include "track/account.h"
 
 enum {
-    FIRST_SHIFT = 32 - 7, /* 128 entries: 2 KiB */
-    ROOM = 4,             /* entries for each that is used: most look-ups end at the first */
+    FIRST_SHIFT = 32 - 7,   /* 128 entries: 2 KiB */
+    ROOM = 4,               /* entries for each that is used: most look-ups end at the first */
+    FIRST_SLAB_BYTES = 512, /* threads that allocate little are many */
     SLAB_BYTES = 4096,
-    SLAB_SITES = SLAB_BYTES / sizeof(struct mete__site) - 1,
 };
 
 struct mete__site_slab {
     struct mete__site_slab *next;
     size_t used;
-    struct mete__site sites[SLAB_SITES] METE_ALIGNED(METE_CACHE_LINE);
+    size_t capacity;
+    struct mete__site sites[] METE_ALIGNED(METE_CACHE_LINE);
 };
-static_assert(sizeof(struct mete__site_slab) == SLAB_BYTES, "a slab wastes nothing");
 
 static size_t capacity_of(uint32_t shift) {
     return (size_t)1 << (32 - shift);
 }
 
 static struct mete__site *take_site(struct mete__site_table *table) {
-    if (table->slab == NULL || table->slab->used == SLAB_SITES) {
-        struct mete__site_slab *slab = mete__meta_alloc(sizeof *slab);
+    if (table->slab == NULL || table->slab->used == table->slab->capacity) {
+        size_t bytes = table->slab == NULL ? FIRST_SLAB_BYTES : SLAB_BYTES;
+        struct mete__site_slab *slab = mete__meta_alloc(bytes);
         if (slab == NULL) return NULL;
+        slab->capacity = (bytes - sizeof *slab) / sizeof slab->sites[0];
         slab->next = table->slab;
         table->slab = slab;
     }
@@ -114,7 +116,7 @@ int mete__site_table_init(struct mete__site_table *table) {
     return 0;
 
 fail_entries:
-    mete__meta_free(table->slab, sizeof *table->slab);
+    mete__meta_free(table->slab, FIRST_SLAB_BYTES); /* no other could follow yet */
     mete__meta_free(table->entries, bytes);
     return -ENOSPC;
 }

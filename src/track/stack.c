@@ -25,7 +25,13 @@ struct frame {
     uint32_t node; /* of a fresh frame its generation and, from bit 16, METE_NODE_* flags */
 };
 
+/* Threads that keep short stacks are many: what those use lies in two places, a page each, where
+ * one array begins and the one before it, filled from its end, ends. */
 struct mete__stack_memo {
+    /* words[0, ends[i]) lead from frame i outwards to the end. */
+    uint16_t ends[METE__STACK_DEPTH_MAX];
+    struct mete__stack_word words[WORDS_MAX];
+    struct frame fresh[METE__STACK_DEPTH_MAX]; /* of the capture in progress: see fresh_frame */
     uintptr_t busy;                  /* a capture's frame while it is in progress; 0: none is */
     struct mete__stack_memo *nested; /* for captures that interrupt one with this memo, or NULL */
     struct mete__stack_pieces *pieces;
@@ -37,12 +43,13 @@ struct mete__stack_memo {
     /* The last capture's stack, outermost frame first. */
     uint32_t depth;
     bool cut; /* frames outside of frames[0] were left out, for depth */
-    /* words[0, ends[i]) lead from frame i outwards to the end. */
-    uint16_t ends[METE__STACK_DEPTH_MAX];
     struct frame frames[METE__STACK_DEPTH_MAX];
-    struct mete__stack_word words[WORDS_MAX];
-    struct frame fresh[METE__STACK_DEPTH_MAX]; /* of the capture in progress, innermost first */
 };
+
+/* Number `index` of the capture in progress, counted from the innermost. */
+METE_INLINE struct frame *fresh_frame(struct mete__stack_memo *memo, uint32_t index) {
+    return &memo->fresh[METE__STACK_DEPTH_MAX - 1 - index];
+}
 
 enum ending {
     JOINED,  /* at a frame of the memo, whose rest holds */
@@ -121,7 +128,7 @@ static bool copy_frames(struct walk *walk, uint32_t from, uint32_t to) {
         frame.row &= ~METE__ROW_NEEDS_FP;
         frame.node = METE__ROW_GENERATION(frame.row);
         frame.state.fp = fp;
-        memo->fresh[walk->fresh++] = frame;
+        *fresh_frame(memo, walk->fresh++) = frame;
         walk->state = frame.state;
         if (i == to) break;
         if (METE__ROW_KIND(frame.row) == METE__ROW_FP_WORD)
@@ -144,14 +151,14 @@ METE_INLINE bool add_frame(struct walk *walk) {
         generation = code.generation;
         if ((row & METE__ROW_FLEETING) != 0) walk->keep = false;
     }
-    walk->memo->fresh[walk->fresh++] =
+    *fresh_frame(walk->memo, walk->fresh++) =
         (struct frame){.state = walk->state, .row = row, .node = generation};
     return true;
 }
 
 /* From a frame without a table, by its frame pointer. */
 static METE_NOINLINE bool guess(struct walk *walk) {
-    struct frame *frame = &walk->memo->fresh[walk->fresh - 1];
+    struct frame *frame = fresh_frame(walk->memo, walk->fresh - 1);
     walk->keep = false;
     if (mete__unwind_guess_step(&walk->state, &walk->memo->reach)) {
         frame->node |= METE_NODE_GUESSED << 16;
@@ -165,12 +172,12 @@ static METE_NOINLINE bool guess(struct walk *walk) {
 
 /* Makes the present state that of the last fresh frame's caller. */
 METE_INLINE enum ending leave_frame(struct walk *walk) {
-    uint32_t row = walk->memo->fresh[walk->fresh - 1].row;
+    uint32_t row = fresh_frame(walk->memo, walk->fresh - 1)->row;
     uint32_t kind = METE__ROW_KIND(row);
     if (METE_UNLIKELY(kind > METE__ROW_SP_FAR)) {
         if (kind == METE__ROW_END) {
             if (METE__ROW_IS_START(row)) /* its function's first instruction */
-                walk->memo->fresh[walk->fresh - 1].node |= METE_NODE_EXACT_PC << 16;
+                fresh_frame(walk->memo, walk->fresh - 1)->node |= METE_NODE_EXACT_PC << 16;
             return ENDED;
         }
         if (kind == METE__ROW_COMPLEX) return COMPLEX;
@@ -219,7 +226,7 @@ static bool add_exact(struct walk *walk, const struct mete__unwind_registers *re
     uint32_t generation = 0, flags = registers->interrupted ? METE_NODE_EXACT_PC : 0;
     if (mete__modules_find(registers->pc - (registers->interrupted ? 0 : 1), &module))
         generation = module.generation;
-    walk->memo->fresh[walk->fresh++] =
+    *fresh_frame(walk->memo, walk->fresh++) =
         (struct frame){.state = {.pc = registers->pc}, .node = generation | flags << 16};
     return true;
 }
@@ -345,7 +352,7 @@ static uint32_t settle(struct walk *walk, enum ending ending) {
         if (ending == ENDED && walk->state.pc == 0) caller = &walk->state;
     }
     for (uint32_t i = walk->fresh; i-- > 0;) {
-        const struct frame *frame = &memo->fresh[i];
+        const struct frame *frame = fresh_frame(memo, i);
         uint32_t flags = frame->node >> 16;
         if (i == walk->fresh - 1 && (ending == CUT || ending == LOST)) flags |= METE_NODE_TRUNCATED;
         node = mete__tree_child(node, mete__tree_key(frame->state.pc, frame->node & 0xffff, flags));

@@ -7,7 +7,7 @@ static struct mete__stack_piece *choose(struct mete__stack_pieces *pieces,
     struct mete__stack_piece *set = mete__stack_piece_set(pieces, from);
     const struct mete__stack_piece *same = mete__stack_piece_find(pieces, from);
     if (same != NULL) return &set[same - set];
-    return &set[pieces->turn++ % METE__STACK_PIECE_WAYS];
+    return &set[set[0].turn++ % METE__STACK_PIECE_WAYS];
 }
 
 void mete__stack_piece_add(struct mete__stack_pieces *pieces,

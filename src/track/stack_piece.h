@@ -37,9 +37,10 @@ struct mete__stack_piece {
     uint32_t parent;
     uint16_t frames; /* from `from` up to `to`, which is not counted */
     uint8_t words;
-    bool from_needs_fp;                          /* whether fp in `from` decides what follows */
-    bool to_has_fp;                              /* whether the words prove fp in `to` */
-    uint16_t joint;                              /* where `to` was in the memo */
+    uint8_t turn;       /* of a set's first piece: which way of the set, when full, goes next */
+    bool from_needs_fp; /* whether fp in `from` decides what follows */
+    bool to_has_fp;     /* whether the words prove fp in `to` */
+    uint16_t joint;     /* where `to` was in the memo */
     uint16_t distances[METE__STACK_PIECE_WORDS]; /* of the words above from.sp, in words */
     uintptr_t values[METE__STACK_PIECE_WORDS];   /* innermost first */
 } METE_ALIGNED(METE_CACHE_LINE);
@@ -47,7 +48,6 @@ static_assert(sizeof(struct mete__stack_piece) == 4 * METE_CACHE_LINE, "a piece 
 
 struct mete__stack_pieces {
     struct mete__stack_piece sets[METE__STACK_PIECE_SETS][METE__STACK_PIECE_WAYS];
-    unsigned turn; /* which way of a full set goes next */
 };
 
 /* A word of the stack that decided how the unwinding went on. */

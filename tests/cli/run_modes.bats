@@ -109,3 +109,47 @@ END
     jq -e '([.. | .inherited_allocations? // empty] | first) as $before
         | (.totals.allocations - $before) as $own | $own > 19000 and $own <= 20000' child.json
 }
+
+@test "a thread that has one block and waits costs 40 KiB in exact mode at most" {
+    cat >waiting.c <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+enum { THREADS = 200 };
+static pthread_barrier_t have, leave;
+static void *wait_with_a_block(void *unused) {
+    void *volatile block = malloc(40);
+    memset(block, 1, 40);
+    pthread_barrier_wait(&have);
+    pthread_barrier_wait(&leave);
+    free(block);
+    return unused;
+}
+static long resident_kib(void) {
+    long size = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (fscanf(file, "%ld %ld", &size, &resident) != 2) abort();
+    fclose(file);
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+int main(void) {
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&have, NULL, THREADS + 1);
+    pthread_barrier_init(&leave, NULL, THREADS + 1);
+    long before = resident_kib();
+    before = resident_kib();
+    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, wait_with_a_block, NULL);
+    pthread_barrier_wait(&have);
+    printf("%ld\n", (resident_kib() - before) / THREADS);
+    pthread_barrier_wait(&leave);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+}
+END
+    cc -O1 -pthread -o waiting waiting.c
+    without=$(./waiting)
+    with=$("$mete" run --quiet ./waiting)
+    echo "$without KiB without mete, $with KiB with it"
+    [ $((with - without)) -le 40 ]
+}
