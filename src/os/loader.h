@@ -26,6 +26,7 @@ struct mete__loaded {
 struct mete__loaded_headers {
     uintptr_t table_low;  /* the readable segment that `table` is in; */
     uintptr_t table_high; /* equal bounds where there is none */
+    uintptr_t entry; /* where the program, or the loader itself, is entered; 0: other objects */
     const uint8_t *build_id;
     uint32_t build_id_bytes; /* 0: none */
 };

@@ -67,6 +67,7 @@ static struct entry *make_entry(const struct mete__loaded *loaded, size_t *bytes
         .tables = {.header = headers.table_high == headers.table_low ? 0 : loaded->table,
                    .low = headers.table_low,
                    .high = headers.table_high},
+        .entry = headers.entry,
         .start = loaded->start,
         .end = loaded->end,
         .fleeting = is_fleeting(path),

@@ -18,12 +18,20 @@
 
 struct mete__module {
     struct mete__unwind_tables tables;
+    uintptr_t entry; /* the first instruction of the process; 0: not here */
     uintptr_t start; /* mapped at [start, end) */
     uintptr_t end;
     uint32_t generation; /* up to METE_GENERATION_MAX */
     bool fleeting;       /* the C library unloads it unseen: nothing about it may be kept */
     bool main_program;
 };
+
+/* Whether an address is in the code at a process's entry, which nobody called. Where it has a
+ * table, that says so too. */
+METE_INLINE bool mete__module_is_entry(const struct mete__module *module, uintptr_t address) {
+    const uintptr_t enough = 256; /* bytes: it is a few instructions */
+    return module->entry != 0 && address - module->entry < enough;
+}
 
 /* The object that holds `address`; false for none: code made at run time, or no code. */
 METE_HIDDEN bool mete__modules_find(uintptr_t address, struct mete__module *out);

@@ -153,7 +153,7 @@ static uint32_t enter(struct mete__tree_table *table, uint32_t parent, uint64_t 
     return 0;
 }
 
-static void move_entry(struct mete__tree_table *table, struct mete__tree_entry *entry) {
+static void move_entry(struct mete__tree_entry *entry, struct mete__tree_table *next) {
     uint64_t link = 0;
     if (__atomic_compare_exchange_n(&entry->link, &link, METE__TREE_SEALED, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
@@ -161,17 +161,19 @@ static void move_entry(struct mete__tree_table *table, struct mete__tree_entry *
     if (link == METE__TREE_SEALED) return;
     uint64_t key = entry_key(entry, link);
     uint32_t parent = (uint32_t)(link >> 32) ^ mete__tree_tag(0, key);
-    (void)enter(table->next, parent, key, (uint32_t)link);
+    (void)enter(next, parent, key, (uint32_t)link);
 }
 
 /* Moves a full table's entries to one of twice the size, or finishes somebody's move. */
 static void grow(struct mete__tree_table *table) {
-    if (table->shift == LAST_SHIFT || publish(&table->next, table->shift - 1) == NULL) return;
-    for (size_t i = 0; i <= table->mask; i++) move_entry(table, &table->entries[i]);
+    if (table->shift == LAST_SHIFT) return;
+    struct mete__tree_table *next = publish(&table->next, table->shift - 1);
+    if (next == NULL) return;
+    for (size_t i = 0; i <= table->mask; i++) move_entry(&table->entries[i], next);
 
     struct mete__tree_table *expected = table;
-    if (__atomic_compare_exchange_n(&mete__tree_table, &expected, table->next, false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    if (__atomic_compare_exchange_n(&mete__tree_table, &expected, next, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
         /* Who is still in it finds it empty, and that there is a next one. */
         mete__memory_purge(table->entries, ((size_t)table->mask + 1) * sizeof *table->entries);
 }

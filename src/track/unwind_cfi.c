@@ -20,8 +20,8 @@ enum { REMEMBERED_MAX = 8 }; /* compilers nest these once */
 /* Common to all descriptions that name one CIE, and one description's part. */
 struct description {
     uint64_t code_align;
-    int64_t data_align;
-    uintptr_t start; /* of the code it covers */
+    uint64_t data_align; /* of a signed number; products wrap, and what is too large is refused */
+    uintptr_t start;     /* of the code it covers */
     uintptr_t size;
     bool has_length;  /* augmentation data say their length */
     uint8_t encoding; /* of the code addresses */
@@ -170,7 +170,7 @@ static bool read_common(const struct mete__unwind_tables *tables, uintptr_t star
     }
     if (bytes.bad || (letters[0] != '\0' && letters[0] != 'z')) return false;
     out->code_align = mete__unwind_cfi_uleb(&bytes);
-    out->data_align = mete__unwind_cfi_sleb(&bytes);
+    out->data_align = (uint64_t)mete__unwind_cfi_sleb(&bytes);
     uint64_t ra = version == 1 ? mete__unwind_cfi_fixed(&bytes, 1) : mete__unwind_cfi_uleb(&bytes);
     if (letters[0] == 'z') read_augmentation(&bytes, letters + 1, out);
     out->common_program = bytes;
@@ -280,10 +280,13 @@ static bool advance(struct machine *machine, uint64_t delta) {
     return true;
 }
 
+static int64_t scaled(const struct machine *machine, uint64_t value) {
+    return (int64_t)(value * machine->description->data_align);
+}
+
 /* One instruction (DW_CFA_*) whose code has no operand in its upper bits. False: unknown or bad. */
 static bool run_extended(struct machine *machine, uint8_t code,
                          struct mete__unwind_bytes *program) {
-    int64_t scale = machine->description->data_align;
     uint64_t column = 0;
 
     if ((code >= 0x05 && code <= 0x09) || (code >= 0x0c && code <= 0x0d) ||
@@ -299,7 +302,7 @@ static bool run_extended(struct machine *machine, uint8_t code,
     case 0x04: return advance(machine, mete__unwind_cfi_fixed(program, 4));
     case 0x05: /* offset_extended */
         return set_rule(machine, column, METE__UNWIND_SAVED,
-                        (int64_t)mete__unwind_cfi_uleb(program) * scale);
+                        scaled(machine, mete__unwind_cfi_uleb(program)));
     case 0x06: return restore_rule(machine, column); /* restore_extended */
     case 0x07: return set_rule(machine, column, METE__UNWIND_UNDEFINED, 0);
     case 0x08: return set_rule(machine, column, METE__UNWIND_SAME, 0);
@@ -325,25 +328,26 @@ static bool run_extended(struct machine *machine, uint8_t code,
                         take_expression(machine, program));
     case 0x11: /* offset_extended_sf */
         return set_rule(machine, column, METE__UNWIND_SAVED,
-                        mete__unwind_cfi_sleb(program) * scale);
-    case 0x12: return set_cfa(machine, column, mete__unwind_cfi_sleb(program) * scale);
+                        scaled(machine, (uint64_t)mete__unwind_cfi_sleb(program)));
+    case 0x12:
+        return set_cfa(machine, column, scaled(machine, (uint64_t)mete__unwind_cfi_sleb(program)));
     case 0x13: /* def_cfa_offset_sf */
         return machine->rules.cfa.how == METE__UNWIND_OFFSET &&
                set_cfa(machine, machine->rules.cfa_register,
-                       mete__unwind_cfi_sleb(program) * scale);
+                       scaled(machine, (uint64_t)mete__unwind_cfi_sleb(program)));
     case 0x14: /* val_offset */
         return set_rule(machine, column, METE__UNWIND_OFFSET,
-                        (int64_t)mete__unwind_cfi_uleb(program) * scale);
+                        scaled(machine, mete__unwind_cfi_uleb(program)));
     case 0x15: /* val_offset_sf */
         return set_rule(machine, column, METE__UNWIND_OFFSET,
-                        mete__unwind_cfi_sleb(program) * scale);
+                        scaled(machine, (uint64_t)mete__unwind_cfi_sleb(program)));
     case 0x16: /* val_expression */
         return set_rule(machine, column, METE__UNWIND_COMPUTED, take_expression(machine, program));
     case 0x2d: return true; /* AArch64's negate_ra_state: pointers are stripped always */
     case 0x2e: mete__unwind_cfi_uleb(program); return true; /* GNU_args_size */
     case 0x2f:                                              /* GNU_negative_offset_extended */
         return set_rule(machine, column, METE__UNWIND_SAVED,
-                        -(int64_t)mete__unwind_cfi_uleb(program) * scale);
+                        scaled(machine, 0 - mete__unwind_cfi_uleb(program)));
     default: return false;
     }
 }
@@ -358,8 +362,7 @@ static bool run(struct machine *machine, struct mete__unwind_bytes program) {
         case 1: good = advance(machine, operand); break;
         case 2: /* offset */
             good = set_rule(machine, operand, METE__UNWIND_SAVED,
-                            (int64_t)mete__unwind_cfi_uleb(&program) *
-                                machine->description->data_align);
+                            scaled(machine, mete__unwind_cfi_uleb(&program)));
             break;
         case 3: good = restore_rule(machine, operand); break;
         default: good = run_extended(machine, code, &program); break;

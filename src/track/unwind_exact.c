@@ -270,9 +270,11 @@ enum mete__unwind_outcome mete__unwind_exact_step(struct mete__unwind_registers 
     struct mete__unwind_registers caller = {.known = 0};
     uintptr_t address = registers->pc - (registers->interrupted ? 0 : 1);
 
-    if (!mete__modules_find(address, &module) ||
-        mete__unwind_cfi_rules(&module.tables, address, &rules) != 0)
+    if (!mete__modules_find(address, &module)) return step_without_table(registers, reach);
+    if (mete__unwind_cfi_rules(&module.tables, address, &rules) != 0) {
+        if (mete__module_is_entry(&module, address)) return METE__UNWIND_ENDED;
         return step_without_table(registers, reach);
+    }
     if (rules.registers[METE__ARCH_RA].how == METE__UNWIND_UNDEFINED) return METE__UNWIND_ENDED;
 
     struct step step = {&module.tables, &rules, registers, reach, 0};

@@ -176,6 +176,8 @@ struct mete__unwind_code mete__unwind_row_compile(uintptr_t pc, bool keep) {
         code.row = METE__ROW_END | METE__ROW_START;
     else if (mete__unwind_exact_is_sigreturn(pc))
         code.row = METE__ROW_COMPLEX;
+    else if (mete__module_is_entry(&module, pc))
+        code.row = METE__ROW_END;
     if (module.fleeting || code.generation >> METE__ROW_GENERATION_BITS != 0) {
         code.row |= METE__ROW_FLEETING;
         return code;

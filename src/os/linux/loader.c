@@ -81,6 +81,10 @@ void mete__loader_headers(const struct mete__loaded *object, struct mete__loaded
     const ElfW(Phdr) *headers = program_headers(object, &count);
 
     *out = (struct mete__loaded_headers){0};
+    if (object->name[0] == '\0')
+        out->entry = getauxval(AT_ENTRY);
+    else if (headers != NULL && object->start == getauxval(AT_BASE))
+        out->entry = object->start + ((const ElfW(Ehdr) *)object->start)->e_entry;
     for (size_t i = 0; headers != NULL && i < count; i++) {
         uintptr_t low = object->bias + headers[i].p_vaddr;
         size_t size = headers[i].p_memsz;
