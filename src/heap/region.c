@@ -42,6 +42,10 @@ static size_t metadata_size(size_t slices) {
            words_of(words) * sizeof(uint64_t);
 }
 
+static size_t metadata_slices(size_t slices) {
+    return (metadata_size(slices) + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
+}
+
 /* Commits the pages that hold [start, start + size); pages committed before are committed again,
  * which is harmless. */
 static bool commit_around(const void *start, size_t size) {
@@ -98,7 +102,7 @@ static bool lay_out(struct mete__region *region, void *start, size_t size) {
     size_t slices = size >> METE__SLICE_SHIFT;
     region->base = (uintptr_t)start;
     region->slices = slices;
-    region->first = (metadata_size(slices) + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
+    region->first = metadata_slices(slices);
     region->ready = 0;
     region->top = region->first;
     region->touched = region->first;
@@ -156,6 +160,14 @@ static size_t region_size(size_t needed) {
     return size > needed ? size : needed;
 }
 
+/* Without the end of the region that is too short for a span of `slices`: where address space is
+ * limited, it is better left to others. */
+static size_t without_rest(size_t size, size_t slices) {
+    size_t all = size >> METE__SLICE_SHIFT;
+    size_t usable = all - metadata_slices(all);
+    return (all - usable % slices) << METE__SLICE_SHIFT;
+}
+
 /* The place of a removed region, or the next one; REGIONS_MAX where all are taken. */
 static size_t free_place(void) {
     size_t index = 0;
@@ -173,10 +185,10 @@ struct mete__region *mete__region_add(size_t slices) {
     size_t index = free_place();
     if (index == REGIONS_MAX || slices > home_sizes[0] >> METE__SLICE_SHIFT) return NULL;
     size_t needed = slices + 1;
-    while ((needed - slices) << METE__SLICE_SHIFT < metadata_size(needed)) needed++;
-    needed = mete__round_up(needed << METE__SLICE_SHIFT, smallest_region);
+    while (needed - slices < metadata_slices(needed)) needed++;
+    needed <<= METE__SLICE_SHIFT;
 
-    size_t size = region_size(needed);
+    size_t size = without_rest(region_size(needed), slices);
     void *start = mete__memory_reserve(size, smallest_region);
     if (start == NULL && size > needed) {
         size = needed;

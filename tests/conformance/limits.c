@@ -89,6 +89,20 @@ static void address_space_of_64_MiB_ends_in_ENOMEM(void) {
     exhaust_at_every_size(64 * MIB, "VmSize:");
 }
 
+/* Blocks of a few slices and more: regions must not be of sizes that leave much of them unused. */
+static void a_small_space_is_not_wasted_on_ends_of_regions(void) {
+    static const struct {
+        size_t size, percent;
+    } cases[] = {{40000, 75}, {200000, 68}, {1000000, 70}};
+    size_t free_space = 64 * MIB - process_bytes("VmSize:");
+    for (unsigned i = 0; i < COUNT_OF(cases); i++) {
+        size_t total;
+        release(exhaust(cases[i].size, &total));
+        fact_note("%zu %% in blocks of %zu", total * 100 / free_space, cases[i].size);
+        CHECK(total * 100 / free_space >= cases[i].percent);
+    }
+}
+
 static void data_limit_of_128_MiB_ends_in_ENOMEM(void) {
     exhaust_at_every_size(128 * MIB, "VmData:");
 }
@@ -418,6 +432,7 @@ int main(int argc, char **argv) {
     static const fact facts[] = {
         FACT_PREPARED(address_space_of_512_MiB_ends_in_ENOMEM, space_of_512_MiB),
         FACT_PREPARED(address_space_of_64_MiB_ends_in_ENOMEM, space_of_64_MiB),
+        FACT_PREPARED(a_small_space_is_not_wasted_on_ends_of_regions, space_of_64_MiB),
         FACT_PREPARED(data_limit_of_128_MiB_ends_in_ENOMEM, data_of_128_MiB),
         FACT_PREPARED(every_call_fails_cleanly_when_memory_is_out, space_of_512_MiB),
         FACT_PREPARED(a_limited_space_leaves_room_for_maps_and_stacks, space_of_512_MiB),

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "os/memory.h"
 #include "os/probe.h"
 #include "support/apart.h"
@@ -231,6 +232,17 @@ static void under_a_limit_what_is_left_shrinks_as_it_is_taken(void) {
     CHECK(mete__memory_reserve(512 * mib, mib) == NULL);
 }
 
+static void the_last_of_a_limited_space_can_be_had_aligned(void) {
+    limit_address_space(512 * mib);
+    mete__memory_left(); /* opens what it reads once, perhaps */
+    size_t spare = mib + mib / 2;
+    CHECK(mete__memory_reserve(mete__round_down(mete__memory_left() - spare, 4096), 4096) != NULL);
+    char *start = mete__memory_reserve(mib, mib);
+    CHECK(start != NULL && (uintptr_t)start % mib == 0);
+    CHECK(mete__memory_left() <= mib / 2);
+    CHECK(mete__memory_reserve(mib, mib) == NULL);
+}
+
 static void beyond_the_limit_nothing_is_left(void) {
     limit_address_space(mib);
     CHECK(mete__memory_left() == 0);
@@ -281,6 +293,7 @@ int main(void) {
         FACT(mapped_tables_are_zero_and_writable),
         FACT(without_a_limit_there_is_no_end_of_address_space),
         FACT(under_a_limit_what_is_left_shrinks_as_it_is_taken),
+        FACT(the_last_of_a_limited_space_can_be_had_aligned),
         FACT(beyond_the_limit_nothing_is_left),
         FACT(strict_is_what_the_kernel_says),
         FACT(asking_is_no_cancellation_point),

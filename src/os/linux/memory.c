@@ -35,6 +35,23 @@ static void *map(void *where, size_t size, int protection, int flags) {
     return start == MAP_FAILED ? NULL : start;
 }
 
+/* The same where address space has no room for the slack: the kernel fills it from the top, so that
+ * what lies below a range that it chose is mostly free. */
+static void *reserve_tight(size_t size, size_t align) {
+    enum { TRIES = 16 };
+    char *start = map(NULL, size, PROT_NONE, MAP_NORESERVE);
+
+    if (start == NULL || (uintptr_t)start % align == 0) return start;
+    mete__memory_release(start, size);
+    uintptr_t below = mete__round_down((uintptr_t)start, align);
+    for (int i = 0; i < TRIES && below > align; i++, below -= align) {
+        start = map((void *)below, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
+        if ((uintptr_t)start == below) return start;
+        if (start != NULL) mete__memory_release(start, size); /* before Linux 4.17: a hint */
+    }
+    return NULL;
+}
+
 void *mete__memory_reserve(size_t size, size_t align) {
     size_t page = mete__memory_page_size();
     size_t slack = align > page ? align - page : 0;
@@ -42,7 +59,7 @@ void *mete__memory_reserve(size_t size, size_t align) {
 
     if (mete__add_overflows(size, slack, &total)) return NULL;
     char *start = map(NULL, total, PROT_NONE, MAP_NORESERVE);
-    if (start == NULL) return NULL;
+    if (start == NULL) return slack == 0 ? NULL : reserve_tight(size, align);
     char *aligned = (char *)mete__round_up((uintptr_t)start, align);
     size_t before = (size_t)(aligned - start);
     size_t after = total - size - before;
