@@ -113,12 +113,10 @@ METE_EXPORT void *aligned_alloc(size_t align, size_t size) {
 
 METE_EXPORT int posix_memalign(void **out, size_t align, size_t size) {
     struct mete__caller caller = METE__CALLER;
-    int saved = errno;
 
     if (!mete__is_power_of_two(align) || align % sizeof(void *) != 0) return EINVAL;
     void *block = mete__alloc_aligned_for(size, align, &caller);
-    errno = saved;
-    if (block == NULL) return ENOMEM;
+    if (block == NULL) return ENOMEM; /* and so says errno, as the C library's does */
     *out = block;
     return 0;
 }
