@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check_page PAGE REPORT: holds a page of `mete report --html` against what --json says of the same.
+"""check_page PAGE REPORT: holds a page of `mete report --html` against the report's JSON.
 
 The page must be well-formed, must load nothing, must have the scripts that its own policy names and
 no others; and its data must be the report's. Prints what is wrong; exits with 1.

@@ -27,7 +27,8 @@ function drawTimeline() {
     const x = d3.scaleLinear([0, last || 1], [margin.left, width - margin.right]);
     const y = d3.scaleLinear([0, highest], [height - margin.bottom, margin.top]);
     const shape = [...moments, { ...moments[moments.length - 1], seconds: last }];
-    const across = (moment) => x(moment.seconds), up = (moment) => y(Math.max(0, moment.live_bytes));
+    const across = (moment) => x(moment.seconds);
+    const up = (moment) => y(Math.max(0, moment.live_bytes));
 
     box.replaceChildren();
     const svg = d3.select(box).append("svg").attr("viewBox", `0 0 ${width} ${height}`)
@@ -65,7 +66,8 @@ function drawTimeline() {
       spot.attr("cx", across(moment)).attr("cy", up(moment)).attr("visibility", "visible");
       byId("timeline-reading").textContent =
         `after ${secondWords(moment.seconds)}: ${byteWords(moment.live_bytes)} in ` +
-        `${several(moment.live_blocks, "block")}, ${several(moment.allocations, "allocation")} so far`;
+        `${several(moment.live_blocks, "block")}, ` +
+        `${several(moment.allocations, "allocation")} so far`;
     }
     svg.on("pointermove", () => {
       const [left] = d3.mouse(svg.node());

@@ -62,6 +62,10 @@ function baseName(path) {
   return path.slice(path.lastIndexOf("/") + 1) || path;
 }
 
+function programPath() {
+  return data.program.argv[0] ?? data.program.executable ?? "?";
+}
+
 /* --- Frames and stacks --- */
 
 const allFrames = data.frames.map((entry) => {

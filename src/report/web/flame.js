@@ -12,8 +12,7 @@ const flameRoot = (() => {
     id: count++, frame, parent, depth: parent === null ? 0 : parent.depth + 1,
     values: MEASURES.map(() => 0), children: new Map(),
   });
-  const root = makeBox(pseudoFrame(baseName(data.program.argv[0] ?? data.program.executable ?? "?")),
-                       null);
+  const root = makeBox(pseudoFrame(baseName(programPath())), null);
   const add = (box, site) => {
     for (let i = 0; i < MEASURES.length; i++) box.values[i] += site.values[i];
   };
@@ -42,7 +41,8 @@ const moduleHues = (() => {
   for (const place of places)
     for (const site of place.sites)
       for (const frame of site.stack.frames.slice(0, site.stack.to))
-        weights.set(frame.module, (weights.get(frame.module) ?? 0) + site.values[2] + site.values[0]);
+        weights.set(frame.module,
+                    (weights.get(frame.module) ?? 0) + site.values[0] + site.values[2]);
   weights.delete("");
   const order = [...weights].sort((a, b) => b[1] - a[1]).map((entry) => entry[0]);
   return new Map(order.slice(0, HUES.length).map((module, i) => [module, HUES[i]]));
@@ -75,9 +75,11 @@ const flame = {
 
   describe(box) {
     const measure = MEASURES[this.measure], value = this.value(box);
-    let words = `${measureWords(measure, value)}, ${shareWords(value, this.value(flameRoot))} of all`;
+    let words = measureWords(measure, value) +
+      `, ${shareWords(value, this.value(flameRoot))} of all`;
     let isInside = false;
-    for (let up = box.parent; up !== null && !isInside; up = up.parent) isInside = up === this.zoomed;
+    for (let up = box.parent; up !== null && !isInside; up = up.parent)
+      isInside = up === this.zoomed;
     if (isInside && this.zoomed !== flameRoot)
       words += `, ${shareWords(value, this.value(this.zoomed))} of ${this.zoomed.frame.name}`;
     return words;
@@ -261,7 +263,7 @@ const flame = {
       return;
     }
     MEASURES.forEach((measure, i) => {
-      if (this.value.call({ measure: i }, flameRoot) === 0) return;
+      if (flameRoot.values[i] === 0) return;
       const input = make("input", "");
       Object.assign(input, { type: "radio", name: "measure", value: String(i) });
       input.addEventListener("change", () => this.setMeasure(i));

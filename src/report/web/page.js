@@ -7,7 +7,7 @@ const lost = data.leaks === null ? null : {
 const errorCount = data.errors.filter((error) => !error.suppressed).length;
 
 function drawProgram() {
-  const { program } = data, name = program.argv[0] ?? program.executable ?? "?";
+  const { program } = data, name = programPath();
   document.title = `${baseName(name)} — mete report`;
   byId("program").append(make("bdi", "", baseName(name)));
   /* As a shell would take it, roughly: what has blanks in it is quoted. */
@@ -19,8 +19,8 @@ function drawProgram() {
       : program.reached_exit ? "ended" : "still running, or never reached its exit";
   byId("facts").textContent =
     `after ${secondWords(program.wall_seconds)} · pid ${program.pid} · mode ${data.mode}`;
-  byId("made").textContent = `Made by mete ${data.mete}. This page is whole: it asks no network for ` +
-    "anything.";
+  byId("made").textContent =
+    `Made by mete ${data.mete}. This page is whole: it asks no network for anything.`;
 }
 
 function drawVerdict() {
@@ -38,7 +38,7 @@ function drawVerdict() {
     parts.push(link("leaks", `${byteWords(data.leaks.possible.bytes)} possibly lost`));
   let state = isBad ? "bad" : parts.length !== 0 ? "warn" : "good";
   if (parts.length === 0 && lost === null) {
-    parts.push(`No errors; the leak check was ${data.leak_check === "done" ? "not run" : data.leak_check}`);
+    parts.push(`No errors; the leak check was ${data.leak_check}`);
     state = "warn";
   } else if (parts.length === 0) {
     parts.push("No leaks, no errors");
@@ -55,7 +55,8 @@ function drawCards() {
       ? `to within ${byteWords(totals.peak_error_bytes)}` : "estimated";
   const cards = [
     ["Peak of live bytes", byteWords(totals.peak_live_bytes),
-     (totals.peak_seconds === null ? "" : `after ${secondWords(totals.peak_seconds)}, `) + peak, ""],
+     totals.peak_seconds === null ? peak : `after ${secondWords(totals.peak_seconds)}, ${peak}`,
+     ""],
     ["Asked for in all", byteWords(totals.allocated_bytes),
      several(totals.allocations, "allocation"), ""],
     [data.program.reached_exit ? "Live at the end" : "Live", byteWords(totals.live_bytes),
@@ -88,7 +89,8 @@ function drawCards() {
 function drawNotes() {
   const { tracker } = data, notes = [];
   const note = (words, isBad = false) => notes.push(make("li", isBad ? "bad" : "", words));
-  const sums = data.sites.filter((site) => site.merged), merged = d3.sum(sums, (site) => site.merged);
+  const sums = data.sites.filter((site) => site.merged);
+  const merged = d3.sum(sums, (site) => site.merged);
 
   if (data.mode === "sampled")
     note("All figures are estimates: about one block per " +
@@ -96,16 +98,18 @@ function drawNotes() {
   if (data.mode === "stats")
     note("In this mode bytes are block sizes, not what was asked for, and no stack is recorded.");
   if (tracker.dropped_allocations !== 0)
-    note(`${several(tracker.dropped_allocations, "allocation")} could not be recorded with a stack: ` +
-         "memory, the disk or the profile's size cap ran out.", true);
+    note(`${several(tracker.dropped_allocations, "allocation")} could not be recorded with a ` +
+         "stack: memory, the disk or the profile's size cap ran out.", true);
   if (tracker.dropped_errors !== 0)
     note(`${several(tracker.dropped_errors, "error")} could not be recorded.`, true);
   if (tracker.truncated_stacks !== 0)
-    note(`${several(tracker.truncated_stacks, "stack")} could not be followed to the outermost frame.`);
+    note(`${several(tracker.truncated_stacks, "stack")} could not be followed to the outermost ` +
+         "frame.");
   if (merged !== 0)
-    note(`Of ${countWords(data.site_count)} sites the ${countWords(data.sites.length - sums.length)} ` +
-         `heaviest are here as they are; ${countWords(merged)} smaller ones are added up where their ` +
-         "stacks part from these. The JSON of mete report has them all.");
+    note(`Of ${countWords(data.site_count)} sites the ` +
+         `${countWords(data.sites.length - sums.length)} heaviest are here as they are; ` +
+         `${countWords(merged)} smaller ones are added up where their stacks part from these. ` +
+         "The JSON of mete report has them all.");
   if (data.leaks !== null) {
     const blocks = d3.sum(LEAK_KINDS, (kind) => data.leaks[kind].blocks) +
       (data.leaks.suppressed?.blocks ?? 0);
@@ -113,11 +117,12 @@ function drawNotes() {
     if (missing > 0) note(`${several(missing, "block")} of the leak check are not listed here.`);
   }
   if (tracker.inherited_allocations !== 0)
-    note(`A forked child: ${countWords(tracker.inherited_allocations)} of the allocations are its ` +
-         "parent's, from before the fork.");
+    note(`A forked child: ${countWords(tracker.inherited_allocations)} of the allocations are ` +
+         "its parent's, from before the fork.");
   for (const entry of data.modules_without_names) note(`${entry.module} ${entry.why}`);
   for (const entry of data.suppressions)
-    if (entry.matches === 0) note(`Unused suppression: ${entry.name} (${entry.file}:${entry.line})`);
+    if (entry.matches === 0)
+      note(`Unused suppression: ${entry.name} (${entry.file}:${entry.line})`);
   if (tracker.bytes !== 0) note(`Keeping the profile took ${byteWords(tracker.bytes)} of memory.`);
   byId("notes").hidden = notes.length === 0;
   byId("note-list").append(...notes);

@@ -134,7 +134,8 @@ const leakList = {
     const lost = present.filter((kind) => kind !== "reachable");
     this.kinds = new Set(lost.length === 0 ? present : lost);
     for (const kind of present) {
-      const button = makeButton("", `${kind} `, make("span", "blocks", byteWords(data.leaks[kind].bytes)));
+      const button = makeButton("", `${kind} `,
+        make("span", "blocks", byteWords(data.leaks[kind].bytes)));
       button.setAttribute("aria-pressed", String(this.kinds.has(kind)));
       button.addEventListener("click", () => {
         if (!this.kinds.delete(kind)) this.kinds.add(kind);
@@ -156,7 +157,8 @@ const COLUMNS = [
   { name: "Place", text: (place) => place.head.name },
   ...MEASURES.map((measure, i) => ({ name: measure.name, measure, value: (place) => place.values[i],
                                      words: (value) => measureWords(measure, value) })),
-  { name: "Mean size", value: (place) => place.values[2] / (place.values[3] || 1), words: byteWords },
+  { name: "Mean size", value: (place) => place.values[2] / (place.values[3] || 1),
+    words: byteWords },
   { name: "Stacks", value: (place) => place.stacks, words: countWords },
 ];
 
@@ -187,10 +189,10 @@ const placeTable = {
       const value = column.value(place);
       const cell = make("td", value === 0 ? "none" : "", column.words(value));
       if (column.measure && value !== 0) {
-        const part = value / (data.totals[column.measure.total] || 1);
+        const whole = data.totals[column.measure.total];
         cell.classList.add("bar");
-        cell.style.setProperty("--part", Math.min(1, part));
-        cell.title = `${countWords(value)}, ${shareWords(value, data.totals[column.measure.total])}`;
+        cell.style.setProperty("--part", Math.min(1, value / (whole || 1)));
+        cell.title = `${countWords(value)}, ${shareWords(value, whole)}`;
       }
       return cell;
     });
@@ -247,9 +249,11 @@ const placeTable = {
 
   draw() {
     const rows = this.rows(), table = byId("site-table");
-    table.tBodies[0].replaceChildren(...rows.slice(0, this.shown).flatMap((place) => this.row(place)));
+    const shown = rows.slice(0, this.shown);
+    table.tBodies[0].replaceChildren(...shown.flatMap((place) => this.row(place)));
     table.tHead.rows[0].querySelectorAll("th").forEach((head, i) => {
-      if (i === this.column) head.setAttribute("aria-sort", this.descending ? "descending" : "ascending");
+      const order = this.descending ? "descending" : "ascending";
+      if (i === this.column) head.setAttribute("aria-sort", order);
       else head.removeAttribute("aria-sort");
     });
     const rest = rows.slice(this.shown);
