@@ -47,10 +47,8 @@ struct run_options {
 };
 
 static const struct mete__option_choice modes[] = {
-    {"stats", METE_PROFILE_STATS},
-    {"sampled", METE_PROFILE_SAMPLED},
-    {"exact", METE_PROFILE_EXACT},
-    {NULL, 0},
+    {"stats", METE_PROFILE_STATS}, {"sampled", METE_PROFILE_SAMPLED}, {"exact", METE_PROFILE_EXACT},
+    {"check", METE_PROFILE_CHECK}, {"guard", METE_PROFILE_GUARD},     {NULL, 0},
 };
 
 #define MEMBER(name) offsetof(struct run_options, name)
@@ -66,14 +64,14 @@ static const struct mete__option options[] = {
      .value = "MODE",
      .offset = MEMBER(mode),
      .choices = modes,
-     .help = "stats, sampled or exact (exact)"},
+     .help = "stats, sampled, exact, check or guard (exact)"},
     {.name = "sample",
      .kind = METE__OPTION_BYTES,
      .value = "N",
      .offset = MEMBER(sample),
      .min = 1,
      .max = (uint64_t)1 << 40,
-     .help = "sampled: one block per N bytes (512K)"},
+     .help = "sampled: one per N bytes (512K); guard: one block in N (1)"},
     {.name = "no-leaks", .offset = MEMBER(no_leaks), .help = "skip the leak check at exit"},
     {.name = "json",
      .kind = METE__OPTION_TEXT,

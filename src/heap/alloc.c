@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/blocks.h"
+#include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/large.h"
 #include "heap/misuse.h"
@@ -22,12 +23,6 @@ static METE_COLD void *fail(struct mete__cache *cache, size_t size,
     return NULL;
 }
 
-/* The class that serves the request, or METE__CLASSES where it must be large. */
-METE_INLINE unsigned class_for(size_t size, size_t align) {
-    if (size > METE__MEDIUM_MAX || align > METE__MEDIUM_MAX) return METE__CLASSES;
-    return align <= 16 ? mete__size_class_of(size) : mete__size_class_aligned(size, align);
-}
-
 /* A block as it lies in memory; record NULL where it is not watched. */
 struct piece {
     void *block;
@@ -35,14 +30,22 @@ struct piece {
     bool zeroed; /* known to hold only zeros */
 };
 
-METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, size_t align,
-                                      unsigned size_class) {
+/* Where every block is watched, one byte is left over behind each. Programs keep pointers one past
+ * the end, of vectors for instance; the leak check would take those for the next block's start. */
+METE_INLINE size_t room_for(size_t size, bool all_watched) {
+    return size + all_watched;
+}
+
+METE_INLINE struct piece take_watched(struct mete__cache *cache, size_t size, size_t room,
+                                      size_t align, unsigned size_class) {
     struct piece piece = {.zeroed = false};
 
-    if (size_class < METE__CLASSES)
+    if (METE_UNLIKELY(cache->has_cushions != 0))
+        piece.block = mete__cushion_take(cache, size, align, &piece.record, &piece.zeroed);
+    else if (size_class < METE__CLASSES)
         piece.block = mete__blocks_take_watched(cache, size_class, &piece.record);
     else
-        piece.block = mete__large_take(size, align, &piece.record, &piece.zeroed);
+        piece.block = mete__large_take(room, align, &piece.record, &piece.zeroed);
     return piece;
 }
 
@@ -56,19 +59,13 @@ static bool is_sample(struct mete__cache *cache, size_t size, unsigned size_clas
     return true;
 }
 
-/* Where every block is watched, one byte is left over behind each. Programs keep pointers one past
- * the end, of vectors for instance; the leak check would take those for the next block's start. */
-METE_INLINE size_t room_for(size_t size, bool all_watched) {
-    return size + all_watched;
-}
-
 METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t align) {
-    size = room_for(size, cache->watch_mode == METE__WATCH_ALL);
-    unsigned size_class = class_for(size, align);
+    size_t room = room_for(size, cache->watch_mode == METE__WATCH_ALL);
+    unsigned size_class = mete__size_class_for(room, align);
 
     if (cache->watch_mode == METE__WATCH_ALL ||
-        (cache->watch_mode == METE__WATCH_SAMPLED && is_sample(cache, size, size_class))) {
-        struct piece watched = take_watched(cache, size, align, size_class);
+        (cache->watch_mode == METE__WATCH_SAMPLED && is_sample(cache, room, size_class))) {
+        struct piece watched = take_watched(cache, size, room, align, size_class);
         if (METE_LIKELY(watched.block != NULL)) return watched;
         /* No memory for the span or its records: the program goes before the measuring. */
     }
@@ -76,7 +73,7 @@ METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t ali
     if (size_class < METE__CLASSES) {
         piece.block = mete__blocks_take(cache, size_class);
     } else {
-        piece.block = mete__large_take(size, align, NULL, &piece.zeroed);
+        piece.block = mete__large_take(room, align, NULL, &piece.zeroed);
         if (piece.block != NULL) {
             char *memory;
             mete__watch_tick();
@@ -91,8 +88,10 @@ METE_INLINE struct piece take(struct mete__cache *cache, size_t size, size_t ali
 METE_INLINE void begin(struct mete__cache *cache, const struct piece *piece, size_t size,
                        const struct mete__caller *caller) {
     if (piece->record == NULL) return;
-    const struct mete__record born = {
-        .size = size & METE__RECORD_SIZE_MAX, .family = caller->family & 3u, .live = 1};
+    const struct mete__record born = {.size = size & METE__RECORD_SIZE_MAX,
+                                      .family = caller->family & 3u,
+                                      .lead = piece->record->lead,
+                                      .live = 1};
     piece->record->word = born.word;
     mete__watch_hooks()->allocated(cache, piece->record, piece->block, caller);
 }
@@ -167,7 +166,7 @@ static METE_NOINLINE void *aligned_slow(size_t size, size_t align) {
 }
 
 void *mete__alloc_aligned(size_t size, size_t align) {
-    unsigned size_class = class_for(size, align);
+    unsigned size_class = mete__size_class_for(size, align);
     if (METE_UNLIKELY(size_class == METE__CLASSES)) return aligned_slow(size, align);
     void *block = mete__alloc_pop(mete__cache_self->serving[size_class]);
     return METE_LIKELY(block != NULL) ? block : aligned_slow(size, align);
@@ -186,11 +185,13 @@ static struct mete__found found_in(const struct mete__span *span, char *memory,
     size_t bytes = span->block_bytes;
     size_t index = (size_t)((const char *)address - memory) / bytes;
     bool watched = (mete__span_owner(span) & METE__OWNER_WATCHED) != 0;
-    return (struct mete__found){.block = memory + index * bytes,
-                                .block_bytes = bytes,
-                                .requested = bytes,
-                                .record = watched ? &span->records[index] : NULL,
-                                .live = !watched || span->records[index].live};
+    struct mete__record *record = watched ? &span->records[index] : NULL;
+    size_t lead = watched ? mete__record_lead(record) : 0;
+    return (struct mete__found){.block = memory + index * bytes + lead,
+                                .block_bytes = bytes - lead,
+                                .requested = bytes - lead,
+                                .record = record,
+                                .live = !watched || record->live};
 }
 
 /* Whether a block began at the address whose span has been given back since. */
@@ -237,12 +238,23 @@ METE_INLINE struct target aim(const void *block, const struct mete__caller *call
             astray(METE__INVALID_FREE, block, span, memory, caller);
         offset -= index * span->block_bytes;
     }
-    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, memory, caller);
     if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0) {
         record = &span->records[index];
-        if (METE_UNLIKELY(!record->live)) astray(METE__DOUBLE_FREE, block, span, memory, caller);
+        offset -= mete__record_lead(record);
     }
+    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, memory, caller);
+    if (record != NULL && METE_UNLIKELY(!record->live))
+        astray(METE__DOUBLE_FREE, block, span, memory, caller);
     return (struct target){.span = span, .memory = memory, .record = record};
+}
+
+METE_INLINE bool has_cushion(const struct target *target) {
+    return target->record != NULL && METE_UNLIKELY(target->record->lead != 0);
+}
+
+/* Bytes the program may use. */
+METE_INLINE size_t usable_in(const struct target *target) {
+    return has_cushion(target) ? (size_t)target->record->size : target->span->block_bytes;
 }
 
 /* ---- free ---- */
@@ -309,11 +321,14 @@ void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
     if (block == NULL) return;
     struct mete__cache *cache = mete__cache_enter();
     struct target target = aim(block, caller);
-    if (target.record != NULL && METE_LIKELY(cache != NULL)) {
-        compare(&target, block, caller);
-        mete__watch_end(cache, target.record, block, caller);
+    if (target.record != NULL && METE_LIKELY(cache != NULL)) compare(&target, block, caller);
+    if (has_cushion(&target)) {
+        mete__cushion_free(cache, target.record, block, caller);
+    } else {
+        if (target.record != NULL && METE_LIKELY(cache != NULL))
+            mete__watch_end(cache, target.record, block, caller);
+        give_back(cache, &target, block, caller);
     }
-    give_back(cache, &target, block, caller);
     if (METE_LIKELY(cache != NULL)) mete__cache_leave(cache);
 }
 
@@ -342,7 +357,7 @@ void mete__alloc_emptied(struct mete__span *span, void *block) {
 size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) {
     if (block == NULL) return 0;
     struct target target = aim(block, caller);
-    return target.span->block_bytes;
+    return usable_in(&target);
 }
 
 /* ---- realloc ---- */
@@ -350,6 +365,7 @@ size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) 
 /* The same block with another size, in place or with its pages moved; NULL where it takes a copy.
  */
 static void *resize_in_place(const struct target *target, void *block, size_t size) {
+    if (has_cushion(target)) return NULL; /* a copy: whoever still uses the old one is found out */
     size = room_for(size, target->record != NULL);
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
@@ -362,17 +378,23 @@ static void *resize(struct mete__cache *cache, void *block, size_t size,
                     const struct mete__caller *caller) {
     struct target target = aim(block, caller);
     if (target.record != NULL) compare(&target, block, caller);
-    size_t usable = target.span->block_bytes;
+    size_t usable = usable_in(&target);
     struct piece piece = {.block = resize_in_place(&target, block, size), .record = target.record};
     bool copied = piece.block == NULL;
 
     if (copied) piece = take(cache, size, 1);
     if (METE_UNLIKELY(piece.block == NULL)) {
-        if (size > usable) return NULL;
+        if (size > usable || has_cushion(&target)) return NULL;
         piece = (struct piece){.block = block, .record = target.record}; /* wasteful, but there */
         copied = false;
     }
     if (copied) memcpy(piece.block, block, usable < size ? usable : size);
+    if (has_cushion(&target)) {
+        struct mete__cushion old = mete__cushion_end(cache, target.record, block, caller);
+        begin(cache, &piece, size, caller);
+        mete__cushion_hold(cache, &old);
+        return piece.block;
+    }
     if (target.record != NULL) mete__watch_end(cache, target.record, block, caller);
     begin(cache, &piece, size, caller);
     if (copied) give_back(cache, &target, block, caller);

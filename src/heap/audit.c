@@ -306,7 +306,8 @@ static bool check_list(struct audit *audit, const struct mete__bin *bin, unsigne
         audit->fault->span = span;
         if (audit->listed++ == audit->open_spans)
             return broken(audit, "I5", "more spans are listed than are not full");
-        if (mete__span_owner(span) != owner || span->size_class != size_class)
+        if ((mete__span_owner(span) & ~METE__OWNER_CUSHION) != owner ||
+            span->size_class != size_class)
             return broken(audit, "C2", "a span of another owner or class is listed");
         if (span->previous != previous)
             return broken(audit, "C2", "a span does not lead back to the one before it");

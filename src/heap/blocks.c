@@ -193,7 +193,8 @@ void *mete__blocks_take_watched(struct mete__cache *cache, unsigned size_class,
 
     if (span == NULL) {
         mete__outbox_flush(&cache->outbox);
-        span = new_span(cache, size_class, METE__OWNER_WATCHED);
+        span = new_span(cache, size_class,
+                        METE__OWNER_WATCHED | (cache->has_cushions ? METE__OWNER_CUSHION : 0));
         if (span == NULL) return NULL;
         struct mete__record *records =
             mete__meta_alloc(span->capacity * sizeof(struct mete__record));

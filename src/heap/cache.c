@@ -2,6 +2,7 @@
 #include "heap/cache.h"
 
 #include "heap/blocks.h"
+#include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/heap.h"
 #include "heap/sample.h"
@@ -69,6 +70,7 @@ static void point_all(struct mete__cache *cache) {
 static void follow_watch(struct mete__cache *cache) {
     cache->watch_generation = __atomic_load_n(&mete__watch.generation, __ATOMIC_ACQUIRE);
     cache->watch_mode = __atomic_load_n(&mete__watch.mode, __ATOMIC_RELAXED);
+    cache->has_cushions = mete__cushion_is_set();
     for (unsigned c = 0; c < METE__CLASSES && cache->watch_mode == METE__WATCH_SAMPLED; c++)
         cache->bins[c].unsampled = mete__sample_distance(cache, mete__size_class_bytes(c));
     point_all(cache);
@@ -176,6 +178,7 @@ static void outlive_threads(void) {
     mete__meta_after_fork();
     mete__slices_after_fork();
     mete__grave_after_fork();
+    mete__cushion_after_fork();
     mete__lock_reset(&caches_lock);
     mete__lock_reset(&late_lock);
     sort_out_orphans();

@@ -64,9 +64,10 @@ struct mete__cache {
     uint32_t state;                          /* atomic: enum mete__cache_state */
     uint32_t watch_mode;                     /* enum mete__watch_mode, as of watch_generation */
     uint32_t watch_generation;
-    uint32_t refills; /* of a class's list, modulo 2^32: the clock of mete__slices_tick */
-    uint64_t random;  /* state of heap/sample.c's generator; 0: not yet seeded */
-    void *watcher;    /* the tracker's slot */
+    uint32_t has_cushions; /* 1: watched blocks have cushions (cushion.h) */
+    uint32_t refills;      /* of a class's list, modulo 2^32: the clock of mete__slices_tick */
+    uint64_t random;       /* state of heap/sample.c's generator; 0: not yet seeded */
+    void *watcher;         /* the tracker's slot */
     struct mete__cache *next_idle; /* under the caches' lock */
     struct mete__cache *next;      /* in the list of all caches; never changes */
     uint64_t large_allocations;    /* of the owner: blocks with a span of their own */
@@ -90,6 +91,7 @@ struct mete__watch {
     uint32_t generation;        /* atomic; grows with each change, after the others have changed */
     enum mete__watch_mode mode; /* atomic */
     uint64_t sample_bytes;      /* atomic */
+    uint64_t sample_blocks;     /* atomic; not 0: one block in so many instead */
     const struct mete__watch_hooks *hooks; /* atomic; NULL until first set */
     void (*tick)(void);                    /* atomic; NULL: none */
 };
@@ -108,9 +110,8 @@ METE_INLINE void mete__watch_tick(void) {
 METE_INLINE void mete__watch_end(struct mete__cache *cache, struct mete__record *record,
                                  void *block, const struct mete__caller *caller) {
     mete__watch_hooks()->freed(cache, record, block, caller);
-    record->live = 0;
-    record->unused = 0;
-    record->freed_by = caller->pc & (((uint64_t)1 << 48) - 1);
+    record->word =
+        (record->word & METE__RECORD_LEAD_MASK) | (caller->pc & (((uint64_t)1 << 48) - 1));
 }
 
 METE_HIDDEN struct mete__cache *mete__cache_enter_unusual(void);

@@ -43,10 +43,12 @@ static bool lies_in(const struct mete__grave *grave, const char *address,
     if (address < grave->memory) return false;
     size_t offset = (size_t)(address - grave->memory);
     size_t index = offset / grave->block_bytes;
-    if (index >= grave->blocks || offset % grave->block_bytes != 0) return false;
+    if (index >= grave->blocks) return false;
+    size_t lead = mete__record_lead(&grave->records[index]);
+    if (offset % grave->block_bytes != lead) return false;
     *found = (struct mete__found){.block = grave->memory + offset,
-                                  .block_bytes = grave->block_bytes,
-                                  .requested = grave->block_bytes,
+                                  .block_bytes = grave->block_bytes - lead,
+                                  .requested = grave->block_bytes - lead,
                                   .record = &grave->records[index],
                                   .live = false};
     return true;

@@ -22,6 +22,11 @@ bool mete__heap_locate(const void *address, struct mete__found *found) {
     found->block_bytes = found->requested = bytes;
     found->record = (owner & METE__OWNER_WATCHED) != 0 ? &span->records[index] : NULL;
     found->live = true;
+    if ((owner & METE__OWNER_CUSHION) != 0) {
+        size_t lead = mete__record_lead(found->record);
+        found->block = (char *)found->block + lead;
+        found->block_bytes = found->requested = bytes - lead;
+    }
     return true;
 }
 
@@ -29,7 +34,7 @@ bool mete__heap_find(const void *address, struct mete__found *found) {
     if (!mete__heap_locate(address, found)) return false;
     if (found->record != NULL) {
         found->live = found->record->live;
-        if (found->live) found->requested = (size_t)found->record->size;
+        if (found->live || found->record->held) found->requested = (size_t)found->record->size;
     }
     return true;
 }
@@ -46,7 +51,9 @@ static bool visit_watched_span(void *context, struct mete__span *span, char *mem
     size_t bytes = span->block_bytes;
     for (size_t i = 0; i < span->carved; i++) {
         struct mete__record *record = &span->records[i];
-        if (record->live && !walk->visit(walk->context, memory + i * bytes, record)) return false;
+        if (!record->live) continue;
+        char *block = memory + i * bytes + mete__record_lead(record);
+        if (!walk->visit(walk->context, block, record)) return false;
     }
     return true;
 }

@@ -26,12 +26,13 @@
 struct mete__found {
     void *block;                 /* start of the block */
     size_t block_bytes;          /* usable bytes */
-    size_t requested;            /* watched: bytes asked for; else block_bytes */
+    size_t requested;            /* watched: bytes asked for, until free; else block_bytes */
     struct mete__record *record; /* watched: its side record; else NULL */
     bool live; /* watched: whether it is allocated; else true (the heap does not know) */
 };
 
-/* Finds the block that `address` points into (its one past the end is the next block's). False
+/* Finds the block that `address` points into (its one past the end is the next block's; of a block
+ * with a cushion, what lies around it points into it, too). False
  * where the address is in no block: not the heap's, or in a free span, or in a part never handed
  * out. Takes no lock, follows no pointer of the program; answers of racing allocations are stale
  * but never garbage. Async-signal-safe. */

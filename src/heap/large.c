@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/slices.h"
 #include "os/memory.h"
@@ -15,24 +16,28 @@ static size_t slices_for(size_t size) {
     return size == 0 ? 1 : (size + METE__SLICE_SIZE - 1) >> METE__SLICE_SHIFT;
 }
 
+/* Of a record, so that it can be a long one. */
+static const size_t record_bytes = sizeof(struct mete__long_record);
+
 void *mete__large_take(size_t size, size_t align, struct mete__record **record, bool *zeroed) {
     size_t align_slices = align > METE__SLICE_SIZE ? align >> METE__SLICE_SHIFT : 1;
     struct mete__record *fresh = NULL;
 
     if (record != NULL) {
-        fresh = mete__meta_alloc(sizeof *fresh);
+        fresh = mete__meta_alloc(record_bytes);
         if (fresh == NULL) return NULL;
     }
     struct mete__span *span =
         mete__slices_take(slices_for(size), align_slices, METE__SPAN_LARGE, zeroed);
     if (span == NULL) {
-        if (fresh != NULL) mete__meta_free(fresh, sizeof *fresh);
+        if (fresh != NULL) mete__meta_free(fresh, record_bytes);
         return NULL;
     }
     span->used = span->carved = span->capacity = 1;
     span->records = fresh;
     if (record != NULL) *record = fresh;
-    __atomic_store_n(&span->owner, METE__OWNER_LARGE | (fresh != NULL ? METE__OWNER_WATCHED : 0),
+    uintptr_t watched = METE__OWNER_WATCHED | (mete__cushion_is_set() ? METE__OWNER_CUSHION : 0);
+    __atomic_store_n(&span->owner, METE__OWNER_LARGE | (fresh != NULL ? watched : 0),
                      __ATOMIC_RELEASE);
     return mete__slices_memory(span);
 }

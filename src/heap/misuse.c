@@ -8,23 +8,30 @@
 #include "os/process.h"
 
 static const char *const names[] = {
-    [METE__DOUBLE_FREE] = "double-free",
-    [METE__INVALID_FREE] = "invalid-free",
-    [METE__INTERIOR_FREE] = "interior-free",
-    [METE__MISMATCHED_FREE] = "mismatched-free",
+    [METE__DOUBLE_FREE] = "double-free",       [METE__INVALID_FREE] = "invalid-free",
+    [METE__INTERIOR_FREE] = "interior-free",   [METE__MISMATCHED_FREE] = "mismatched-free",
+    [METE__HEAP_OVERFLOW] = "heap-overflow",   [METE__HEAP_UNDERFLOW] = "heap-underflow",
+    [METE__USE_AFTER_FREE] = "use-after-free", [METE__WRITE_AFTER_FREE] = "write-after-free",
 };
+
+const char *mete__misuse_name(enum mete__misuse kind) {
+    return names[kind];
+}
 
 static void describe(struct mete__text *line, const void *address,
                      const struct mete__found *found) {
-    size_t offset = (size_t)((const char *)address - (const char *)found->block);
+    ptrdiff_t offset = (const char *)address - (const char *)found->block;
     const struct mete__record *record = found->record;
 
-    if (offset != 0) mete__text_add(line, ", %zu bytes into the block at %p", offset, found->block);
-    if (record != NULL && record->live)
+    if (offset > 0)
+        mete__text_add(line, ", %zu bytes into the block at %p", (size_t)offset, found->block);
+    if (offset < 0)
+        mete__text_add(line, ", %zu bytes before the block at %p", (size_t)-offset, found->block);
+    if (record != NULL && (record->live || record->held))
         mete__text_add(line, ", a block of %zu bytes", (size_t)record->size);
     else
         mete__text_add(line, ", a block of up to %zu bytes", found->block_bytes);
-    if (record != NULL && !record->live && record->freed_by != 0)
+    if (record != NULL && !record->live && !record->held && record->freed_by != 0)
         mete__text_add(line, ", freed before by the call that returns to 0x%lx",
                        (unsigned long)record->freed_by);
 }

@@ -19,4 +19,7 @@ METE_HIDDEN METE_NORETURN void mete__misuse(enum mete__misuse kind, const void *
                                             const struct mete__found *found,
                                             const struct mete__caller *caller);
 
+/* As errors are named in reports. */
+METE_HIDDEN const char *mete__misuse_name(enum mete__misuse kind);
+
 #endif

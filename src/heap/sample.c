@@ -5,7 +5,9 @@
 
 uint64_t mete__sample_interval(size_t bytes) {
     uint64_t mean = mete__watch.sample_bytes;
-    if (mete__watch.mode != METE__WATCH_SAMPLED || mean <= bytes) return 1;
+    if (mete__watch.mode != METE__WATCH_SAMPLED) return 1;
+    if (mete__watch.sample_blocks != 0) return mete__watch.sample_blocks;
+    if (mean <= bytes) return 1;
     return (mean + bytes / 2) / bytes;
 }
 

@@ -8,7 +8,8 @@
  * tcmalloc and jemalloc, there in bytes and for the whole thread; here per class, so that the
  * distance is the length of a free list.)
  *
- * N is an integer, so a sample stands for exactly N blocks and the estimates need no fractions.
+ * In guard mode N is given, and the same for all sizes. Either way N is an integer, so a sample
+ * stands for exactly N blocks and the estimates need no fractions.
  */
 #ifndef METE_HEAP_SAMPLE_H
 #define METE_HEAP_SAMPLE_H

@@ -62,6 +62,12 @@ METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {
     return size_class;
 }
 
+/* The class that serves the request, or METE__CLASSES where it must be large. */
+METE_INLINE unsigned mete__size_class_for(size_t size, size_t align) {
+    if (size > METE__MEDIUM_MAX || align > METE__MEDIUM_MAX) return METE__CLASSES;
+    return align <= 16 ? mete__size_class_of(size) : mete__size_class_aligned(size, align);
+}
+
 /* offset / bytes of the class, for every offset inside a span, as a multiplication by a 32-bit
  * reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers using
  * Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of them.

@@ -51,6 +51,7 @@ enum mete__span_kind {
 #define METE__OWNER_FULL    ((uintptr_t)1) /* no free block: not in its class's list */
 #define METE__OWNER_WATCHED ((uintptr_t)2) /* blocks have side records */
 #define METE__OWNER_LARGE   ((uintptr_t)4) /* no cache: freed under the slices' lock */
+#define METE__OWNER_CUSHION ((uintptr_t)8) /* watched, and the records' leads are not 0 */
 #define METE__OWNER_BITS    ((uintptr_t)63)
 
 struct mete__span {

@@ -16,3 +16,7 @@ void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_bytes,
     __atomic_store_n(&mete__watch.mode, mode, __ATOMIC_RELAXED);
     __atomic_add_fetch(&mete__watch.generation, 1, __ATOMIC_RELEASE);
 }
+
+void mete__watch_sample_blocks(uint64_t blocks) {
+    __atomic_store_n(&mete__watch.sample_blocks, blocks, __ATOMIC_RELAXED);
+}

@@ -67,6 +67,10 @@ enum mete__misuse {
     METE__INVALID_FREE,
     METE__INTERIOR_FREE,
     METE__MISMATCHED_FREE,
+    METE__HEAP_OVERFLOW, /* these four in the modes check and guard */
+    METE__HEAP_UNDERFLOW,
+    METE__USE_AFTER_FREE,
+    METE__WRITE_AFTER_FREE,
 };
 
 struct mete__watch_hooks {
@@ -79,12 +83,17 @@ struct mete__watch_hooks {
                   const struct mete__caller *caller);
     /* A request of `size` bytes was answered with NULL. */
     void (*failed)(struct mete__cache *cache, size_t size, const struct mete__caller *caller);
-    /* Misuse, before the heap writes its line and, but for mismatched-free, aborts. block,
-     * block_bytes and record are NULL, 0 and NULL where the address is in no watched block. Returns
-     * whether a line is worth it: false where the same was told before. */
+    /* Misuse, before a line about it is written. block, block_bytes and record are NULL, 0 and NULL
+     * where the address is in no watched block, and caller is NULL where no call has found it.
+     * Returns whether a line is worth it: false where the same was told before. */
     bool (*misused)(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record,
                     const struct mete__caller *caller);
+    /* The same, found by the signal that an access raised; context is its ucontext_t. */
+    bool (*trapped)(enum mete__misuse kind, const void *address, const void *block,
+                    size_t block_bytes, const struct mete__record *record, const void *context);
+    /* The stack of a call, a node of the stack tree; 0: unknown. */
+    uint32_t (*stack)(struct mete__cache *cache, const struct mete__caller *caller);
 };
 
 /* Which blocks are watched. */
@@ -103,6 +112,10 @@ METE_HIDDEN void mete__watch_set(enum mete__watch_mode mode, uint64_t sample_byt
 /* From now on every thread calls `tick` on its slow path, with each large block that it allocates
  * and with one in 32 refills of a free list. It must do as a hook must. */
 METE_HIDDEN void mete__watch_set_tick(void (*tick)(void));
+
+/* Sampled mode, from the next mete__watch_set on: one block in `blocks`, whatever its size, in
+ * place of one per sample_bytes. 0: not so. */
+METE_HIDDEN void mete__watch_sample_blocks(uint64_t blocks);
 
 /* How many blocks a watched block of `block_bytes` usable bytes stands for: 1, but in sampled mode.
  */

@@ -48,6 +48,18 @@ METE_HIDDEN void mete__memory_wish_huge(void *start, size_t size, bool huge);
  * may be somebody else's: the caller must not use it again. */
 METE_HIDDEN int mete__memory_move(void *from, size_t size, void *to, size_t room);
 
+/* Makes committed pages inaccessible, whatever the program or the kernel on its behalf does with
+ * them, and drops their contents. With `marked` by marks in the page table, else by a mapping of
+ * their own. Where it fails some of the pages may be so. */
+METE_HIDDEN int mete__memory_fence(void *start, size_t size, bool marked);
+/* Undoes that: zero, readable and writable. It may include pages that were not fenced, whose
+ * contents stay. `marked` must be the same. */
+METE_HIDDEN int mete__memory_unfence(void *start, size_t size, bool marked);
+/* Whether the kernel knows such marks (since Linux 6.13), which cost no mapping. */
+METE_HIDDEN bool mete__memory_knows_marks(void);
+/* How many mappings a process may have (vm.max_map_count). */
+METE_HIDDEN size_t mete__memory_mappings_max(void);
+
 /* A mapping for tables: reserved and committed in one, zeroed, unwilling to be huge. NULL on
  * failure. */
 METE_HIDDEN void *mete__memory_map(size_t size);

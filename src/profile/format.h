@@ -119,8 +119,10 @@ struct mete_profile_header {
     uint64_t run;              /* the same in all profiles of one `mete run`; 0: made without it */
     uint32_t end;              /* enum mete_profile_end, written by `mete run` */
     uint32_t end_code;         /* exit status or number of the signal */
-    uint64_t image;       /* differs between the programs one process runs by exec; 0: unknown */
-    uint64_t reserved[4]; /* zero */
+    uint64_t image; /* differs between the programs one process runs by exec; 0: unknown */
+    uint64_t
+        sample_blocks;    /* guard mode: one block in so many is guarded, and is counted; else 0 */
+    uint64_t reserved[3]; /* zero */
     struct mete_profile_directory sections[METE_SECTION_COUNT];
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");

@@ -166,8 +166,9 @@ int mete__summary_make(const struct mete__profile *profile, struct mete__summary
     sum_shards(profile, summary);
     sum_totals(header, summary);
     note_inherited(header, &summary->inherited);
-    summary->peak_is_exact = header->threads_seen <= 1 && header->mode != METE_PROFILE_SAMPLED &&
-                             header->mode != METE_PROFILE_STATS;
+    summary->is_estimate = header->mode == METE_PROFILE_SAMPLED || header->sample_blocks > 1;
+    summary->peak_is_exact =
+        header->threads_seen <= 1 && !summary->is_estimate && header->mode != METE_PROFILE_STATS;
     /* Statistics know no places: their one site is where the totals were kept. */
     if (header->mode == METE_PROFILE_STATS) summary->site_count = 0;
     summary->peak_error_bytes =

@@ -53,6 +53,7 @@ struct mete__summary {
     struct mete__summary_totals
         inherited;      /* the part of totals from before the fork; only allocations, frees,
                          * allocated_bytes, freed_bytes, live_* are set */
+    bool is_estimate;   /* of samples: all figures */
     bool peak_is_exact; /* else within peak_error_bytes */
     uint64_t peak_error_bytes;
     double wall_seconds;              /* until the end, or the newest sign of life */

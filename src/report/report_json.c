@@ -254,13 +254,14 @@ static void write_notes(struct writer *writer) {
 static json_t *tracker_value(const struct mete__report *report) {
     const struct mete_profile_header *header = mete__profile_header(report->profile);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "bytes",
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "bytes",
                      mete__json_count(header->tracker_bytes), "dropped_allocations",
                      mete__json_count(header->dropped_allocations), "dropped_errors",
                      mete__json_count(header->dropped_errors), "truncated_stacks",
                      mete__json_count(header->truncated_stacks), "threads",
                      (json_int_t)header->threads_seen, "sample_bytes",
-                     mete__json_count(header->sample_bytes), "samples",
+                     mete__json_count(header->sample_bytes), "sample_blocks",
+                     mete__json_count(header->sample_blocks), "samples",
                      mete__json_count(report->summary->totals.samples), "inherited_allocations",
                      mete__json_count(report->summary->inherited.allocations));
 }

@@ -60,6 +60,11 @@ static void print_program(const struct mete__report_chapter *chapter) {
                          "all figures are estimates from %s samples, one per %s\n",
                          mete__units_count(METE__UNITS, chapter->report->summary->totals.samples),
                          mete__units_bytes(METE__UNITS, header->sample_bytes));
+    else if (chapter->report->summary->is_estimate)
+        mete__page_print(page, METE__PAGE_STRONG,
+                         "all figures are estimates from %s guarded blocks, one in %s\n",
+                         mete__units_count(METE__UNITS, chapter->report->summary->totals.samples),
+                         mete__units_count(METE__UNITS, header->sample_blocks));
     putc('\n', page->out);
 }
 
@@ -92,7 +97,7 @@ static void print_peak(const struct mete__report_chapter *chapter) {
                                 (double)(header->peak_clock - header->start_clock) * 1e-9));
     if (summary->peak_is_exact)
         mete__page_print(page, METE__PAGE_FAINT, "  exact");
-    else if (summary->peak_error_bytes != 0 && header->mode != METE_PROFILE_SAMPLED &&
+    else if (summary->peak_error_bytes != 0 && !summary->is_estimate &&
              header->mode != METE_PROFILE_STATS)
         mete__page_print(page, METE__PAGE_FAINT, "  to within %s (%u threads)",
                          mete__units_bytes(METE__UNITS, summary->peak_error_bytes),

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guard/guard.h"
 #include "os/process.h"
 #include "profile/writer.h"
 #include "shim/startup.h"
@@ -62,12 +63,19 @@ static void free_libraries(void) {
     if (__libc_freeres != NULL) __libc_freeres();
 }
 
+/* Which block is lost can only be told then. */
+static bool knows_every_block(void) {
+    const struct mete__settings *settings = mete__startup_settings();
+    return settings->mode == METE_PROFILE_EXACT || settings->mode == METE_PROFILE_CHECK ||
+           (settings->mode == METE_PROFILE_GUARD && settings->sample_blocks == 1);
+}
+
 static void finish(bool is_exit) {
     mete__tracker_settle();
     if (!mete__tracker_is_started()) return; /* a child that is to be left alone */
     if (is_exit) free_libraries();
-    /* Which block is lost can only be told where every block is known. */
-    if (mete__startup_settings()->mode == METE_PROFILE_EXACT && !mete__startup_settings()->no_leaks)
+    mete__guard_check();
+    if (knows_every_block() && !mete__startup_settings()->no_leaks)
         (void)mete__leak_check_run(METE__LEAK_AT_EXIT, NULL);
     mete__tracker_finish(METE_PROFILE_ENDED);
 }

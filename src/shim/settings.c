@@ -55,6 +55,10 @@ static bool read_mode(const char *text, enum mete_profile_mode *out) {
         *out = METE_PROFILE_SAMPLED;
     else if (strcmp(text, "exact") == 0)
         *out = METE_PROFILE_EXACT;
+    else if (strcmp(text, "check") == 0)
+        *out = METE_PROFILE_CHECK;
+    else if (strcmp(text, "guard") == 0)
+        *out = METE_PROFILE_GUARD;
     else
         return false;
     return true;
@@ -99,7 +103,7 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
     const char *value;
 #define IS(text) ((value = mete__settings_value(variable, *name = (text))) != NULL)
     if (IS("METE_MODE")) {
-        *why = "a mode is stats, sampled or exact";
+        *why = "a mode is stats, sampled, exact, check or guard";
         out->is_tracking = true;
         return read_mode(value, &out->mode);
     }
@@ -109,8 +113,9 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
         out->output = value;
         return *value != '\0';
     }
-    *why = "it is a number of bytes, from 1 on; K, M or G may follow";
+    *why = "it is a number, from 1 on; K, M or G may follow";
     if (IS("METE_SAMPLE")) return read_bytes(value, &out->sample_bytes);
+    *why = "it is a number of bytes, from 1 on; K, M or G may follow";
     if (IS("METE_PROFILE_LIMIT")) return read_bytes(value, &out->limit_bytes);
     *why = "it is 1 or 0";
     if (IS("METE_NO_LEAKS")) return read_switch(value, &out->no_leaks);
@@ -123,7 +128,7 @@ static bool read_variable(struct mete__settings *out, const char *variable, cons
 }
 
 void mete__settings_read(struct mete__settings *out, char *const *variables) {
-    *out = (struct mete__settings){.mode = METE_PROFILE_EXACT, .sample_bytes = DEFAULT_SAMPLE};
+    *out = (struct mete__settings){.mode = METE_PROFILE_EXACT};
     for (; *variables != NULL; variables++) {
         const char *name = NULL, *why = NULL;
         if (strncmp(*variables, "METE_", 5) != 0) continue;
@@ -132,4 +137,7 @@ void mete__settings_read(struct mete__settings *out, char *const *variables) {
         out->wrong_value = *variables + strlen(name) + 1;
         out->wrong_why = why;
     }
+    if (out->mode == METE_PROFILE_GUARD)
+        out->sample_blocks = out->sample_bytes == 0 ? 1 : out->sample_bytes;
+    if (out->sample_bytes == 0) out->sample_bytes = DEFAULT_SAMPLE;
 }

@@ -1,7 +1,9 @@
 /*
  * shim/settings.h - what the environment asks of mete.
  *
- *   METE_MODE           exact, as `mete run --mode` takes it
+ *   METE_MODE           stats, sampled, exact, check or guard, as `mete run --mode` takes it
+ *   METE_SAMPLE         in sampled mode the mean distance of samples in bytes, in guard mode one
+ *                       block in so many is guarded; K, M, G may follow
  *   METE_OUTPUT         the profile's file; default mete.PROGRAM.PID.mete in the working directory
  *   METE_NO_LEAKS       1: no leak check at exit
  *   METE_NO_CHILDREN    1: forked and exec'ed children are left alone
@@ -29,6 +31,7 @@ struct mete__settings {
     bool is_quiet;
     enum mete_profile_mode mode;
     uint64_t sample_bytes;  /* sampled mode: the mean distance of samples */
+    uint64_t sample_blocks; /* guard mode: one block in so many is guarded; else 0 */
     uint64_t limit_bytes;   /* 0: the default */
     const char *output;     /* points into the environment; NULL: the default name */
     uint64_t run;           /* 0: not under `mete run` */

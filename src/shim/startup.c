@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "guard/guard.h"
 #include "heap/cache.h"
 #include "heap/watch.h"
 #include "os/environment.h"
@@ -104,6 +105,7 @@ static int start_tracker(const struct mete__environment *environment, char *path
         .run = settings.run,
         .mode = settings.mode,
         .sample_bytes = settings.mode == METE_PROFILE_SAMPLED ? settings.sample_bytes : 0,
+        .sample_blocks = settings.mode == METE_PROFILE_GUARD ? settings.sample_blocks : 0,
         .limit_bytes = settings.limit_bytes,
         .no_children = settings.no_children,
         .is_quiet = settings.is_quiet,
@@ -117,6 +119,12 @@ static int start_tracker(const struct mete__environment *environment, char *path
  * under libmete_malloc. One process has one profile, and that is the other's. */
 static bool is_second(void) {
     return mete_malloc_family != NULL && &mete__malloc_family_is_own == NULL;
+}
+
+static void start_guard(void) {
+    if (settings.mode != METE_PROFILE_GUARD && settings.mode != METE_PROFILE_CHECK) return;
+    mete__guard_start(settings.mode == METE_PROFILE_GUARD);
+    if (settings.sample_blocks > 1) mete__watch_sample_blocks(settings.sample_blocks);
 }
 
 static void start(void) {
@@ -144,8 +152,10 @@ static void start(void) {
         mete__watch_set_tick(mete__tracker_tick);
         return;
     }
-    mete__watch_set(settings.mode == METE_PROFILE_SAMPLED ? METE__WATCH_SAMPLED : METE__WATCH_ALL,
-                    settings.sample_bytes, mete__tracker_hooks());
+    start_guard();
+    bool is_sampled = settings.mode == METE_PROFILE_SAMPLED || settings.sample_blocks > 1;
+    mete__watch_set(is_sampled ? METE__WATCH_SAMPLED : METE__WATCH_ALL, settings.sample_bytes,
+                    mete__tracker_hooks());
 }
 
 void mete__startup_run(void) {

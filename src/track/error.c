@@ -7,6 +7,7 @@
 #include "profile/writer.h"
 #include "track/modules.h"
 #include "track/stack.h"
+#include "track/stack_trap.h"
 #include "track/tree.h"
 
 /* Of errors that the program survives, different ones that are kept: who has more than that has no
@@ -17,7 +18,7 @@ enum { SURVIVED_MAX = 1000 };
  */
 static struct mete__stack_memo *spare_memo;
 
-static uint32_t stack_of(const struct mete__caller *caller) {
+static uint32_t stack_of_call(const struct mete__caller *caller) {
     struct mete__stack_memo *memo = __atomic_exchange_n(&spare_memo, NULL, __ATOMIC_ACQUIRE);
 
     if (memo == NULL) memo = mete__stack_memo_create();
@@ -27,7 +28,13 @@ static uint32_t stack_of(const struct mete__caller *caller) {
     return stack;
 }
 
-/* All that is known of an earlier free is the address it was called from: a stack of one frame. */
+static uint32_t stack_of(const struct mete__error *error) {
+    if (error->context != NULL) return mete__stack_trap(error->context);
+    return error->caller != NULL ? stack_of_call(error->caller) : 0;
+}
+
+/* Of a block that is free, all that is known of it is the address it was called from: a stack of
+ * one frame. */
 static uint32_t stack_of_one(uintptr_t pc) {
     struct mete__module module;
     uint32_t generation = mete__modules_find(pc, &module) ? module.generation : 0;
@@ -60,7 +67,7 @@ bool mete__error_note(const struct mete__error *error) {
     const struct mete__record *record = error->record;
     struct mete_profile_error entry = {
         .kind = error->kind,
-        .stack = stack_of(error->caller),
+        .stack = stack_of(error),
         .address = error->address,
         .block_bytes = error->block_bytes,
         .offset = error->block != 0 ? (int64_t)(error->address - error->block) : 0,
@@ -68,9 +75,10 @@ bool mete__error_note(const struct mete__error *error) {
     };
     if (record != NULL) {
         entry.allocated_at = record->stack;
-        if (record->live)
-            entry.block_bytes = record->size;
-        else
+        if (record->live || record->held) entry.block_bytes = record->size;
+        if (record->held && !record->live)
+            entry.freed_at = record->freed_at;
+        else if (!record->live)
             entry.freed_at = stack_of_one((uintptr_t)record->freed_by);
     }
     if (error->kind == METE_ERROR_MISMATCHED_FREE && record != NULL) fill_mismatch(&entry, error);
@@ -79,7 +87,7 @@ bool mete__error_note(const struct mete__error *error) {
         __atomic_add_fetch(&same->repeats, 1, __ATOMIC_RELAXED);
         return false;
     }
-    bool is_survived = error->kind >= METE_ERROR_MISMATCHED_FREE;
+    bool is_survived = error->kind >= METE_ERROR_MISMATCHED_FREE && error->context == NULL;
     if ((!is_survived || mete__writer_count(METE_SECTION_ERRORS) < SURVIVED_MAX) &&
         mete__writer_append(METE_SECTION_ERRORS, &entry) >= 0)
         return true;

@@ -27,8 +27,7 @@
 #define METE__SHARD_NONE METE__SHARDS_MAX /* of a block that was not counted */
 
 /* The 15 bits of the shard in a record's word. */
-#define METE__RECORD_SHARD_SHIFT 48
-#define METE__RECORD_SHARD_MASK  ((uint64_t)METE__SHARDS_MAX << METE__RECORD_SHARD_SHIFT)
+#define METE__RECORD_SHARD_MASK ((uint64_t)METE__SHARDS_MAX << METE__RECORD_SHARD_SHIFT)
 
 struct mete__stack_memo;
 

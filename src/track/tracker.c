@@ -25,6 +25,7 @@ enum { TICK_MASK = 255 }; /* the clock is looked at once in 256 allocations */
 static bool
     started; /* the profile is open, and it is this process's (or the fork is not noticed) */
 static enum mete_profile_mode mode;
+static bool is_sampled;
 static bool no_children;
 static bool is_quiet;
 static char path[PATH_MAX];    /* of the profile, from the root; empty: in memory only */
@@ -190,25 +191,49 @@ static void failed(struct mete__cache *cache, size_t size, const struct mete__ca
     if (shard != NULL) METE__COUNT_TWICE(&shard->counters, shard->record, failed, 1);
 }
 
+static bool note_error(const struct mete__error *error) {
+    mete__tracker_settle();
+    return started && mete__error_note(error) && !is_quiet;
+}
+
 static bool misused(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record,
                     const struct mete__caller *caller) {
-    const struct mete__error error = {
+    return note_error(&(struct mete__error){
         .kind = (enum mete_profile_error_kind)kind,
         .address = (uintptr_t)address,
         .block = (uintptr_t)block,
         .block_bytes = block_bytes,
         .record = record,
         .caller = caller,
-    };
-    mete__tracker_settle();
-    return started && mete__error_note(&error) && !is_quiet;
+    });
+}
+
+static bool trapped(enum mete__misuse kind, const void *address, const void *block,
+                    size_t block_bytes, const struct mete__record *record, const void *context) {
+    return note_error(&(struct mete__error){
+        .kind = (enum mete_profile_error_kind)kind,
+        .address = (uintptr_t)address,
+        .block = (uintptr_t)block,
+        .block_bytes = block_bytes,
+        .record = record,
+        .context = context,
+    });
+}
+
+static uint32_t stack_of(struct mete__cache *cache, const struct mete__caller *caller) {
+    struct mete__shard *shard = ready_shard(cache);
+    return shard != NULL ? mete__stack_capture(shard->memo, caller) : 0;
 }
 
 const struct mete__watch_hooks *mete__tracker_hooks(void) {
-    static const struct mete__watch_hooks exact = {allocated, freed, failed, misused};
-    static const struct mete__watch_hooks samples = {sampled, sample_freed, failed, misused};
-    return mode == METE_PROFILE_SAMPLED ? &samples : &exact;
+    static const struct mete__watch_hooks exact = {
+        allocated, freed, failed, misused, trapped, stack_of,
+    };
+    static const struct mete__watch_hooks samples = {
+        sampled, sample_freed, failed, misused, trapped, stack_of,
+    };
+    return is_sampled ? &samples : &exact;
 }
 
 /* ---- beginning and end ---- */
@@ -219,6 +244,7 @@ static int keep_names(const struct mete__tracker_options *options) {
     no_children = options->no_children;
     is_quiet = options->is_quiet;
     mode = options->mode;
+    is_sampled = mode == METE_PROFILE_SAMPLED || options->sample_blocks > 1;
     path[0] = 0;
     if (options->path == NULL) return 0;
     int status = mete__file_absolute(options->path, path, sizeof path);
@@ -245,6 +271,7 @@ static void fill_header(const struct mete__tracker_options *options) {
 
     header->mode = options->mode;
     header->sample_bytes = options->sample_bytes;
+    header->sample_blocks = options->sample_blocks;
     header->run = options->run;
     header->argv = options->argv != NULL ? keep_arguments(options->argv, options->argc) : 0;
     header->argc = header->argv != 0 ? options->argc : 0;

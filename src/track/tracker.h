@@ -29,10 +29,11 @@ struct mete__tracker_options {
     uint32_t argc;
     uint64_t run; /* the same for all processes of one `mete run`; else 0 */
     enum mete_profile_mode mode;
-    uint64_t sample_bytes; /* sampled mode: the mean distance of samples */
-    uint64_t limit_bytes;  /* largest profile; 0: the default */
-    bool no_children;      /* forked children count nothing and make no file */
-    bool is_quiet;         /* errors that the program survives go into the profile only */
+    uint64_t sample_bytes;  /* sampled mode: the mean distance of samples */
+    uint64_t sample_blocks; /* guard mode: one block in so many is guarded; else 0 */
+    uint64_t limit_bytes;   /* largest profile; 0: the default */
+    bool no_children;       /* forked children count nothing and make no file */
+    bool is_quiet;          /* errors that the program survives go into the profile only */
 };
 
 /* Opens the profile and makes the hooks below ready; the caller then gives those to the heap.

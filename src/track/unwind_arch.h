@@ -77,6 +77,8 @@ METE_INLINE uintptr_t mete__arch_interrupted(uintptr_t sp, unsigned column) {
     return sp + 8 * (5 + (uintptr_t)place[column]);
 }
 #define METE__ARCH_PC_COLUMN METE__ARCH_RA
+/* From that sp to the ucontext_t. */
+#define METE__ARCH_UCONTEXT 0
 
 #elif defined(__aarch64__)
 
@@ -131,6 +133,7 @@ METE_INLINE uintptr_t mete__arch_interrupted(uintptr_t sp, unsigned column) {
     return sp + 128 + 176 + 8 + 8 * (uintptr_t)column;
 }
 #define METE__ARCH_PC_COLUMN       METE__ARCH_REGISTERS
+#define METE__ARCH_UCONTEXT        128
 
 #else
 #error "mete knows x86-64 and aarch64"

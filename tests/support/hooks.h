@@ -13,6 +13,7 @@ struct hooks_seen {
     const void *block;                   /* of the last call that had one */
     const struct mete__record *record;
     uintptr_t caller_pc;
+    const void *address;      /* of the last misuse */
     enum mete__misuse misuse; /* of the last misuse */
 };
 extern struct hooks_seen hooks_seen;

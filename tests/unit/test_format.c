@@ -65,6 +65,7 @@ static const struct field fields[] = {
     FIELD(mete_profile_header, end),
     FIELD(mete_profile_header, end_code),
     FIELD(mete_profile_header, image),
+    FIELD(mete_profile_header, sample_blocks),
     FIELD(mete_profile_header, reserved),
     FIELD(mete_profile_header, sections),
     FIELD(mete_profile_module, start),

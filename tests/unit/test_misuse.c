@@ -325,10 +325,10 @@ static void a_long_story_is_cut_to_one_line(void) {
     struct mete__record record = {.stack = 0};
     found.record = &record;
     record.freed_by = ((uint64_t)1 << 48) - 1;
-    apart_expect("mete: mismatched-free of 0xffffffffffffffff, 18446744073709551607 bytes into the "
+    apart_expect("mete: mismatched-free of 0x7fffffffffffffff, 9223372036854775799 bytes into the "
                  "block at 0x8, a block of up to 18446744073709551615 bytes, freed before by the "
                  "call that returns to 0xffffffffffff\n");
-    mete__misuse(METE__MISMATCHED_FREE, (void *)UINTPTR_MAX, &found, &nobody);
+    mete__misuse(METE__MISMATCHED_FREE, (void *)INTPTR_MAX, &found, &nobody);
 }
 
 int main(void) {

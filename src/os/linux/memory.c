@@ -15,6 +15,10 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -86,11 +90,15 @@ int mete__memory_decommit(void *start, size_t size) {
     return map(start, size, PROT_NONE, MAP_FIXED | MAP_NORESERVE) != NULL ? 0 : -ENOMEM;
 }
 
-int mete__memory_purge(void *start, size_t size) {
+static int advise(void *start, size_t size, int advice) {
     int saved = errno;
-    int status = madvise(start, size, MADV_DONTNEED) == 0 ? 0 : -errno;
+    int status = madvise(start, size, advice) == 0 ? 0 : -errno;
     errno = saved;
     return status;
+}
+
+int mete__memory_purge(void *start, size_t size) {
+    return advise(start, size, MADV_DONTNEED);
 }
 
 void mete__memory_renew(void *start, size_t size) {
@@ -133,6 +141,23 @@ int mete__memory_move(void *from, size_t size, void *to, size_t room) {
     return status;
 }
 
+int mete__memory_fence(void *start, size_t size, bool marked) {
+    return marked ? advise(start, size, MADV_GUARD_INSTALL) : mete__memory_decommit(start, size);
+}
+
+int mete__memory_unfence(void *start, size_t size, bool marked) {
+    return marked ? advise(start, size, MADV_GUARD_REMOVE) : mete__memory_commit(start, size);
+}
+
+bool mete__memory_knows_marks(void) {
+    size_t page = mete__memory_page_size();
+    void *start = map(NULL, page, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+    if (start == NULL) return false;
+    bool known = mete__memory_fence(start, page, true) == 0;
+    mete__memory_release(start, page);
+    return known;
+}
+
 void *mete__memory_map(size_t size) {
     void *start = map(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
     if (start != NULL) mete__memory_wish_huge(start, size, false);
@@ -169,6 +194,11 @@ size_t mete__memory_left(void) {
     /* Without /proc nobody can tell: half of the limit is a guess that leaves it room. */
     size_t used = pages < 0 ? (size_t)limit.rlim_cur / 2 : (size_t)pages * mete__memory_page_size();
     return used < limit.rlim_cur ? (size_t)limit.rlim_cur - used : 0;
+}
+
+size_t mete__memory_mappings_max(void) {
+    long long most = first_number("/proc/sys/vm/max_map_count");
+    return most < 0 ? 65530 : (size_t)most; /* the kernel's default */
 }
 
 bool mete__memory_strict(void) {

@@ -49,7 +49,7 @@ function drawVerdict() {
 
 function drawCards() {
   const { totals, tracker } = data;
-  const isEstimate = data.mode === "sampled";
+  const isEstimate = data.mode === "sampled" || tracker.sample_blocks > 1;
   const peak = totals.peak_is_exact ? "exact"
     : totals.peak_error_bytes !== 0 && !isEstimate && data.mode !== "stats"
       ? `to within ${byteWords(totals.peak_error_bytes)}` : "estimated";
@@ -95,6 +95,9 @@ function drawNotes() {
   if (data.mode === "sampled")
     note("All figures are estimates: about one block per " +
          `${byteWords(tracker.sample_bytes)} was recorded.`);
+  else if (tracker.sample_blocks > 1)
+    note("All figures are estimates: about one block in " +
+         `${tracker.sample_blocks} was guarded and recorded.`);
   if (data.mode === "stats")
     note("In this mode bytes are block sizes, not what was asked for, and no stack is recorded.");
   if (tracker.dropped_allocations !== 0)
