@@ -3,8 +3,11 @@
 
 #define BYTES(c) \
     ((uint64_t)((c) < 8 ? ((c) + 1) << 4 : (8 + (c) % 8 + 1) << ((c) < 8 ? 0 : (c) / 8 + 3)))
-#define ENTRY(c) \
-    { (uint32_t) BYTES(c), (uint32_t)((((uint64_t)1 << 32) + BYTES(c) - 1) / BYTES(c)) }
+#define ENTRY(c)                                                                            \
+    {                                                                                       \
+        (uint32_t) BYTES(c),                                                                \
+            (uint32_t)((((uint64_t)1 << METE__RECIPROCAL_SHIFT) + BYTES(c) - 1) / BYTES(c)) \
+    }
 #define EIGHT(c)                                                                              \
     ENTRY(c), ENTRY((c) + 1), ENTRY((c) + 2), ENTRY((c) + 3), ENTRY((c) + 4), ENTRY((c) + 5), \
         ENTRY((c) + 6), ENTRY((c) + 7)

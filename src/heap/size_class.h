@@ -68,12 +68,14 @@ METE_INLINE unsigned mete__size_class_for(size_t size, size_t align) {
     return align <= 16 ? mete__size_class_of(size) : mete__size_class_aligned(size, align);
 }
 
-/* offset / bytes of the class, for every offset inside a span, as a multiplication by a 32-bit
- * reciprocal rounded up (Granlund and Montgomery, "Division by Invariant Integers using
- * Multiplication", 1994). Exact because offset < 2^19 and bytes < 2^17; a test tries all of them.
- */
+/* offset / bytes of the class, for every offset inside a span, as a multiplication by the
+ * reciprocal 2^35 / bytes rounded up (Granlund and Montgomery, "Division by Invariant Integers
+ * using Multiplication", 1994). Exact because what rounding adds, times the offset, stays below
+ * 2^35: offset < 2^19, and less than bytes <= 2^16 is added. A test tries all of them. */
+#define METE__RECIPROCAL_SHIFT 35
 METE_INLINE size_t mete__size_class_divide(size_t offset, unsigned size_class) {
-    return (size_t)(((uint64_t)offset * mete__size_class_table[size_class].reciprocal) >> 32);
+    return (size_t)(((uint64_t)offset * mete__size_class_table[size_class].reciprocal) >>
+                    METE__RECIPROCAL_SHIFT);
 }
 
 #endif
