@@ -1,6 +1,8 @@
 /* heap/region.h */
 #include "heap/region.h"
 
+#include <string.h>
+
 #include "os/memory.h"
 #include "os/meta.h"
 
@@ -101,7 +103,7 @@ static void hide_metadata(struct mete__region *region) {
 static bool lay_out(struct mete__region *region, void *start, size_t size) {
     size_t slices = size >> METE__SLICE_SHIFT;
     region->base = (uintptr_t)start;
-    region->slices = slices;
+    region->slices = region->laid_out = slices;
     region->first = metadata_slices(slices);
     region->ready = 0;
     region->top = region->first;
@@ -168,11 +170,58 @@ static size_t without_rest(size_t size, size_t slices) {
     return (all - usable % slices) << METE__SLICE_SHIFT;
 }
 
-/* The place of a removed region, or the next one; REGIONS_MAX where all are taken. */
-static size_t free_place(void) {
-    size_t index = 0;
-    while (index < region_count && regions[index].slices != 0) index++;
-    return index;
+/* What stays of a region that is removed. */
+static size_t kept_size(const struct mete__region *region) {
+    return mete__round_up(metadata_size(region->laid_out), mete__memory_page_size());
+}
+
+/* Leaves of the region what a look-up may still be reading, all zero. */
+static void retire(struct mete__region *region) {
+    size_t size = region->laid_out << METE__SLICE_SHIFT, kept = kept_size(region);
+
+    __atomic_store_n(&region->ready, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&region->top, 0, __ATOMIC_RELEASE);
+    region->slices = 0;
+    mete__memory_release((char *)region->base + kept, size - kept);
+    if (mete__memory_purge((void *)region->base, kept) != 0) memset((void *)region->base, 0, kept);
+}
+
+/* A region that could not be made. Of a new one nobody has read a word. */
+static void give_up(struct mete__region *region, bool is_new) {
+    if (!is_new) {
+        retire(region);
+        return;
+    }
+    region->slices = region->top = region->ready = 0;
+    mete__memory_release((void *)region->base, region->laid_out << METE__SLICE_SHIFT);
+}
+
+/* Reserves again what belonged to a removed region that has room for `slices` and is not larger
+ * than `size`; NULL where there is none. */
+static struct mete__region *reserve_former(size_t slices, size_t size) {
+    for (size_t i = 0; i < region_count; i++) {
+        struct mete__region *region = &regions[i];
+        size_t former = region->laid_out << METE__SLICE_SHIFT, kept = kept_size(region);
+        if (region->slices != 0 || former > size || region->laid_out < region->first + slices)
+            continue;
+        if (mete__memory_reserve_at((char *)region->base + kept, former - kept)) return region;
+    }
+    return NULL;
+}
+
+/* Another place, and `size` bytes for it, or at least `needed`. */
+static struct mete__region *reserve_new(size_t needed, size_t size) {
+    if (region_count == REGIONS_MAX) return NULL;
+    struct mete__region *region = &regions[region_count];
+    void *start = mete__memory_reserve(size, smallest_region);
+    if (start == NULL && size > needed) {
+        size = needed;
+        start = mete__memory_reserve(size, smallest_region);
+    }
+    if (start == NULL) return NULL;
+    region->base = (uintptr_t)start;
+    region->laid_out = size >> METE__SLICE_SHIFT;
+    return region;
 }
 
 struct mete__region *mete__region_add(size_t slices) {
@@ -182,37 +231,31 @@ struct mete__region *mete__region_add(size_t slices) {
             if (home != NULL) return home;
         }
     }
-    size_t index = free_place();
-    if (index == REGIONS_MAX || slices > home_sizes[0] >> METE__SLICE_SHIFT) return NULL;
+    if (slices > home_sizes[0] >> METE__SLICE_SHIFT) return NULL;
     size_t needed = slices + 1;
     while (needed - slices < metadata_slices(needed)) needed++;
     needed <<= METE__SLICE_SHIFT;
 
     size_t size = without_rest(region_size(needed), slices);
-    void *start = mete__memory_reserve(size, smallest_region);
-    if (start == NULL && size > needed) {
-        size = needed;
-        start = mete__memory_reserve(size, smallest_region);
-    }
-    if (start == NULL) return NULL;
-    struct mete__region *region = &regions[index];
-    if (!lay_out(region, start, size) || !mete__region_make_ready(region, region->slices) ||
-        !enter_in_table(region, (uint16_t)(index + 1))) {
-        region->slices = region->top = region->ready = 0;
-        mete__memory_release(start, size);
+    struct mete__region *region = reserve_former(slices, size);
+    bool is_new = region == NULL;
+    if (is_new) region = reserve_new(needed, size);
+    if (region == NULL) return NULL;
+    size = region->laid_out << METE__SLICE_SHIFT;
+    if (!lay_out(region, (void *)region->base, size) ||
+        !mete__region_make_ready(region, region->slices) ||
+        !enter_in_table(region, (uint16_t)(region - regions + 1))) {
+        give_up(region, is_new);
         return NULL;
     }
-    if (index == region_count) __atomic_store_n(&region_count, index + 1, __ATOMIC_RELEASE);
+    if (is_new) __atomic_store_n(&region_count, region_count + 1, __ATOMIC_RELEASE);
     if (next_size < largest_region) next_size *= 2;
     return region;
 }
 
 void mete__region_remove(struct mete__region *region) {
-    size_t size = region->slices << METE__SLICE_SHIFT;
-
     enter_in_table(region, 0);
-    region->slices = region->top = region->ready = 0;
-    mete__memory_release((void *)region->base, size);
+    retire(region);
 }
 
 struct mete__region *mete__region_of(const void *address) {

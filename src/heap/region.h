@@ -40,12 +40,13 @@ struct mete__slice_word {
 
 struct mete__region {
     uintptr_t base;
-    size_t slices;  /* metadata's own included */
-    size_t first;   /* first slice that may be handed out */
-    size_t ready;   /* slices whose metadata is committed; grows in steps; atomic */
-    size_t top;     /* slices from this one on were never committed; atomic */
-    size_t touched; /* slices from this one on were never handed out */
-    size_t lowest;  /* no slice below is free */
+    size_t slices;   /* metadata's own included; 0: removed */
+    size_t laid_out; /* as slices, also when it is removed */
+    size_t first;    /* first slice that may be handed out */
+    size_t ready;    /* slices whose metadata is committed; grows in steps; atomic */
+    size_t top;      /* slices from this one on were never committed; atomic */
+    size_t touched;  /* slices from this one on were never handed out */
+    size_t lowest;   /* no slice below is free */
     struct mete__slice_word *words;
     uint64_t *full; /* bit w: every slice of word w is used */
 };
@@ -58,7 +59,9 @@ METE_HIDDEN struct mete__region *mete__region_at(size_t index);
 METE_HIDDEN struct mete__region *mete__region_add(size_t slices);
 
 /* Releases a region no slice of which is used, not the home region. Its place in the order stays,
- * with no slices. */
+ * with no slices, and so do its descriptors, cleared, a page for each MiB: another thread may be
+ * about to look at them, because of an address that is in no block. A new region of a like size
+ * takes both, as long as nobody else has come to lie there. */
 METE_HIDDEN void mete__region_remove(struct mete__region *region);
 
 /* Commits metadata so that slices below `end` are ready. False where the system refuses. */

@@ -22,6 +22,8 @@ METE_HIDDEN size_t mete__memory_page_size(void);
 /* `size` bytes of inaccessible address space at a multiple of `align` (a power of two, at least a
  * page), or NULL. */
 METE_HIDDEN void *mete__memory_reserve(size_t size, size_t align);
+/* The same at `where`, a page's start; false where something is there already, or no room. */
+METE_HIDDEN bool mete__memory_reserve_at(void *where, size_t size);
 METE_HIDDEN void mete__memory_release(void *start, size_t size);
 
 /* Makes reserved pages readable and writable. -ENOMEM where the system refuses to promise them. */

@@ -32,6 +32,12 @@ WRAPS(void *, mete__memory_reserve, (size_t size, size_t align)) {
     return start;
 }
 
+WRAPS(bool, mete__memory_reserve_at, (void *where, size_t size)) {
+    bool done = !fails() && __real_mete__memory_reserve_at(where, size);
+    if (done) fake_os.mapped += size;
+    return done;
+}
+
 WRAPS(void, mete__memory_release, (void *start, size_t size)) {
     fake_os.mapped -= size;
     __real_mete__memory_release(start, size);

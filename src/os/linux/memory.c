@@ -39,8 +39,15 @@ static void *map(void *where, size_t size, int protection, int flags) {
     return start == MAP_FAILED ? NULL : start;
 }
 
-/* The same where address space has no room for the slack: the kernel fills it from the top, so that
- * what lies below a range that it chose is mostly free. */
+bool mete__memory_reserve_at(void *where, size_t size) {
+    void *start = map(where, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
+    if (start == where) return true;
+    if (start != NULL) mete__memory_release(start, size); /* before Linux 4.17: a hint */
+    return false;
+}
+
+/* Where address space has no room for the slack: the kernel fills it from the top, so that what
+ * lies below a range that it chose is mostly free. */
 static void *reserve_tight(size_t size, size_t align) {
     enum { TRIES = 16 };
     char *start = map(NULL, size, PROT_NONE, MAP_NORESERVE);
@@ -48,11 +55,8 @@ static void *reserve_tight(size_t size, size_t align) {
     if (start == NULL || (uintptr_t)start % align == 0) return start;
     mete__memory_release(start, size);
     uintptr_t below = mete__round_down((uintptr_t)start, align);
-    for (int i = 0; i < TRIES && below > align; i++, below -= align) {
-        start = map((void *)below, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
-        if ((uintptr_t)start == below) return start;
-        if (start != NULL) mete__memory_release(start, size); /* before Linux 4.17: a hint */
-    }
+    for (int i = 0; i < TRIES && below > align; i++, below -= align)
+        if (mete__memory_reserve_at((void *)below, size)) return (void *)below;
     return NULL;
 }
 
