@@ -110,6 +110,18 @@ told() {
     done
 }
 
+@test "check_and_guard_tell_it_too" {
+    local mode
+    for mode in check guard; do
+        mete run --quiet --mode=$mode -o p.mete --json report.json -- "$METE_PROGRAMS/mismatched_free" new_large_realloc >out
+        holds '.errors | length == 1 and .[0].kind == "mismatched-free"' report.json
+        mete run --quiet --mode=$mode -o p.mete --json report.json -- "$METE_PROGRAMS/mismatched_free" sized_delete >out
+        holds '.errors | length == 1 and .[0].said_bytes == 96' report.json
+        mete run --quiet --mode=$mode -o p.mete --json report.json -- "$METE_PROGRAMS/matched_free"
+        holds '.errors == []' report.json
+    done
+}
+
 @test "without_tracking_it_is_not_noticed" {
     LD_PRELOAD=$METE_STAGE/lib/libmete_malloc.so "$METE_PROGRAMS/mismatched_free" new_free >out 2>said
     [ ! -s said ]
