@@ -12,35 +12,28 @@
 #ifndef METE_MALLOC_H
 #define METE_MALLOC_H
 
+#include <mete/attributes.h>
 #include <stddef.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-#ifndef METE_API
-#define METE_API __attribute__((visibility("default")))
-#endif
+METE_BEGIN_DECLS
 
 /* Gives a block back; NULL is ignored. Keeps errno. */
 METE_API void mete_free(void *block);
 
 /* At least `size` bytes, contents undefined. size 0 gives a unique block of no usable size. */
-METE_API __attribute__((malloc, alloc_size(1), warn_unused_result)) void *mete_malloc(size_t size);
+METE_API METE_MALLOC METE_ALLOC_SIZE(1) void *mete_malloc(size_t size);
 
 /* count * size bytes, all zero; NULL with ENOMEM where the product overflows. */
-METE_API __attribute__((malloc, alloc_size(1, 2), warn_unused_result)) void *
-mete_calloc(size_t count, size_t size);
+METE_API METE_MALLOC METE_ALLOC_SIZE(1, 2) void *mete_calloc(size_t count, size_t size);
 
 /* The block with room for `size` bytes, perhaps elsewhere; its first bytes are kept. NULL
  * allocates. size 0 frees and returns NULL. Where NULL is returned for a size that is not 0, the
  * old block is untouched. */
-METE_API __attribute__((alloc_size(2), warn_unused_result)) void *mete_realloc(void *block,
-                                                                               size_t size);
+METE_API METE_NODISCARD METE_ALLOC_SIZE(2) void *mete_realloc(void *block, size_t size);
 
 /* `size` bytes at a multiple of `align`, a power of two (else NULL with EINVAL). */
-METE_API __attribute__((malloc, alloc_align(1), alloc_size(2), warn_unused_result)) void *
-mete_aligned_alloc(size_t align, size_t size);
+METE_API METE_MALLOC METE_ALLOC_ALIGN(1)
+    METE_ALLOC_SIZE(2) void *mete_aligned_alloc(size_t align, size_t size);
 
 /* As mete_free, for a block that was asked for with `size` bytes. */
 METE_API void mete_free_sized(void *block, size_t size);
@@ -48,8 +41,6 @@ METE_API void mete_free_sized(void *block, size_t size);
 /* Bytes that may be used of the block: what was asked for, or more. 0 for NULL. */
 METE_API size_t mete_usable_size(const void *block);
 
-#ifdef __cplusplus
-}
-#endif
+METE_END_DECLS
 
 #endif

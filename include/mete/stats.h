@@ -8,15 +8,10 @@
 #ifndef METE_STATS_H
 #define METE_STATS_H
 
+#include <mete/attributes.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-#ifndef METE_API
-#define METE_API __attribute__((visibility("default")))
-#endif
+METE_BEGIN_DECLS
 
 /* Bits of mete_stats.exact: what is exact, once other threads pause. */
 #define METE_STATS_COUNTS 1u /* allocations, frees, live_blocks */
@@ -39,8 +34,6 @@ typedef struct mete_stats {
 /* Reads the present figures; thread-safe, allocation-free. -EINVAL for NULL. */
 METE_API int mete_stats_read(mete_stats *out);
 
-#ifdef __cplusplus
-}
-#endif
+METE_END_DECLS
 
 #endif

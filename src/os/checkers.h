@@ -1,0 +1,69 @@
+/*
+ * os/checkers.h - what Valgrind and AddressSanitizer are told of memory that mete hands out.
+ *
+ * Both see mappings, not the blocks inside. Where one of them watches the process, found out at run
+ * time and without a rebuild, these calls tell it which bytes belong to the program: then it finds
+ * reads of freed blocks and of rewound arenas with no flags. Elsewhere they cost a test of one
+ * flag.
+ *
+ * `holder` names the pool or arena to Valgrind, which tracks the blocks of each for itself.
+ * Async-signal-safe, any thread.
+ */
+#ifndef METE_OS_CHECKERS_H
+#define METE_OS_CHECKERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+/* Whether a tool listens; settled before main. */
+extern METE_HIDDEN bool mete__checkers_listen;
+
+METE_HIDDEN METE_COLD void mete__checkers_tell_create(const void *holder, bool zeroed);
+METE_HIDDEN METE_COLD void mete__checkers_tell_destroy(const void *holder);
+METE_HIDDEN METE_COLD void mete__checkers_tell_alloc(const void *holder, const void *block,
+                                                     size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_tell_free(const void *holder, const void *block,
+                                                    size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_tell_closed(const void *start, size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_tell_open(const void *start, size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_tell_fresh(const void *start, size_t size);
+
+/* A pool or arena begins and ends; `zeroed`: its blocks are handed out all zero. */
+METE_INLINE void mete__checkers_create(const void *holder, bool zeroed) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_create(holder, zeroed);
+}
+
+/* All its blocks end, and the bytes of them stay closed. */
+METE_INLINE void mete__checkers_destroy(const void *holder) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_destroy(holder);
+}
+
+/* The block is the program's from now on, its contents undefined (unless the holder zeroes). */
+METE_INLINE void mete__checkers_alloc(const void *holder, const void *block, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_alloc(holder, block, size);
+}
+
+/* The block is the program's no more: touching it is an error. */
+METE_INLINE void mete__checkers_free(const void *holder, const void *block, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_free(holder, block, size);
+}
+
+/* Nobody may touch the range, mete included, until it is opened. */
+METE_INLINE void mete__checkers_close(const void *start, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_closed(start, size);
+}
+
+/* The range may be read and written again, and holds what it holds. For mete's own use of it, and
+ * before memory goes back to the system. */
+METE_INLINE void mete__checkers_open(const void *start, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_open(start, size);
+}
+
+/* The range may be written; what it holds is undefined. */
+METE_INLINE void mete__checkers_fresh(const void *start, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_fresh(start, size);
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* os/checkers.h: Valgrind's client requests, and AddressSanitizer's functions where they exist. */
+#include "os/checkers.h"
+
+#include <stdint.h>
+#include <valgrind/memcheck.h>
+
+/* In every process that AddressSanitizer is in, and nowhere else. */
+__attribute__((weak)) void __asan_poison_memory_region(void const volatile *start, size_t size);
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *start, size_t size);
+
+bool mete__checkers_listen;
+static bool in_valgrind;
+
+/* Before any constructor of the program's could create a pool (their priorities begin at 101). */
+__attribute__((constructor(101))) static void find_listeners(void) {
+    in_valgrind = RUNNING_ON_VALGRIND != 0;
+    mete__checkers_listen = in_valgrind || __asan_poison_memory_region != NULL;
+}
+
+static void poison(const void *start, size_t size) {
+    if (__asan_poison_memory_region != NULL) __asan_poison_memory_region(start, size);
+}
+
+static void unpoison(const void *start, size_t size) {
+    if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size);
+}
+
+void mete__checkers_tell_create(const void *holder, bool zeroed) {
+    if (in_valgrind) VALGRIND_CREATE_MEMPOOL(holder, 0, zeroed);
+}
+
+void mete__checkers_tell_destroy(const void *holder) {
+    if (in_valgrind) VALGRIND_DESTROY_MEMPOOL(holder);
+}
+
+void mete__checkers_tell_alloc(const void *holder, const void *block, size_t size) {
+    unpoison(block, size);
+    if (in_valgrind) VALGRIND_MEMPOOL_ALLOC(holder, block, size);
+}
+
+void mete__checkers_tell_free(const void *holder, const void *block, size_t size) {
+    if (in_valgrind) VALGRIND_MEMPOOL_FREE(holder, block);
+    poison(block, size);
+}
+
+void mete__checkers_tell_closed(const void *start, size_t size) {
+    if (in_valgrind) (void)VALGRIND_MAKE_MEM_NOACCESS(start, size);
+    poison(start, size);
+}
+
+void mete__checkers_tell_open(const void *start, size_t size) {
+    unpoison(start, size);
+    if (in_valgrind) (void)VALGRIND_MAKE_MEM_DEFINED(start, size);
+}
+
+void mete__checkers_tell_fresh(const void *start, size_t size) {
+    unpoison(start, size);
+    if (in_valgrind) (void)VALGRIND_MAKE_MEM_UNDEFINED(start, size);
+}

@@ -1,0 +1,104 @@
+/*
+ * registry/registry.h - the pools, arenas, maps and private heaps that exist now.
+ *
+ * Each enters itself when it is created and leaves when it is destroyed. So mete_where() can say
+ * whose an address is, the leak check what is not destroyed, the statistics what each holds,
+ * without any of them knowing the kinds there are.
+ *
+ * Thread-safe, by one lock, under which nothing but the visitor and the methods runs; those must
+ * not call back into the registry. Allocates nothing: the entry is a part of what it stands for.
+ */
+#ifndef METE_REGISTRY_REGISTRY_H
+#define METE_REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/caller.h"
+#include "base/compiler.h"
+
+enum mete__holder_kind {
+    METE__HOLDER_POOL = 1, /* numbered as in the profile */
+    METE__HOLDER_ARENA,
+    METE__HOLDER_MAP,
+    METE__HOLDER_HEAP,
+    METE__HOLDER_ALLOCATOR, /* counts what passes, holds no memory of its own */
+};
+
+enum { METE__HOLDER_NAME_MAX = 47 };
+
+/* What a holder says of itself, in bytes unless said otherwise. */
+struct mete__holder_stats {
+    uint64_t reserved_bytes; /* memory taken for it: live + free + metadata */
+    uint64_t live_bytes;     /* in use by the program */
+    uint64_t peak_bytes;     /* highest live_bytes */
+    uint64_t live_blocks;
+    uint64_t allocations; /* ever */
+    uint64_t frees;       /* ever */
+};
+
+/* What a holder knows of an address. */
+struct mete__holder_block {
+    const void *block; /* first byte of the block, object or view; NULL: in between */
+    size_t size;       /* of the block */
+    bool live;         /* false: freed, or not yet handed out */
+};
+
+struct mete__holder;
+
+struct mete__holder_methods {
+    enum mete__holder_kind kind;
+    /* Whether the address is in the holder's memory; then *out says where. Any thread. */
+    bool (*find)(const struct mete__holder *holder, const void *address,
+                 struct mete__holder_block *out);
+    /* Any thread. */
+    void (*read)(const struct mete__holder *holder, struct mete__holder_stats *out);
+    /* Calls visit for every range of memory the holder's blocks are in. Other threads stand still,
+     * or the result may be stale. */
+    void (*each_range)(const struct mete__holder *holder,
+                       void (*visit)(void *context, uintptr_t start, size_t size), void *context);
+};
+
+/* An entry, embedded in what it stands for; the fields are the registry's, but for reading. */
+struct mete__holder {
+    const struct mete__holder_methods *methods;
+    struct mete__holder *next; /* under the registry's lock */
+    struct mete__holder *previous;
+    uintptr_t created_by; /* the program's call that created it returns there; 0: unknown */
+    uint32_t stack;       /* the same as a node of the tracker's stack tree; 0: not tracked */
+    bool is_no_root;      /* the leak check does not look for pointers in its memory */
+    bool is_entered;
+    char name[METE__HOLDER_NAME_MAX + 1]; /* a copy, cut to fit; never empty */
+};
+
+/* Enters what has been created. name NULL or empty: the kind's own ("pool"). `caller` is the
+ * program's call (METE__CALLER), or NULL. The methods must work from now on. */
+METE_HIDDEN void mete__registry_enter(struct mete__holder *holder,
+                                      const struct mete__holder_methods *methods, const char *name,
+                                      const struct mete__caller *caller);
+
+/* Takes out what is about to be destroyed; what has not been entered is ignored. On return no
+ * visitor sees it any more. */
+METE_HIDDEN void mete__registry_leave(struct mete__holder *holder);
+
+/* Calls visit for each, newest first, until it returns false; false then. False, too, and nothing
+ * visited, where the calling thread is in here already (a signal handler). */
+METE_HIDDEN bool mete__registry_each(bool (*visit)(void *context, struct mete__holder *holder),
+                                     void *context);
+
+/* Who `created` and `destroyed` are told to: the tracker, filled in one place. Runs without the
+ * lock held; NULL: nobody. */
+struct mete__registry_hooks {
+    void (*entered)(struct mete__holder *holder, const struct mete__caller *caller);
+    void (*leaves)(struct mete__holder *holder);
+};
+METE_HIDDEN void mete__registry_watch(const struct mete__registry_hooks *hooks);
+
+/* "pool", "arena", "file map", "heap", "allocator". */
+METE_HIDDEN const char *mete__registry_kind_name(enum mete__holder_kind kind);
+
+/* In the child of a fork, before any other call: the holder of the lock may not exist there. */
+METE_HIDDEN void mete__registry_after_fork(void);
+
+#endif
