@@ -29,11 +29,13 @@ METE_API METE_NODISCARD mete_allocator *mete_allocator_counting(const mete_alloc
 METE_API METE_NODISCARD mete_allocator *
 mete_allocator_limiting(const mete_allocator *under, size_t max_bytes, size_t max_blocks);
 
-/* Overwrites blocks with zeros before they go back, in a way no optimiser removes, and so does a
- * shrinking resize with the end that is cut off. */
+/* Overwrites blocks with zeros before they go back, in a way no optimiser removes. Blocks never
+ * shrink in place (-ENOTSUP): remap moves them, so that no end is left behind. */
 METE_API METE_NODISCARD mete_allocator *mete_allocator_zeroing(const mete_allocator *under);
 
-/* Makes any allocator thread-safe, by a lock of its own. */
+/* Makes any allocator thread-safe, by a lock of its own. Not for signal handlers: one that
+ * interrupts its holder gets NULL with EDEADLK, and what it frees is lost. Not for a child that was
+ * forked while another thread was inside. */
 METE_API METE_NODISCARD mete_allocator *mete_allocator_locking(const mete_allocator *under);
 
 /* ---- logging ---- */
@@ -79,13 +81,13 @@ typedef struct mete_allocator_error {
 } mete_allocator_error;
 
 /* "double-free", "invalid-free", "wrong-layout", "heap-overflow". */
-METE_API const char *mete_allocator_fault_name(enum mete_allocator_fault fault);
+METE_API const char *mete_allocator_checking_fault(enum mete_allocator_fault fault);
 
 /* Knows every live block. Verifies that what comes back is one, with the layout it was asked for,
  * and that the 16 bytes behind it, which it adds to each, are untouched. on_error is told, then the
  * call does nothing more (the block of an overflow goes back all the same); NULL: one line to
  * standard error, then abort. Thread-safe where the one below is. A call costs a look-up in a hash
- * table under a lock; a live block 48 bytes. */
+ * table under a lock; a live block 48 to 96 bytes. */
 METE_API METE_NODISCARD mete_allocator *
 mete_allocator_checking(const mete_allocator *under,
                         void (*on_error)(void *context, const mete_allocator_error *error),
@@ -106,15 +108,17 @@ METE_API METE_NODISCARD mete_allocator *mete_allocator_tracking(const mete_alloc
 /* Calls visit with every live block, in the order they were allocated, until it returns false.
  * visit must not use the allocator. How many blocks are live, or -EINVAL where `tracking` is no
  * checking or tracking allocator, -ENOMEM where there is no memory to sort them. */
-METE_API long mete_allocator_each_live(const mete_allocator *tracking,
-                                       bool (*visit)(void *context, const mete_tracked_block *live),
-                                       void *context);
+METE_API long mete_allocator_tracking_each(const mete_allocator *tracking,
+                                           bool (*visit)(void *context,
+                                                         const mete_tracked_block *live),
+                                           void *context);
 
 /* Writes a line for each source line that has live blocks, most bytes first, and one for the sum:
  * "12 blocks, 480 bytes (struct conn) asked for at server.c:71". Into `buffer`, cut where it ends
  * and always terminated; or, buffer NULL, to standard error. Returns and errors as
- * mete_allocator_each_live. */
-METE_API long mete_allocator_report_live(const mete_allocator *tracking, char *buffer, size_t size);
+ * mete_allocator_tracking_each. */
+METE_API long mete_allocator_tracking_report(const mete_allocator *tracking, char *buffer,
+                                             size_t size);
 
 /* ---- failing ---- */
 
@@ -135,9 +139,9 @@ METE_API METE_NODISCARD mete_allocator *mete_allocator_failing(const mete_alloca
  * then must have freed all it took; anything else ends this, and is returned. -ENOTEMPTY: blocks
  * were left over. *failed_at (NULL: not wanted) is the request that failed in the last run; after
  * 0, the number of requests a whole run makes. */
-METE_API int mete_allocator_fail_each(const mete_allocator *under,
-                                      int (*run)(void *context, const mete_allocator *allocator),
-                                      void *context, uint64_t *failed_at);
+METE_API int mete_allocator_failing_each(const mete_allocator *under,
+                                         int (*run)(void *context, const mete_allocator *allocator),
+                                         void *context, uint64_t *failed_at);
 
 METE_END_DECLS
 

@@ -401,6 +401,24 @@ static void *resize(struct mete__cache *cache, void *block, size_t size,
     return piece.block;
 }
 
+int mete__alloc_resize_in_place_for(void *block, size_t size, const struct mete__caller *caller) {
+    if (METE_UNLIKELY(size > METE__SIZE_LIMIT)) return -ENOMEM;
+    struct mete__cache *cache = mete__cache_enter();
+    if (METE_UNLIKELY(cache == NULL)) return -ENOMEM;
+    struct target target = aim(block, caller);
+    size_t room = room_for(size, target.record != NULL);
+    bool stays = target.span->kind == METE__SPAN_LARGE
+                     ? mete__large_resize_here(target.span, target.memory, room)
+                     : room <= target.span->block_bytes;
+    if (stays && target.record != NULL) {
+        struct piece piece = {.block = block, .record = target.record};
+        mete__watch_end(cache, target.record, block, caller);
+        begin(cache, &piece, size, caller);
+    }
+    mete__cache_leave(cache);
+    return stays ? 0 : -ENOMEM;
+}
+
 void *mete__alloc_resize_for(void *block, size_t size, const struct mete__caller *caller) {
     if (block == NULL) return mete__alloc_for(size, caller);
     if (size == 0) {

@@ -34,6 +34,9 @@ METE_HIDDEN void *mete__alloc_resize(void *block, size_t size);
 /* As realloc of glibc: NULL allocates; size 0 frees and returns NULL. */
 METE_HIDDEN void *mete__alloc_resize_for(void *block, size_t size,
                                          const struct mete__caller *caller);
+/* Gives the block another size (not 0) where it is: 0; -ENOMEM where it would have to move. */
+METE_HIDDEN int mete__alloc_resize_in_place_for(void *block, size_t size,
+                                                const struct mete__caller *caller);
 METE_HIDDEN void mete__alloc_free_for(void *block, const struct mete__caller *caller);
 
 /* Bytes the program may use of a block; 0 for NULL. A pointer that is no block is a fatal error. */

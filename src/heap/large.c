@@ -94,13 +94,25 @@ static void *grow(struct mete__span *span, char *memory, size_t slices) {
     return span->moved && mete__slices_resize(span, slices) ? memory : NULL;
 }
 
-void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
-    size_t slices = slices_for(size);
+static bool shrink(struct mete__span *span, char *memory, size_t slices) {
     size_t now = span->slices;
 
-    if (size <= METE__MEDIUM_MAX) return NULL;
-    if (slices > now) return grow(span, memory, slices);
     if (slices < now)
         leave(span, memory + (slices << METE__SLICE_SHIFT), (now - slices) << METE__SLICE_SHIFT);
-    return mete__slices_resize(span, slices) ? memory : NULL;
+    return mete__slices_resize(span, slices);
+}
+
+void *mete__large_resize(struct mete__span *span, char *memory, size_t size) {
+    size_t slices = slices_for(size);
+
+    if (size <= METE__MEDIUM_MAX) return NULL;
+    if (slices > span->slices) return grow(span, memory, slices);
+    return shrink(span, memory, slices) ? memory : NULL;
+}
+
+bool mete__large_resize_here(struct mete__span *span, char *memory, size_t size) {
+    size_t slices = slices_for(size);
+
+    if (slices > span->slices) return !span->moved && mete__slices_resize(span, slices);
+    return shrink(span, memory, slices);
 }

@@ -20,4 +20,8 @@ METE_HIDDEN void mete__large_return(struct mete__span *span);
  * nothing has changed. The record moves along. */
 METE_HIDDEN void *mete__large_resize(struct mete__span *span, char *memory, size_t size);
 
+/* The same, but never moves: whether the block has room for `size` bytes where it stands now. */
+METE_HIDDEN METE_MUST_USE bool mete__large_resize_here(struct mete__span *span, char *memory,
+                                                       size_t size);
+
 #endif

@@ -1,0 +1,63 @@
+/* mete's heap as an allocator. The layout of a free is not needed: the heap knows its blocks. */
+#include <mete/allocator.h>
+
+#include "base/caller.h"
+#include "heap/alloc.h"
+
+enum { ALWAYS_ALIGNED = 16 };
+
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    (void)state, (void)site;
+    if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED)) return mete__alloc(layout.size);
+    struct mete__caller caller = METE__CALLER;
+    if (!mete_layout_is_valid(layout)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return mete__alloc_aligned_for(layout.size, layout.align, &caller);
+}
+
+static void give(void *state, void *block, mete_layout layout) {
+    (void)state, (void)layout;
+    mete__alloc_free(block);
+}
+
+static int resize(void *state, void *block, mete_layout layout, size_t new_size) {
+    struct mete__caller caller = METE__CALLER;
+    (void)state, (void)layout;
+    return mete__alloc_resize_in_place_for(block, new_size, &caller);
+}
+
+/* realloc keeps no more than the alignment every block has. */
+static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
+    mete_layout wanted = {new_size, layout.align};
+
+    if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED)) return mete__alloc_resize(block, new_size);
+    if (resize(state, block, layout, new_size) == 0) return block;
+    void *moved = take(state, wanted, NULL);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
+    mete__alloc_free(block);
+    return moved;
+}
+
+static size_t usable(void *state, const void *block, mete_layout layout) {
+    struct mete__caller caller = METE__CALLER;
+    (void)state, (void)layout;
+    return mete__alloc_usable(block, &caller);
+}
+
+static const mete_allocator_methods methods = {
+    .name = "heap",
+    .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES | METE_ALLOCATOR_KNOWS_SIZE,
+    .alloc = take,
+    .free = give,
+    .resize = resize,
+    .remap = remap,
+    .usable = usable,
+};
+static const mete_allocator heap = {&methods, NULL};
+
+const mete_allocator *mete_allocator_heap(void) {
+    return &heap;
+}

@@ -1,0 +1,48 @@
+/* The C library's malloc, whoever that is in this program. */
+#include <mete/allocator.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    void *block = NULL;
+
+    (void)state, (void)site;
+    if (METE_LIKELY(layout.align <= METE_ALIGN_OF(max_align_t))) return malloc(layout.size);
+    int error = posix_memalign(&block, layout.align, layout.size);
+    if (error == 0) return block;
+    errno = error;
+    return NULL;
+}
+
+/* Before POSIX.1-2024, free might change errno. */
+static void give(void *state, void *block, mete_layout layout) {
+    int saved = errno;
+    (void)state, (void)layout;
+    free(block);
+    errno = saved;
+}
+
+static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
+    mete_layout wanted = {new_size, layout.align};
+
+    if (METE_LIKELY(layout.align <= METE_ALIGN_OF(max_align_t))) return realloc(block, new_size);
+    void *moved = take(state, wanted, NULL);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
+    give(state, block, layout);
+    return moved;
+}
+
+static const mete_allocator_methods methods = {
+    .name = "system",
+    .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES,
+    .alloc = take,
+    .free = give,
+    .remap = remap,
+};
+static const mete_allocator system_allocator = {&methods, NULL};
+
+const mete_allocator *mete_allocator_system(void) {
+    return &system_allocator;
+}
