@@ -27,6 +27,13 @@
 /* A function whose body is in the header. */
 #define METE_HEADER_INLINE static inline __attribute__((unused))
 
+/* Such a function that C++ may call in a constant expression. */
+#ifdef __cplusplus
+#define METE_CONSTEXPR constexpr METE_HEADER_INLINE
+#else
+#define METE_CONSTEXPR METE_HEADER_INLINE
+#endif
+
 /* The result must be looked at. */
 #define METE_NODISCARD __attribute__((warn_unused_result))
 

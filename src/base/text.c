@@ -10,6 +10,7 @@ struct mete__text mete__text_in(char *buffer, size_t capacity) {
 }
 
 static void add_char(struct mete__text *text, char c) {
+    text->wanted++;
     if (text->length + 1 >= text->capacity) return;
     text->start[text->length++] = c;
     text->start[text->length] = '\0';

@@ -15,6 +15,7 @@ struct mete__text {
     char *start;
     size_t length;   /* bytes in use, without the terminator */
     size_t capacity; /* bytes of the buffer, terminator included; at least 1 */
+    size_t wanted;   /* what length would be, had nothing been cut */
 };
 
 METE_HIDDEN struct mete__text mete__text_in(char *buffer, size_t capacity);

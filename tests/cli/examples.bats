@@ -26,6 +26,18 @@ build() {
     [[ "$output" == '9592 primes below 100000, the last is 99991; the buffer grew '*' times' ]]
 }
 
+@test "layout" {
+    build layout mete
+    run -0 ./layout
+    [ "${lines[0]}" = 'struct conn: size 40, align 8, padding 20' ]
+    [ "${lines[2]}" = '       0       1       1  state' ]
+    [ "${lines[3]}" = '       1       7          (padding)' ]
+    [ "${lines[10]}" = 'struct compact_conn: size 24, align 8, padding 4' ]
+    [ "${lines[18]}" = 'a million of them: 16000000 bytes less' ]
+    [ "${lines[19]}" = '3 rows: 40 bytes, values at 24, marks at 36' ]
+    [ "${lines[20]}" = 'far too many rows: Value too large for defined data type' ]
+}
+
 @test "leak" {
     build leak
     run -0 ./leak <<<'The cat and the dog and a bird'
