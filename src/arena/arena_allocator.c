@@ -1,0 +1,50 @@
+/* An arena behind the interface that all allocators have. */
+#include <string.h>
+
+#include "arena/arena_state.h"
+
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    (void)site;
+    return mete_arena_alloc(state, layout.size, layout.align);
+}
+
+/* The last block goes back, the others wait for the end. */
+static void give(void *state, void *block, mete_layout layout) {
+    mete_arena *arena = state;
+    const char *end = (const char *)block + layout.size;
+    if (end == arena->front.next) (void)!mete_arena_extend(arena, block, layout.size, 0);
+}
+
+/* A block that is not the last can still shrink: its end is lost until the arena's. */
+static int resize(void *state, void *block, mete_layout layout, size_t new_size) {
+    int status = mete_arena_extend(state, block, layout.size, new_size);
+    if (status != -EINVAL) return status;
+    return new_size <= layout.size ? 0 : -ENOMEM;
+}
+
+static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
+    return mete_arena_realloc(state, block, layout.size, new_size, layout.align);
+}
+
+static const mete_allocator_methods methods = {
+    .name = "arena",
+    .capabilities = METE_ALLOCATOR_FREES_ALL,
+    .alloc = take,
+    .free = give,
+    .resize = resize,
+    .remap = remap,
+};
+static const mete_allocator_methods zeroing_methods = {
+    .name = "arena",
+    .capabilities = METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_ZEROES,
+    .alloc = take,
+    .free = give,
+    .resize = resize,
+    .remap = remap,
+};
+
+const mete_allocator *mete_arena_allocator(mete_arena *arena) {
+    arena->as_allocator.methods = arena->zero ? &zeroing_methods : &methods;
+    arena->as_allocator.state = arena;
+    return &arena->as_allocator;
+}

@@ -1,0 +1,129 @@
+/*
+ * arena/arena_state.h - what an arena is made of.
+ *
+ * Memory comes as chunks, in a list. `current` is the one that blocks are taken from; those before
+ * it are used up to `used_end`, those behind it hold nothing and wait for their turn. So a position
+ * is a chunk and an address in it, and rewinding means to go back to one.
+ *
+ * Invariants:
+ *   A1  current is in the list of chunks, or NULL where nothing has been handed out of any;
+ * front.next is then an address that is no block's. A2  start <= front.next <= limit of the current
+ * chunk's memory; front.end is at most what may be handed out without a look at anything else, and
+ * equals front.next where every request has to be looked at (is_careful). A3  live bytes =
+ * current->used_before + (front.next - current->start). A4  Marks lie at positions that never
+ * decrease; their serials increase. A5  Endings are in the order of their positions, newest first.
+ */
+#ifndef METE_ARENA_ARENA_STATE_H
+#define METE_ARENA_ARENA_STATE_H
+
+#define METE_ARENA_NO_INLINE
+#include <mete/arena.h>
+
+#include "base/compiler.h"
+#include "registry/registry.h"
+
+enum mete__arena_source {
+    METE__ARENA_RESERVE,  /* one chunk: address space, committed in steps */
+    METE__ARENA_BUFFER,   /* one chunk: the caller's */
+    METE__ARENA_SYSTEM,   /* chunks are mappings */
+    METE__ARENA_BORROWED, /* chunks are blocks of an allocator */
+};
+
+/* At the start of its own memory; that of a reservation or a buffer is in the arena. */
+struct mete__chunk {
+    struct mete__chunk *next;
+    struct mete__chunk *previous;
+    char *start;          /* first byte for blocks */
+    char *end;            /* one past the last */
+    char *committed;      /* up to here bytes can be touched */
+    char *used_end;       /* chunks before the current one: where blocks end */
+    char *touched;        /* from here on all bytes are still zero; NULL: not known */
+    size_t bytes;         /* of the whole mapping or block, this header included */
+    uint64_t used_before; /* bytes alive in all chunks before this one */
+} METE_ALIGNED(16);
+
+/* Something to be called when its position ends; in the arena's own memory. */
+struct mete__ending {
+    struct mete__ending *previous;
+    void (*run)(void *object);
+    void *object;
+};
+
+struct mete__mark {
+    uint64_t serial;
+    struct mete__chunk *chunk; /* NULL: before the first */
+    char *next;
+    struct mete__ending *endings;
+};
+
+enum { METE__MARKS_AT_HAND = 8 };
+
+struct mete_arena {
+    struct mete_arena_front front;
+    struct mete__chunk *current;
+    struct mete__chunk *first;
+    struct mete__chunk only; /* of a reservation or a buffer */
+    enum mete__arena_source source;
+    const mete_allocator *allocator; /* borrowed */
+    size_t limit;                    /* SIZE_MAX: none */
+    size_t largest;                  /* SIZE_MAX: none */
+    size_t next_chunk;               /* bytes of the next chunk */
+    uint64_t held;                   /* bytes committed, borrowed or given */
+    uint64_t peak;                   /* as of the last look */
+    uint64_t number;                 /* of the arena in the process, from 1 */
+    uint64_t serial;                 /* of the last mark */
+    struct mete__mark *marks;
+    size_t mark_count;
+    size_t mark_capacity;
+    struct mete__mark marks_at_hand[METE__MARKS_AT_HAND];
+    struct mete__ending *endings; /* the newest */
+    mete_arena *parent;
+    mete_arena *first_child;
+    mete_arena *next_sibling;
+    mete_arena *previous_sibling;
+    mete_allocator as_allocator;
+    struct mete__holder holder;
+    bool zero;
+    bool poison;
+    bool is_careful; /* every request takes the slow path */
+};
+
+METE_INLINE uint64_t mete__arena_live(const mete_arena *arena) {
+    const struct mete__chunk *chunk = arena->current;
+    return chunk == NULL ? 0 : chunk->used_before + (uint64_t)(arena->front.next - chunk->start);
+}
+
+/* Remembers the present live bytes where they are the highest. Before they become fewer. */
+METE_INLINE void mete__arena_note_peak(mete_arena *arena) {
+    uint64_t live = mete__arena_live(arena);
+    if (live > arena->peak) arena->peak = live;
+}
+
+/* Sets the end the fast path sees, after front.next or the chunk have changed. */
+METE_HIDDEN void mete__arena_point(mete_arena *arena);
+
+/* As mete_arena_create, on behalf of the program's call. */
+METE_HIDDEN mete_arena *mete__arena_create_for(const mete_arena_options *options,
+                                               const struct mete__caller *caller);
+
+/* ---- arena_holder.c ---- */
+
+METE_HIDDEN void mete__arena_holder_enter(mete_arena *arena, const char *name,
+                                          const struct mete__caller *caller);
+
+/* ---- arena_chunk.c ---- */
+
+/* The arena's first memory, as its options say: 0 or a negative errno. */
+METE_HIDDEN int mete__arena_chunk_begin(mete_arena *arena, const mete_arena_options *options);
+/* Makes the chunk behind the current one the current one, a new one if the next has no room for
+ * `size` bytes at `align`. 0, -ENOMEM, or -ENOBUFS where the arena has one chunk only. */
+METE_HIDDEN int mete__arena_chunk_advance(mete_arena *arena, size_t size, size_t align);
+/* Makes bytes up to `end`, within the current chunk, usable. 0 or -ENOMEM. */
+METE_HIDDEN int mete__arena_chunk_commit(mete_arena *arena, char *end);
+/* Ends what lies behind the position: for tools, for poison. */
+METE_HIDDEN void mete__arena_chunk_clear(mete_arena *arena, struct mete__chunk *chunk, char *from,
+                                         char *to);
+/* Gives memory back until no more than `keep` bytes are held. Nothing may live. The bytes given. */
+METE_HIDDEN size_t mete__arena_chunk_release(mete_arena *arena, size_t keep);
+
+#endif
