@@ -61,6 +61,28 @@
 #define METE_EDITS(...)
 #endif
 
+/* In front of a parameter's name: NULL must not be given. Only clang warns of it; unlike
+ * METE_NONNULL it lets the function find NULL at run time. Stands between these two. */
+#if defined(__clang__)
+#define METE_NEVER_NULL _Nonnull
+#define METE_BEGIN_NULLABILITY                                          \
+    _Pragma("clang diagnostic push")                                    \
+        _Pragma("clang diagnostic ignored \"-Wnullability-extension\"") \
+            _Pragma("clang diagnostic ignored \"-Wnullability-completeness\"")
+#define METE_END_NULLABILITY _Pragma("clang diagnostic pop")
+#else
+#define METE_NEVER_NULL
+#define METE_BEGIN_NULLABILITY
+#define METE_END_NULLABILITY
+#endif
+
+/* The arguments are those of the compiler's own function, and as wrong as they would be there. */
+#if defined(__clang__) && __has_attribute(diagnose_as_builtin)
+#define METE_DIAGNOSE_AS(function, ...) __attribute__((diagnose_as_builtin(function, __VA_ARGS__)))
+#else
+#define METE_DIAGNOSE_AS(function, ...)
+#endif
+
 /* The arguments follow a format of printf, itself the argument of the first number. */
 #define METE_FORMAT(format_number, first_number) \
     __attribute__((format(printf, format_number, first_number)))

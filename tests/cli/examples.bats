@@ -44,6 +44,21 @@ build() {
     [ "$output" = '2 words were met more than once, 4 times in all' ]
 }
 
+@test "raw_pointers" {
+    build raw_pointers mete
+    run -0 ./raw_pointers
+    [ "$output" = 'kind 1: hello
+kind 2: world
+kind 1: hello
+at byte 11: Numerical result out of range
+5 elements on is 5
+replaced 5 by 50
+swapped, the first is 50
+copying over itself: Invalid argument
+an int at an odd address: Invalid argument
+beyond all memory: Value too large for defined data type' ]
+}
+
 @test "stats" {
     build stats mete_malloc
     run -0 ./stats

@@ -42,13 +42,14 @@ static const mete_layout of_message = METE_LAYOUT_OF_FLEXIBLE(struct message, it
 static const mete_layout of_short_message = METE_LAYOUT_OF_FLEXIBLE(struct message, items, 1);
 
 static void assert_layout(mete_layout layout, size_t size, size_t align) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): static compound literals confuse it */
     assert_int_equal(layout.size, size);
     assert_int_equal(layout.align, align);
 }
 
 static void types_and_objects_have_layouts_in_static_storage(void **state) {
     (void)state;
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) compound literals confuse it */
+
     assert_layout(of_type, 32, 8);
     assert_layout(of_object, sizeof aligned, 64);
     assert_int_equal((uintptr_t)aligned % 64, 0);
