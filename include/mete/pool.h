@@ -1,0 +1,152 @@
+/*
+ * mete/pool.h - blocks of one size, handed out and taken back in any order.
+ *
+ * A pool takes memory a slab at a time, each of many blocks, and keeps what it knows of the blocks
+ * elsewhere: nothing that the program writes can damage it. So it finds, each time and by name:
+ *
+ *   double-free         a block that is free already
+ *   invalid-free        an address that is no block of this pool
+ *   interior-free       an address in a block, but not its start
+ *   write-after-free    a block that was written to after it was freed, found when it is handed out
+ *                       again or by mete_pool_verify (blocks of up to 1024 bytes are looked at
+ * whole, of larger ones the first and last 512 bytes)
+ *
+ * on_error is told, and then the call does nothing, but a block that was written to is handed out
+ * all the same. Without on_error one line goes to standard error and the program is aborted.
+ *
+ * A pool is for one thread at a time, or shared: then each thread has blocks at hand, and any
+ * thread may free what another allocated. Two threads that free the same block at the very same
+ * instant may be noticed only when it has left the hands of one of them.
+ *
+ * Errors: NULL with errno ENOBUFS (the pool's own limit), ENOMEM (no memory), EINVAL, or a negative
+ * errno. What fails changes nothing.
+ */
+#ifndef METE_POOL_H
+#define METE_POOL_H
+
+#include <mete/allocator.h>
+#include <mete/attributes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+METE_BEGIN_DECLS
+
+typedef struct mete_pool mete_pool;
+
+enum mete_pool_fault {
+    METE_POOL_DOUBLE_FREE = 1,
+    METE_POOL_INVALID_FREE,
+    METE_POOL_INTERIOR_FREE,
+    METE_POOL_WRITE_AFTER_FREE,
+};
+
+typedef struct mete_pool_error {
+    enum mete_pool_fault fault;
+    const char *pool;    /* its name */
+    const void *address; /* as given, or the block that was written to */
+    const void *block;   /* the block it is in; NULL: none */
+    size_t offset;       /* of the address in the block, or of the first byte that was written */
+} mete_pool_error;
+
+typedef struct mete_pool_options {
+    size_t block_size;  /* bytes; not 0 */
+    size_t block_align; /* a power of two; 0: 16, or less where block_size is no multiple of 16 */
+    size_t initial_blocks; /* memory for so many is taken at once */
+    size_t max_blocks;     /* that may be live at once; 0: no limit */
+    size_t max_bytes;      /* that may be reserved, metadata included; 0: no limit */
+    size_t slab_bytes;     /* a power of two, at least 4 KiB; 0: 64 KiB, more for large blocks */
+    bool shared;           /* any thread may use it at any time */
+    bool handles;          /* mete_pool_handle_of and mete_pool_get work: 4 bytes more a block */
+    bool is_no_root;       /* the leak check does not look for pointers in its blocks */
+    const char *name;      /* in statistics and reports, copied; NULL: "pool" */
+    /* Run for every block that is handed out, or taken back (also by reset and destroy), with
+     * `context`. construct: 0, or an errno with which the allocation fails. NULL: nothing. */
+    int (*construct)(void *context, void *block);
+    void (*destruct)(void *context, void *block);
+    void (*on_error)(void *context, const mete_pool_error *error);
+    void *context;
+} mete_pool_options;
+
+/* Exact: reserved_bytes = live_bytes + free_bytes + metadata_bytes, once other threads pause. */
+typedef struct mete_pool_stats {
+    uint64_t reserved_bytes;
+    uint64_t live_bytes; /* live_blocks times the distance of two blocks */
+    uint64_t
+        free_bytes; /* what could be live without more memory, and what is left at slabs' ends */
+    uint64_t metadata_bytes; /* what the pool needs for itself */
+    uint64_t live_blocks;
+    uint64_t free_blocks;
+    uint64_t peak_blocks; /* shared: within 128 for each thread */
+    uint64_t allocations; /* ever */
+    uint64_t frees;       /* ever; those of reset are counted */
+    uint64_t failures;    /* requests answered with NULL */
+    uint64_t slabs;
+    uint64_t retired_blocks; /* whose handles are used up */
+} mete_pool_stats;
+
+/* A pool; NULL with EINVAL (size 0, an alignment that is no power of two, slab_bytes likewise),
+ * EOVERFLOW (blocks too large), ENOBUFS (initial_blocks above a limit), ENOMEM. */
+METE_API METE_NODISCARD mete_pool *mete_pool_create(const mete_pool_options *options);
+
+/* Ends the pool with all its blocks. No other thread may be using it. NULL is ignored. */
+METE_API void mete_pool_destroy(mete_pool *pool);
+
+/* A block, its contents undefined; or all zero. */
+METE_API METE_MALLOC void *mete_pool_alloc(mete_pool *pool);
+METE_API METE_MALLOC void *mete_pool_zalloc(mete_pool *pool);
+
+/* Takes the block back; NULL is ignored. Keeps errno. */
+METE_API void mete_pool_free(mete_pool *pool, void *block);
+
+/* `count` blocks into `blocks`, all or none: 0, -ENOBUFS, -ENOMEM, or what construct said. */
+METE_API METE_NODISCARD int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count);
+METE_API void mete_pool_free_many(mete_pool *pool, void *const *blocks, size_t count);
+
+/* Takes memory so that the next `count` allocations cannot fail (shared: of the calling thread,
+ * while no other allocates): 0, -ENOBUFS, -ENOMEM. */
+METE_API METE_NODISCARD int mete_pool_reserve(mete_pool *pool, size_t count);
+
+/* Frees all blocks, and keeps the slabs. No other thread may be using the pool. */
+METE_API void mete_pool_reset(mete_pool *pool);
+
+/* Gives slabs without a live block back. The bytes released. */
+METE_API size_t mete_pool_trim(mete_pool *pool);
+
+/* Whether the address is in a live block. */
+METE_API bool mete_pool_contains(const mete_pool *pool, const void *address);
+
+/* Calls visit for every live block until it returns false; false then. visit may free the block it
+ * is given, and no other. No other thread may be using the pool. */
+METE_API bool mete_pool_foreach(mete_pool *pool, bool (*visit)(void *context, void *block),
+                                void *context);
+
+/* Looks at everything: lists, counts, and every free block for writes. 0; -EILSEQ where a freed
+ * block was written to (on_error, where there is one, is told of each); -EUCLEAN where the pool
+ * itself is damaged. No other thread may be using the pool. */
+METE_API METE_NODISCARD int mete_pool_verify(mete_pool *pool);
+
+/* -EINVAL for NULL. Any thread. */
+METE_API int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out);
+
+/* "double-free", "invalid-free", "interior-free", "write-after-free". */
+METE_API const char *mete_pool_fault_name(enum mete_pool_fault fault);
+
+/* The pool as an allocator, for layouts that fit its blocks. Lives as long as the pool. */
+METE_API const mete_allocator *mete_pool_allocator(mete_pool *pool);
+
+/* ---- handles ---- */
+
+/* Names a block for as long as it lives, and nothing afterwards: 0 is no handle. A block whose
+ * handles are used up, after 2^31 lives, is never handed out again. */
+typedef uint64_t mete_pool_handle;
+
+/* The handle of a live block; 0 for what is none, and in a pool without handles. */
+METE_API mete_pool_handle mete_pool_handle_of(const mete_pool *pool, const void *block);
+
+/* The block, or NULL where it is no longer the one the handle was made for. */
+METE_API void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle);
+
+METE_END_DECLS
+
+#endif

@@ -1,0 +1,74 @@
+/* A pool behind the interface that all allocators have. */
+#include "pool/pool_state.h"
+
+static bool fits(const mete_pool *pool, size_t size, size_t align) {
+    return size <= pool->block_size && align <= pool->align;
+}
+
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    (void)site;
+    if (METE_LIKELY(fits(state, layout.size, layout.align))) return mete_pool_alloc(state);
+    errno = EINVAL;
+    return NULL;
+}
+
+static void give(void *state, void *block, mete_layout layout) {
+    (void)layout;
+    mete_pool_free(state, block);
+}
+
+static int resize(void *state, void *block, mete_layout layout, size_t new_size) {
+    (void)block;
+    return fits(state, new_size, layout.align) ? 0 : -ENOMEM;
+}
+
+static size_t usable(void *state, const void *block, mete_layout layout) {
+    const mete_pool *pool = state;
+    (void)block, (void)layout;
+    return pool->block_size;
+}
+
+static void stats(void *state, mete_allocator_stats *out) {
+    mete_pool_stats read;
+
+    (void)mete_pool_stats_read(state, &read);
+    const mete_pool *pool = state;
+    *out = (mete_allocator_stats){
+        .allocations = read.allocations,
+        .frees = read.frees,
+        .failures = read.failures,
+        .allocated_bytes = read.allocations * pool->block_size,
+        .freed_bytes = read.frees * pool->block_size,
+        .live_blocks = read.live_blocks,
+        .live_bytes = read.live_blocks * pool->block_size,
+        .peak_live_bytes = read.peak_blocks * pool->block_size,
+    };
+}
+
+enum {
+    ALWAYS = METE_ALLOCATOR_FREES | METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_KNOWS_SIZE,
+};
+static const mete_allocator_methods methods = {
+    .name = "pool",
+    .capabilities = ALWAYS,
+    .alloc = take,
+    .free = give,
+    .resize = resize,
+    .usable = usable,
+    .stats = stats,
+};
+static const mete_allocator_methods shared_methods = {
+    .name = "pool",
+    .capabilities = ALWAYS | METE_ALLOCATOR_THREAD_SAFE,
+    .alloc = take,
+    .free = give,
+    .resize = resize,
+    .usable = usable,
+    .stats = stats,
+};
+
+const mete_allocator *mete_pool_allocator(mete_pool *pool) {
+    pool->as_allocator.methods = pool->shared ? &shared_methods : &methods;
+    pool->as_allocator.state = pool;
+    return &pool->as_allocator;
+}

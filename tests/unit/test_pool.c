@@ -1,0 +1,577 @@
+/* mete/pool.h: blocks, faults, limits, handles; alone and shared. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <mete/pool.h>
+
+#include "pool/pool_state.h"
+
+/* Each fact holds for a pool of one thread and for a shared one. */
+static mete_pool *pool_of(bool shared, mete_pool_options options) {
+    options.shared = shared;
+    mete_pool *pool = mete_pool_create(&options);
+    assert_non_null(pool);
+    return pool;
+}
+
+static mete_pool_stats stats_of(const mete_pool *pool) {
+    mete_pool_stats stats;
+    assert_int_equal(mete_pool_stats_read(pool, &stats), 0);
+    assert_int_equal(stats.reserved_bytes,
+                     stats.live_bytes + stats.free_bytes + stats.metadata_bytes);
+    assert_int_equal(stats.allocations - stats.frees, stats.live_blocks);
+    return stats;
+}
+
+static mete_pool_error errors[16];
+static size_t error_count;
+
+static void note_error(void *context, const mete_pool_error *error) {
+    (void)context;
+    assert_true(error_count < 16);
+    errors[error_count++] = *error;
+}
+
+/* ---- blocks ---- */
+
+static void blocks_of_any_size_are_aligned_and_apart(void **state) {
+    static const size_t sizes[] = {1, 2, 3, 7, 8, 13, 16, 24, 40, 64, 100, 1000, 1024, 5000, 70000};
+    enum { COUNT = 700 };
+    static unsigned char *blocks[COUNT];
+    (void)state;
+    for (int shared = 0; shared < 2; shared++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            size_t size = sizes[s];
+            mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = size});
+            for (int round = 0; round < 2; round++) {
+                for (size_t i = 0; i < COUNT; i++) {
+                    blocks[i] = mete_pool_alloc(pool);
+                    assert_non_null(blocks[i]);
+                    if (size % 16 == 0) assert_int_equal((uintptr_t)blocks[i] % 16, 0);
+                    memset(blocks[i], (int)i, size);
+                }
+                for (size_t i = 0; i < COUNT; i++) {
+                    assert_int_equal(blocks[i][0], (unsigned char)i);
+                    assert_int_equal(blocks[i][size - 1], (unsigned char)i);
+                    assert_true(mete_pool_contains(pool, blocks[i] + size - 1));
+                }
+                assert_int_equal(stats_of(pool).live_blocks, COUNT);
+                assert_int_equal(mete_pool_verify(pool), 0);
+                for (size_t i = 0; i < COUNT; i++) mete_pool_free(pool, blocks[i * 37 % COUNT]);
+                assert_false(mete_pool_contains(pool, blocks[0]));
+                assert_int_equal(mete_pool_verify(pool), 0);
+            }
+            assert_int_equal(stats_of(pool).allocations, 2 * COUNT);
+            mete_pool_destroy(pool);
+        }
+}
+
+static void alignment_is_what_was_asked_for(void **state) {
+    (void)state;
+    for (size_t align = 1; align <= 65536; align *= 4) {
+        mete_pool *pool =
+            pool_of(false, (mete_pool_options){.block_size = 40, .block_align = align});
+        for (int i = 0; i < 50; i++) assert_int_equal((uintptr_t)mete_pool_alloc(pool) % align, 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void wrong_layouts_are_refused(void **state) {
+    const struct {
+        mete_pool_options options;
+        int error;
+    } wrong[] = {
+        {{.block_size = 0}, EINVAL},
+        {{.block_size = 64, .block_align = 48}, EINVAL},
+        {{.block_size = SIZE_MAX / 2}, EOVERFLOW},
+        {{.block_size = SIZE_MAX}, EOVERFLOW},
+        {{.block_size = 64, .slab_bytes = 5000}, EINVAL},
+        {{.block_size = 64, .slab_bytes = 64}, EINVAL},
+        {{.block_size = 8192, .slab_bytes = 4096}, EINVAL},
+        {{.block_size = 64, .initial_blocks = 11, .max_blocks = 10}, ENOBUFS},
+        {{.block_size = 64, .initial_blocks = 1, .max_bytes = 1000}, ENOBUFS},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        errno = 0;
+        assert_null(mete_pool_create(&wrong[i].options));
+        assert_int_equal(errno, wrong[i].error);
+    }
+    errno = 0;
+    assert_null(mete_pool_create(NULL));
+    assert_int_equal(errno, EINVAL);
+    mete_pool_destroy(NULL);
+}
+
+static void zalloc_zeroes(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 100});
+        for (int round = 0; round < 3; round++) {
+            unsigned char *block = mete_pool_zalloc(pool);
+            for (int i = 0; i < 100; i++) assert_int_equal(block[i], 0);
+            memset(block, 1, 100);
+            mete_pool_free(pool, block);
+        }
+        mete_pool_destroy(pool);
+    }
+}
+
+/* ---- limits ---- */
+
+static void at_its_limit_it_says_ENOBUFS(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 100});
+        void *blocks[100];
+        for (int i = 0; i < 100; i++) assert_non_null(blocks[i] = mete_pool_alloc(pool));
+        errno = 0;
+        assert_null(mete_pool_alloc(pool));
+        assert_int_equal(errno, ENOBUFS);
+        assert_int_equal(stats_of(pool).failures, 1);
+        mete_pool_free(pool, blocks[50]);
+        assert_non_null(mete_pool_alloc(pool));
+        assert_null(mete_pool_alloc(pool));
+        assert_int_equal(stats_of(pool).live_blocks, 100);
+        mete_pool_destroy(pool);
+        pool = pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_bytes = 200000});
+        while (mete_pool_alloc(pool) != NULL) {
+        }
+        assert_int_equal(errno, ENOBUFS);
+        assert_true(stats_of(pool).reserved_bytes <= 200000);
+        assert_true(stats_of(pool).live_blocks >= 1024);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void what_was_reserved_cannot_fail(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 6000});
+        assert_int_equal(mete_pool_reserve(pool, 5000), 0);
+        mete_pool_stats before = stats_of(pool);
+        assert_true(before.free_blocks >= 5000);
+        for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
+        assert_int_equal(stats_of(pool).slabs, before.slabs);
+        assert_int_equal(mete_pool_reserve(pool, 1001), -ENOBUFS);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void many_are_all_or_none(void **state) {
+    void *blocks[200];
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 150});
+        assert_int_equal(mete_pool_alloc_many(pool, blocks, 200), -ENOBUFS);
+        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(mete_pool_alloc_many(pool, blocks, 150), 0);
+        mete_pool_free_many(pool, blocks, 150);
+        assert_int_equal(stats_of(pool).live_blocks, 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void reset_keeps_slabs_and_trim_gives_them_back(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 64});
+        for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
+        mete_pool_stats full = stats_of(pool);
+        mete_pool_reset(pool);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(stats_of(pool).slabs, full.slabs);
+        assert_int_equal(stats_of(pool).frees, 5000);
+        void *kept = mete_pool_alloc(pool);
+        for (int i = 0; i < 4999; i++) assert_non_null(mete_pool_alloc(pool));
+        assert_int_equal(stats_of(pool).slabs, full.slabs);
+        mete_pool_reset(pool);
+        kept = mete_pool_alloc(pool);
+        size_t given = mete_pool_trim(pool);
+        assert_true(given >= (full.slabs - 2) * 65536);
+        assert_int_equal(stats_of(pool).slabs, full.slabs - given / 65536);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_free(pool, kept);
+        for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+/* ---- faults ---- */
+
+static void every_misuse_has_its_name(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = pool_of(
+            shared != 0,
+            (mete_pool_options){.block_size = 64, .name = "sessions", .on_error = note_error});
+        mete_pool *other = pool_of(shared != 0, (mete_pool_options){.block_size = 64});
+        char local[64], *a = mete_pool_alloc(pool), *b = mete_pool_alloc(pool);
+        char *foreign = mete_pool_alloc(other);
+        error_count = 0;
+        mete_pool_free(pool, a);
+        mete_pool_free(pool, a);
+        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
+        assert_string_equal(errors[0].pool, "sessions");
+        assert_ptr_equal(errors[0].block, a);
+        mete_pool_free(pool, b + 8);
+        assert_int_equal(errors[1].fault, METE_POOL_INTERIOR_FREE);
+        assert_int_equal(errors[1].offset, 8);
+        assert_ptr_equal(errors[1].block, b);
+        mete_pool_free(pool, local);
+        assert_int_equal(errors[2].fault, METE_POOL_INVALID_FREE);
+        mete_pool_free(pool, foreign);
+        assert_int_equal(errors[3].fault, METE_POOL_INVALID_FREE);
+        mete_pool_free(pool, (void *)(uintptr_t)8);
+        assert_int_equal(errors[4].fault, METE_POOL_INVALID_FREE);
+        mete_pool_free(pool, b + 64 * 900); /* never handed out */
+        assert_int_equal(errors[5].fault, METE_POOL_INVALID_FREE);
+        assert_int_equal(error_count, 6);
+        assert_int_equal(stats_of(pool).live_blocks, 1);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_destroy(pool);
+        mete_pool_destroy(other);
+    }
+    assert_string_equal(mete_pool_fault_name(METE_POOL_INTERIOR_FREE), "interior-free");
+}
+
+static void a_double_free_is_found_after_many_others(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 32, .on_error = note_error});
+        void *blocks[500];
+        error_count = 0;
+        for (int i = 0; i < 500; i++) blocks[i] = mete_pool_alloc(pool);
+        for (int i = 0; i < 500; i++) mete_pool_free(pool, blocks[i]);
+        mete_pool_free(pool, blocks[0]);
+        mete_pool_free(pool, blocks[499]);
+        assert_int_equal(error_count, 2);
+        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
+        mete_pool_reset(pool);
+        mete_pool_free(pool, blocks[7]);
+        assert_int_equal(error_count, 3);
+        assert_int_equal(errors[2].fault, METE_POOL_DOUBLE_FREE);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void a_write_to_a_freed_block_is_found_at_each_byte(void **state) {
+    static const size_t sizes[] = {1, 9, 24, 64, 77, 1024, 3000};
+    (void)state;
+    for (int shared = 0; shared < 2; shared++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            size_t size = sizes[s];
+            for (size_t at = 0; at<size; at += size> 100 ? 61 : 1) {
+                if (size > 1024 && at >= 512 && at < size - 512) continue; /* as pool.h says */
+                mete_pool *pool = pool_of(
+                    shared != 0, (mete_pool_options){.block_size = size, .on_error = note_error});
+                unsigned char *block = mete_pool_alloc(pool);
+                error_count = 0;
+                mete_pool_free(pool, block);
+                block[at] ^= 1;
+                assert_int_equal(mete_pool_verify(pool), -EILSEQ);
+                assert_int_equal(error_count, 1);
+                assert_int_equal(errors[0].fault, METE_POOL_WRITE_AFTER_FREE);
+                assert_int_equal(errors[0].offset, at);
+                assert_ptr_equal(mete_pool_alloc(pool), block);
+                assert_int_equal(error_count, 2);
+                assert_int_equal(errors[1].offset, at);
+                mete_pool_destroy(pool);
+            }
+        }
+}
+
+static void damage_of_the_pool_itself_is_found(void **state) {
+    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    void *a = mete_pool_alloc(pool), *b = mete_pool_alloc(pool);
+
+    (void)state;
+    mete_pool_free(pool, a);
+    struct mete__slab *slab = pool->slabs[0];
+    slab->links[0] = 0; /* a list that runs in a circle */
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    slab->links[0] = METE__LINK_END;
+    assert_int_equal(mete_pool_verify(pool), 0);
+    slab->used++;
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    slab->used--;
+    mete_pool_free(pool, b);
+    mete_pool_destroy(pool);
+}
+
+/* ---- construct, foreach ---- */
+
+static int constructed, destructed;
+
+static int construct(void *context, void *block) {
+    if (*(int *)context == constructed) return EIO;
+    constructed++;
+    memset(block, 0x11, 48);
+    return 0;
+}
+
+static void destruct(void *context, void *block) {
+    (void)context;
+    assert_int_equal(*(char *)block, 0x11);
+    destructed++;
+}
+
+static void blocks_are_constructed_and_destructed(void **state) {
+    static int most = 10;
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 48,
+                                                                   .construct = construct,
+                                                                   .destruct = destruct,
+                                                                   .context = &most});
+        constructed = destructed = 0;
+        void *blocks[10];
+        for (int i = 0; i < 10; i++) assert_non_null(blocks[i] = mete_pool_alloc(pool));
+        errno = 0;
+        assert_null(mete_pool_alloc(pool));
+        assert_int_equal(errno, EIO);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_free(pool, blocks[3]);
+        assert_int_equal(destructed, 1);
+        most = 100;
+        mete_pool_reset(pool);
+        assert_int_equal(destructed, 10);
+        for (int i = 0; i < 5; i++) assert_non_null(mete_pool_alloc(pool));
+        mete_pool_destroy(pool);
+        assert_int_equal(constructed, 15);
+        assert_int_equal(destructed, 15);
+        most = 10;
+    }
+}
+
+static mete_pool *visited_pool;
+
+static bool free_every_other(void *context, void *block) {
+    size_t *count = context;
+    if ((*count)++ % 2 == 0) mete_pool_free(visited_pool, block);
+    return *count < 900;
+}
+
+static void foreach_may_free_the_block_it_is_at(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = visited_pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 200});
+        size_t count = 0;
+        for (int i = 0; i < 800; i++) assert_non_null(mete_pool_alloc(pool));
+        assert_true(mete_pool_foreach(pool, free_every_other, &count));
+        assert_int_equal(count, 800);
+        assert_int_equal(stats_of(pool).live_blocks, 400);
+        assert_false(mete_pool_foreach(pool, free_every_other, &count));
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+/* ---- handles ---- */
+
+static void a_stale_handle_is_NULL(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
+        void *block = mete_pool_alloc(pool);
+        mete_pool_handle first = mete_pool_handle_of(pool, block);
+        assert_true(first != 0);
+        assert_ptr_equal(mete_pool_get(pool, first), block);
+        assert_int_equal(mete_pool_handle_of(pool, (char *)block + 1), 0);
+        mete_pool_free(pool, block);
+        assert_null(mete_pool_get(pool, first));
+        assert_int_equal(mete_pool_handle_of(pool, block), 0);
+        assert_ptr_equal(mete_pool_alloc(pool), block);
+        mete_pool_handle second = mete_pool_handle_of(pool, block);
+        assert_true(second != first);
+        assert_null(mete_pool_get(pool, first));
+        assert_ptr_equal(mete_pool_get(pool, second), block);
+        mete_pool_reset(pool);
+        assert_null(mete_pool_get(pool, second));
+        assert_true(mete_pool_trim(pool) > 0);
+        assert_null(mete_pool_get(pool, second));
+        for (int i = 0; i < 3000; i++) {
+            assert_non_null(mete_pool_alloc(pool));
+            assert_null(mete_pool_get(pool, first));
+            assert_null(mete_pool_get(pool, second));
+        }
+        assert_null(mete_pool_get(pool, 0));
+        assert_null(mete_pool_get(pool, UINT64_MAX));
+        mete_pool_destroy(pool);
+    }
+}
+
+static void a_used_up_slot_retires(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
+        void *block = mete_pool_alloc(pool);
+        pool->slabs[0]->lives[0] = UINT32_MAX - 4; /* as after so many lives: odd, alive */
+        if (shared != 0) {
+            /* The first block a magazine gives is the last that was loaded. */
+            size_t index = ((size_t)((char *)block - pool->slabs[0]->memory)) / 64;
+            pool->slabs[0]->lives[0] = 0;
+            pool->slabs[0]->lives[index] = UINT32_MAX - 4;
+        }
+        mete_pool_free(pool, block);
+        assert_ptr_equal(mete_pool_alloc(pool), block);
+        mete_pool_handle last = mete_pool_handle_of(pool, block);
+        assert_ptr_equal(mete_pool_get(pool, last), block);
+        mete_pool_free(pool, block);
+        assert_null(mete_pool_get(pool, last));
+        assert_int_equal(stats_of(pool).retired_blocks, 1);
+        for (int i = 0; i < 3000; i++) assert_ptr_not_equal(mete_pool_alloc(pool), block);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_reset(pool);
+        assert_true(mete_pool_trim(pool) > 0);
+        assert_int_equal(mete_pool_reserve(pool, 2000), 0);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        assert_null(mete_pool_get(pool, last));
+        mete_pool_destroy(pool);
+    }
+}
+
+/* ---- as an allocator ---- */
+
+static void a_pool_is_an_allocator_for_what_fits(void **state) {
+    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    const mete_allocator *allocator = mete_pool_allocator(pool);
+
+    (void)state;
+    void *block = mete_allocator_alloc(allocator, (mete_layout){50, 16});
+    assert_int_equal(mete_allocator_usable(allocator, block, (mete_layout){50, 16}), 64);
+    assert_int_equal(mete_allocator_resize(allocator, block, (mete_layout){50, 16}, 64), 0);
+    assert_int_equal(mete_allocator_resize(allocator, block, (mete_layout){50, 16}, 65), -ENOMEM);
+    mete_allocator_free(allocator, block, (mete_layout){64, 16});
+    errno = 0;
+    assert_null(mete_allocator_alloc(allocator, (mete_layout){65, 1}));
+    assert_int_equal(errno, EINVAL);
+    assert_null(mete_allocator_alloc(allocator, (mete_layout){8, 32}));
+    mete_pool_destroy(pool);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, ROUNDS = 200, BATCH = 150, CROSSING = 256 };
+
+static void *crossing[CROSSING]; /* atomic: blocks that threads leave to each other */
+
+struct worker {
+    mete_pool *pool;
+    unsigned seed;
+};
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    void *blocks[BATCH];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < BATCH; i++) {
+            blocks[i] = mete_pool_alloc(worker->pool);
+            assert_non_null(blocks[i]);
+            memset(blocks[i], round + i, 64);
+        }
+        for (int i = 0; i < BATCH; i++) {
+            assert_int_equal(((unsigned char *)blocks[i])[63], (unsigned char)(round + i));
+            worker->seed = worker->seed * 1664525 + 1013904223;
+            void *given = __atomic_exchange_n(&crossing[(worker->seed >> 8) % CROSSING], blocks[i],
+                                              __ATOMIC_ACQ_REL);
+            if (given != NULL) mete_pool_free(worker->pool, given);
+        }
+    }
+    return NULL;
+}
+
+static void threads_share_a_pool(void **state) {
+    mete_pool *pool = pool_of(true, (mete_pool_options){.block_size = 64, .handles = true});
+    (void)state;
+    for (int generation = 0; generation < 3; generation++) {
+        pthread_t threads[THREADS];
+        struct worker workers[THREADS];
+        for (unsigned i = 0; i < THREADS; i++) {
+            workers[i] = (struct worker){pool, i * 77 + (unsigned)generation};
+            assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_null(pool->caches); /* all threads have ended, and left nothing */
+    }
+    for (int i = 0; i < CROSSING; i++) {
+        mete_pool_free(pool, crossing[i]);
+        crossing[i] = NULL;
+    }
+    mete_pool_stats stats = stats_of(pool);
+    assert_int_equal(stats.live_blocks, 0);
+    assert_int_equal(stats.allocations, 3 * THREADS * ROUNDS * BATCH);
+    assert_int_equal(mete_pool_verify(pool), 0);
+    assert_true(mete_pool_trim(pool) > 0);
+    assert_int_equal(stats_of(pool).slabs, 0);
+    mete_pool_destroy(pool);
+}
+
+static pthread_barrier_t barrier;
+
+static void *outlive_the_pool(void *pool) {
+    void *block = mete_pool_alloc(pool);
+    mete_pool_free(pool, block);
+    (void)pthread_barrier_wait(&barrier);
+    (void)pthread_barrier_wait(&barrier); /* it is destroyed now, another has its slot */
+    return NULL;
+}
+
+static void a_thread_may_end_after_its_pool(void **state) {
+    mete_pool *pool = pool_of(true, (mete_pool_options){.block_size = 64});
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    assert_int_equal(pthread_create(&thread, NULL, outlive_the_pool, pool), 0);
+    (void)pthread_barrier_wait(&barrier);
+    mete_pool_destroy(pool);
+    pool = pool_of(true, (mete_pool_options){.block_size = 32});
+    assert_non_null(mete_pool_alloc(pool));
+    (void)pthread_barrier_wait(&barrier);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(stats_of(pool).live_blocks, 1);
+    mete_pool_destroy(pool);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_of_any_size_are_aligned_and_apart),
+        cmocka_unit_test(alignment_is_what_was_asked_for),
+        cmocka_unit_test(wrong_layouts_are_refused),
+        cmocka_unit_test(zalloc_zeroes),
+        cmocka_unit_test(at_its_limit_it_says_ENOBUFS),
+        cmocka_unit_test(what_was_reserved_cannot_fail),
+        cmocka_unit_test(many_are_all_or_none),
+        cmocka_unit_test(reset_keeps_slabs_and_trim_gives_them_back),
+        cmocka_unit_test(every_misuse_has_its_name),
+        cmocka_unit_test(a_double_free_is_found_after_many_others),
+        cmocka_unit_test(a_write_to_a_freed_block_is_found_at_each_byte),
+        cmocka_unit_test(damage_of_the_pool_itself_is_found),
+        cmocka_unit_test(blocks_are_constructed_and_destructed),
+        cmocka_unit_test(foreach_may_free_the_block_it_is_at),
+        cmocka_unit_test(a_stale_handle_is_NULL),
+        cmocka_unit_test(a_used_up_slot_retires),
+        cmocka_unit_test(a_pool_is_an_allocator_for_what_fits),
+        cmocka_unit_test(threads_share_a_pool),
+        cmocka_unit_test(a_thread_may_end_after_its_pool),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
