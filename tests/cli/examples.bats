@@ -44,6 +44,23 @@ build() {
     [ "$output" = '2 words were met more than once, 4 times in all' ]
 }
 
+@test "raii" {
+    build raii mete
+    run -0 ./raii
+    [ "$output" = 'dropped raii.out.new
+no such file: No such file or directory
+kept raii.out
+three lines: Success
+three
+two
+one' ]
+    [ -z "$(find . -name 'raii.*')" ]
+    clang -g -O1 -Wall -Wextra -Werror "$METE_SOURCE/examples/raii.c" \
+        $(pkg-config --cflags --libs mete) -o raii
+    run -0 ./raii
+    [ "${lines[4]}" = three ]
+}
+
 @test "raw_pointers" {
     build raw_pointers mete
     run -0 ./raw_pointers
