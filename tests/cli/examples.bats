@@ -82,3 +82,21 @@ beyond all memory: Value too large for defined data type' ]
     [ "${lines[1]}" = 'building: 1000 allocations, 0 frees, 1000 blocks more' ]
     [ "${lines[2]}" = 'destroying: 0 allocations, 1000 frees, -1000 blocks more' ]
 }
+
+@test "raw_map" {
+    build raw_map
+    printf 'one\ntwo\nthree' >file
+    run -0 ./raw_map file
+    [ "$output" = '2 lines in 13 bytes' ]
+    : >file
+    run -0 ./raw_map file
+    [ "$output" = '0 lines in 0 bytes' ]
+}
+
+@test "safe_map" {
+    build safe_map mete
+    run -0 ./safe_map log
+    [[ "${lines[0]}" =~ ^[0-9]+' lines seen, then: No such device or address'$ ]]
+    [ "${lines[1]}" = 'log is new' ]
+    [ "$(cat log)" = 'a new beginning' ]
+}

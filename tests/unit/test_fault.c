@@ -1,13 +1,24 @@
+<<<<<<< HEAD
 /* os/fault.h: whoever looks at a fault changes nothing about its end. */
 #include "os/fault.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+=======
+/* os/fault.h: what mete repairs it repairs; everything else is the program's, as if mete were not
+ * there. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+>>>>>>> 62ddc6c (Make files memory that no cut, full disk or lost write turns against us)
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+<<<<<<< HEAD
 #include "support/apart.h"
 
 static volatile int looks, handled;
@@ -39,11 +50,115 @@ static int end_of(void (*what)(void)) {
         signal(SIGSEGV, SIG_DFL); /* the test's own framework has one */
         what();
         _exit(looks);
+=======
+#include "os/fault.h"
+#include "support/apart.h"
+
+static char *good, *bad; /* pages: one that the taker repairs, one that nobody does */
+static volatile int offered;
+
+/* Opens `good` to accesses. */
+static bool repair(const struct mete__fault *fault) {
+    offered++;
+    errno = EPROTO;
+    return fault->address - (uintptr_t)good < 4096 && fault->context != NULL &&
+           mprotect(good, 4096, PROT_READ | PROT_WRITE) == 0;
+}
+
+static void take(void) {
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
+    good = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(good != MAP_FAILED && bad != MAP_FAILED);
+}
+
+static char touch(const char *address) {
+    return *(const volatile char *)address;
+}
+
+static void a_fault_that_is_repaired_is_no_fault_and_errno_kept(void) {
+    take();
+    errno = 0;
+    CHECK(touch(good) == 0 && offered == 1 && errno == 0);
+}
+
+/* ---- handlers of the program's ---- */
+
+static sigjmp_buf back;
+static volatile int handled, plain_handled;
+static void *volatile handled_address;
+static sigset_t mask_inside;
+
+static void leave(int number, siginfo_t *info, void *context) {
+    (void)number, (void)context;
+    handled++;
+    handled_address = info->si_addr;
+    sigprocmask(SIG_BLOCK, NULL, &mask_inside);
+    siglongjmp(back, 1);
+}
+
+static void leave_plainly(int number) {
+    (void)number;
+    plain_handled++;
+    siglongjmp(back, 1);
+}
+
+static void install(void (*handler)(int, siginfo_t *, void *), int flags) {
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = flags | SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGUSR1);
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+}
+
+static void install_plain(void (*handler)(int), unsigned flags) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = (int)flags};
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+}
+
+static void touch_bad(void) {
+    if (sigsetjmp(back, 1) == 0) touch(bad);
+}
+
+static void other_faults_reach_the_handler_there_was_with_its_mask(void) {
+    install(leave, 0);
+    take();
+    for (int i = 1; i <= 3; i++) {
+        touch_bad();
+        CHECK(handled == i && handled_address == bad);
+        CHECK(sigismember(&mask_inside, SIGUSR1) && sigismember(&mask_inside, SIGSEGV));
+    }
+    CHECK(touch(good) == 0 && handled == 3);
+}
+
+static void a_handler_that_wants_its_signal_open_has_it_so(void) {
+    install(leave, SA_NODEFER);
+    take();
+    touch_bad();
+    CHECK(handled == 1 && !sigismember(&mask_inside, SIGSEGV));
+}
+
+static void a_handler_without_information_is_called_so(void) {
+    install_plain(leave_plainly, 0);
+    take();
+    touch_bad();
+    CHECK(plain_handled == 1);
+}
+
+/* How a child that runs `body` ends. */
+static int end_of_child(void (*body)(void)) {
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        body();
+        _exit(0);
+>>>>>>> 62ddc6c (Make files memory that no cut, full disk or lost write turns against us)
     }
     CHECK(waitpid(child, &status, 0) == child);
     return status;
 }
 
+<<<<<<< HEAD
 static void read_closed(void) {
     CHECK(mete__fault_watch(look) == 0);
     read_byte(closed + 5);
@@ -101,14 +216,127 @@ static void a_handler_that_mends_it_lets_the_program_go_on(void) {
     CHECK(mete__fault_watch(look) == 0);
     CHECK(read_byte(closed) == 0);
     CHECK(looks == 1 && handled == 1);
+=======
+static bool dies(void (*body)(void)) {
+    int status = end_of_child(body);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+}
+
+static void just_touch_bad(void) {
+    touch(bad);
+}
+
+static void be_sent_one(void) {
+    kill(getpid(), SIGSEGV);
+}
+
+static void a_handler_for_one_fault_runs_for_one(void) {
+    install_plain(leave_plainly, SA_RESETHAND);
+    take();
+    touch_bad();
+    CHECK(plain_handled == 1 && dies(just_touch_bad));
+}
+
+static void without_a_handler_the_default_happens(void) {
+    signal(SIGSEGV, SIG_DFL);
+    take();
+    CHECK(dies(just_touch_bad) && dies(be_sent_one));
+}
+
+static void what_is_ignored_is_ignored_where_it_can_be(void) {
+    signal(SIGSEGV, SIG_IGN);
+    take();
+    CHECK(dies(just_touch_bad) && end_of_child(be_sent_one) == 0);
+}
+
+static void a_signal_that_was_sent_is_nobodys_to_repair(void) {
+    install(leave, 0);
+    take();
+    if (sigsetjmp(back, 1) == 0) kill(getpid(), SIGSEGV);
+    CHECK(handled == 1 && offered == 0);
+}
+
+/* ---- in front of, behind ---- */
+
+static struct sigaction behind;
+
+/* As libraries do that were taught to chain. */
+static void pass_on(int number, siginfo_t *info, void *context) {
+    handled++;
+    if ((behind.sa_flags & SA_SIGINFO) != 0) behind.sa_sigaction(number, info, context);
+}
+
+static void chain_in_front(void) {
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO};
+    CHECK(sigaction(SIGSEGV, &action, &behind) == 0);
+}
+
+static void a_handler_in_front_that_chains_is_served(void) {
+    take();
+    chain_in_front();
+    CHECK(touch(good) == 0 && handled == 1 && offered == 1);
+}
+
+static void handlers_that_call_each_other_end_at_what_was_there_first(void) {
+    install_plain(leave_plainly, 0);
+    take();
+    chain_in_front();
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0); /* in front of the chain again */
+    for (int i = 1; i <= 3; i++) {
+        touch_bad();
+        CHECK(handled == i && plain_handled == i);
+    }
+    CHECK(touch(good) == 0 && handled == 3);
+}
+
+static void it_runs_on_the_alternate_stack(void) {
+    static char stack[65536];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+
+    CHECK(sigaltstack(&alternate, NULL) == 0);
+    install(leave, SA_ONSTACK);
+    take();
+    for (int i = 1; i <= 3; i++) {
+        touch_bad();
+        CHECK(handled == i);
+    }
+    CHECK(touch(good) == 0);
+}
+
+static void taking_twice_is_once_and_there_is_an_end_to_takers(void) {
+    take();
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
+    install(leave, 0);
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
+    touch_bad();
+    CHECK(offered == 1 && handled == 1);
+    for (uintptr_t i = 1; i < METE__FAULT_TAKERS; i++)
+        CHECK(mete__fault_take(METE__FAULT_ACCESS, (mete__fault_taker *)i) == 0);
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, (mete__fault_taker *)99) == -EAGAIN);
+>>>>>>> 62ddc6c (Make files memory that no cut, full disk or lost write turns against us)
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+<<<<<<< HEAD
         FACT(an_access_still_ends_the_program),
         FACT(a_signal_that_was_sent_is_none_of_its_business_and_still_ends_the_program),
         FACT(an_earlier_handler_is_called_after_the_look),
         FACT(a_handler_that_mends_it_lets_the_program_go_on),
+=======
+        FACT(a_fault_that_is_repaired_is_no_fault_and_errno_kept),
+        FACT(other_faults_reach_the_handler_there_was_with_its_mask),
+        FACT(a_handler_that_wants_its_signal_open_has_it_so),
+        FACT(a_handler_without_information_is_called_so),
+        FACT(a_handler_for_one_fault_runs_for_one),
+        FACT(without_a_handler_the_default_happens),
+        FACT(what_is_ignored_is_ignored_where_it_can_be),
+        FACT(a_signal_that_was_sent_is_nobodys_to_repair),
+        FACT(a_handler_in_front_that_chains_is_served),
+        FACT(handlers_that_call_each_other_end_at_what_was_there_first),
+        FACT(it_runs_on_the_alternate_stack),
+        FACT(taking_twice_is_once_and_there_is_an_end_to_takers),
+>>>>>>> 62ddc6c (Make files memory that no cut, full disk or lost write turns against us)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
