@@ -7,10 +7,9 @@
  *
  *     0  nothing: the functions are the plain machine code, and always return 0
  *     1  everything; what is wrong ends the program with a line that names it
- *     2  everything; what is wrong is returned as an error, and nothing is read or written
- * (default)
+ *     2  everything; what is wrong is returned as an error, with nothing read or written
  *
- * Files that choose differently can be linked together. The errors:
+ * 2 is the default. Files that choose differently can be linked together. The errors:
  *
  *     -EFAULT     a pointer is NULL (with a size of 0 it may be)
  *     -EINVAL     an address is not aligned, an alignment is no power of two, ranges overlap that
@@ -51,7 +50,7 @@ METE__PTR_CALL int mete_ptr_read(void *METE_NEVER_NULL out, const void *METE_NEV
     METE__PTR_CHECK_RANGE(out, size);
     METE__PTR_CHECK_RANGE(from, size);
     METE__PTR_CHECK_ALIGNED(from, align);
-    __builtin_memcpy(out, from, size);
+    if (METE__PTR_SOME(size)) __builtin_memcpy(out, from, size);
     return 0;
 }
 #define METE_PTR_READ(from, out) \
@@ -77,7 +76,7 @@ METE__PTR_CALL int mete_ptr_write(void *METE_NEVER_NULL to, const void *METE_NEV
     METE__PTR_CHECK_RANGE(to, size);
     METE__PTR_CHECK_RANGE(value, size);
     METE__PTR_CHECK_ALIGNED(to, align);
-    __builtin_memcpy(to, value, size);
+    if (METE__PTR_SOME(size)) __builtin_memcpy(to, value, size);
     return 0;
 }
 #define METE_PTR_WRITE(to, value)                                                    \
@@ -112,8 +111,8 @@ METE__PTR_CALL int mete_ptr_replace(void *METE_NEVER_NULL at, const void *METE_N
     METE__PTR_CHECK_ALIGNED(at, align);
     METE__PTR_CHECK_APART(at, old, size);
     METE__PTR_CHECK_APART(value, old, size);
-    __builtin_memcpy(old, at, size);
-    __builtin_memmove(at, value, size);
+    if (METE__PTR_SOME(size)) __builtin_memcpy(old, at, size);
+    if (METE__PTR_SOME(size)) __builtin_memmove(at, value, size);
     return 0;
 }
 #define METE_PTR_REPLACE(at, value, old)                                         \
@@ -180,7 +179,7 @@ METE__PTR_CALL
 int mete_ptr_copy(void *METE_NEVER_NULL to, const void *METE_NEVER_NULL from, size_t size) {
     METE__PTR_CHECK_RANGE(to, size);
     METE__PTR_CHECK_RANGE(from, size);
-    __builtin_memmove(to, from, size);
+    if (METE__PTR_SOME(size)) __builtin_memmove(to, from, size);
     return 0;
 }
 
@@ -193,7 +192,7 @@ METE__PTR_CALL int mete_ptr_copy_nonoverlapping(void *METE_NEVER_NULL to,
     METE__PTR_CHECK_RANGE(to, size);
     METE__PTR_CHECK_RANGE(from, size);
     METE__PTR_CHECK_APART(to, from, size);
-    __builtin_memcpy(to, from, size);
+    if (METE__PTR_SOME(size)) __builtin_memcpy(to, from, size);
     return 0;
 }
 
@@ -201,7 +200,7 @@ METE_WRITES(1, 3)
 METE_DIAGNOSE_AS(__builtin_memset, 1, 2, 3)
 METE__PTR_CALL int mete_ptr_fill(void *METE_NEVER_NULL to, int byte, size_t size) {
     METE__PTR_CHECK_RANGE(to, size);
-    __builtin_memset(to, byte, size);
+    if (METE__PTR_SOME(size)) __builtin_memset(to, byte, size);
     return 0;
 }
 
@@ -213,7 +212,7 @@ METE__PTR_CALL int mete_ptr_compare(const void *METE_NEVER_NULL a, const void *M
                                     size_t size, int *order) {
     METE__PTR_CHECK_RANGE(a, size);
     METE__PTR_CHECK_RANGE(b, size);
-    *order = __builtin_memcmp(a, b, size);
+    *order = METE__PTR_SOME(size) ? __builtin_memcmp(a, b, size) : 0;
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 METE_BEGIN_DECLS
+
 #ifndef METE_PTR_CHECKS
 #define METE_PTR_CHECKS 2
 #endif
@@ -41,6 +42,9 @@ METE_API __attribute__((cold, noreturn)) void mete_ptr_trap(const char *function
 METE__PTR_CALL int mete__ptr_status(int status) {
     return status;
 }
+
+/* Whether there is something to do: C's functions do not take NULL even for nothing. */
+#define METE__PTR_SOME(size) (METE_PTR_CHECKS == 0 || (size) > 0)
 
 /* --- Questions, answered at every level */
 

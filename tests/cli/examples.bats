@@ -44,6 +44,24 @@ build() {
     [ "$output" = '2 words were met more than once, 4 times in all' ]
 }
 
+@test "owned_value" {
+    build owned_value mete
+    run -0 ./owned_value
+    [ "$output" = 'two pages
+  the cache does not have it
+  the cache has it
+2 owners of one picture
+out of the scope
+  page 1 ends
+page 2 is still shown
+  page 2 ends
+  picture logo ends
+a new page
+  the cache does not have it
+  page 3 ends
+  picture logo ends' ]
+}
+
 @test "raii" {
     build raii mete
     run -0 ./raii
