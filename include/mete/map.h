@@ -182,8 +182,7 @@ METE_API METE_NODISCARD int mete_map_flush(mete_map *map, size_t offset, size_t 
 
 /* Starts the writing (msync's MS_ASYNC does not) and does not wait for it. Errors as above; those
  * of this write-back come with the next flush. */
-METE_API METE_NODISCARD int mete_map_flush_async(mete_map *map, size_t offset, size_t length)
-    METE_NONNULL(1);
+METE_API int mete_map_flush_async(mete_map *map, size_t offset, size_t length) METE_NONNULL(1);
 
 /* ---- size ---- */
 
@@ -246,15 +245,13 @@ typedef enum mete_map_advice {
 
 /* 0 where the kernel has taken it; else what it says, -EINVAL for an advice that it does not know
  * or that does not go with this kind of map. */
-METE_API METE_NODISCARD int mete_map_advise(mete_map *map, size_t offset, size_t length,
-                                            mete_map_advice advice) METE_NONNULL(1);
+METE_API int mete_map_advise(mete_map *map, size_t offset, size_t length, mete_map_advice advice)
+    METE_NONNULL(1);
 
 /* Keeps the range in memory, or lets it go again. -ENOMEM, -EPERM above RLIMIT_MEMLOCK; -EAGAIN,
  * -ENOMEM where a page cannot be had. A page is locked or not: unlocking once is enough. */
-METE_API METE_NODISCARD int mete_map_lock(mete_map *map, size_t offset, size_t length)
-    METE_NONNULL(1);
-METE_API METE_NODISCARD int mete_map_unlock(mete_map *map, size_t offset, size_t length)
-    METE_NONNULL(1);
+METE_API int mete_map_lock(mete_map *map, size_t offset, size_t length) METE_NONNULL(1);
+METE_API int mete_map_unlock(mete_map *map, size_t offset, size_t length) METE_NONNULL(1);
 
 /* How many bytes of the range's pages are in memory now. */
 METE_API METE_NODISCARD int mete_map_residency(const mete_map *map, size_t offset, size_t length,

@@ -100,6 +100,7 @@ static int map_file(const struct opened *opened, const mete_map_options *options
         .file = opened->file,
         .offset = options->offset,
         .reserve = options->reserve,
+        .page = mete__backing_huge_page(opened->file),
         .access = access,
         .flags = options->flags,
         .name = name,

@@ -39,6 +39,8 @@ METE_HIDDEN int mete__backing_open(int directory, const char *path, unsigned fla
 METE_HIDDEN int mete__backing_duplicate(int file);
 METE_HIDDEN void mete__backing_close(int file);
 METE_HIDDEN int mete__backing_look(int file, struct mete__backing_facts *facts);
+/* Bytes of the huge pages that the file is made of; 0: of the usual ones. */
+METE_HIDDEN size_t mete__backing_huge_page(int file);
 /* Whether the descriptor may be written to. */
 METE_HIDDEN bool mete__backing_is_writable(int file);
 

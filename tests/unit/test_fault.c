@@ -9,6 +9,7 @@
 /* os/fault.h: what mete repairs it repairs; everything else is the program's, as if mete were not
  * there. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -303,6 +304,89 @@ static void it_runs_on_the_alternate_stack(void) {
     CHECK(touch(good) == 0);
 }
 
+/* ---- those who only look ---- */
+
+static volatile uintptr_t looked_at;
+static volatile int looks;
+
+static void look(uintptr_t address, const void *context) {
+    looks += context != NULL;
+    looked_at = address;
+}
+
+static void who_looks_sees_what_nobody_mends_before_the_handler_does(void) {
+    install(leave, 0);
+    take();
+    CHECK(mete__fault_watch(look) == 0);
+    touch_bad();
+    CHECK(looks == 1 && looked_at == (uintptr_t)bad && handled == 1);
+    CHECK(touch(good) == 0 && looks == 1);
+    if (sigsetjmp(back, 1) == 0) kill(getpid(), SIGSEGV);
+    CHECK(looks == 1 && handled == 2);
+    signal(SIGBUS, SIG_IGN);
+    CHECK(mete__fault_watch(look) == 0 && raise(SIGBUS) == 0 && looks == 1);
+}
+
+/* ---- what the program says later, where it says it to us ---- */
+
+static void actions_that_are_kept_go_behind(void) {
+    const struct sigaction plain = {.sa_handler = leave_plainly};
+    struct sigaction old;
+
+    CHECK(!mete__fault_keep(SIGSEGV, &plain, &old)); /* nobody is in front of it */
+    install(leave, 0);
+    take();
+    CHECK(!mete__fault_keep(SIGUSR1, &plain, &old) && !mete__fault_keep(SIGBUS, &plain, &old));
+    CHECK(mete__fault_keep(SIGSEGV, NULL, &old) && old.sa_sigaction == leave);
+    CHECK(mete__fault_keep(SIGSEGV, &plain, &old) && old.sa_sigaction == leave);
+    CHECK(mete__fault_keep(SIGSEGV, &plain, &old) && old.sa_handler == leave_plainly);
+    touch_bad();
+    CHECK(handled == 0 && plain_handled == 1 && touch(good) == 0);
+    const struct sigaction once = {.sa_handler = leave_plainly, .sa_flags = (int)SA_RESETHAND};
+    CHECK(mete__fault_keep(SIGSEGV, &once, NULL));
+    touch_bad();
+    CHECK(mete__fault_keep(SIGSEGV, NULL, &old) && old.sa_handler == SIG_DFL);
+    CHECK(dies(just_touch_bad));
+}
+
+static void any_number_of_changes_can_be_kept(void) {
+    take();
+    for (int i = 0; i < 1000; i++) {
+        const struct sigaction action = {.sa_handler = i % 2 != 0 ? leave_plainly : SIG_DFL};
+        CHECK(mete__fault_keep(SIGSEGV, &action, NULL));
+        install_plain(i % 3 != 0 ? leave_plainly : SIG_IGN, 0); /* behind our back */
+        CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
+    }
+    install(leave, 0);
+    CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
+    touch_bad();
+    CHECK(handled == 1 && plain_handled == 0 && touch(good) == 0);
+}
+
+static int stop;
+
+static void *keep_changing(void *unused) {
+    const struct sigaction handlers[2] = {
+        {.sa_sigaction = leave, .sa_flags = SA_SIGINFO},
+        {.sa_sigaction = leave, .sa_flags = SA_SIGINFO | SA_RESTART}};
+    (void)unused;
+    for (int i = 0; !__atomic_load_n(&stop, __ATOMIC_ACQUIRE); i++)
+        if (!mete__fault_keep(SIGSEGV, &handlers[i % 2], NULL)) return &stop;
+    return NULL;
+}
+
+static void changes_go_on_beside_faults(void) {
+    pthread_t changer;
+    void *failed;
+
+    install(leave, 0);
+    take();
+    CHECK(pthread_create(&changer, NULL, keep_changing, NULL) == 0);
+    for (int i = 0; i < 2000; i++) touch_bad();
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    CHECK(pthread_join(changer, &failed) == 0 && failed == NULL && handled == 2000);
+}
+
 static void taking_twice_is_once_and_there_is_an_end_to_takers(void) {
     take();
     CHECK(mete__fault_take(METE__FAULT_ACCESS, repair) == 0);
@@ -335,6 +419,10 @@ int main(void) {
         FACT(a_handler_in_front_that_chains_is_served),
         FACT(handlers_that_call_each_other_end_at_what_was_there_first),
         FACT(it_runs_on_the_alternate_stack),
+        FACT(who_looks_sees_what_nobody_mends_before_the_handler_does),
+        FACT(actions_that_are_kept_go_behind),
+        FACT(any_number_of_changes_can_be_kept),
+        FACT(changes_go_on_beside_faults),
         FACT(taking_twice_is_once_and_there_is_an_end_to_takers),
 >>>>>>> 62ddc6c (Make files memory that no cut, full disk or lost write turns against us)
     };

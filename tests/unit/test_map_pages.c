@@ -251,7 +251,7 @@ static void huge_pages_that_are_set_aside_are_used(void) {
     const size_t huge = mete__mapping_huge_page();
     FILE *pool = fopen("/proc/sys/vm/nr_hugepages", "r+");
     long before = -1;
-    mete_map *map = NULL;
+    mete_map *map = NULL, *other = NULL;
     const mete_map_options options = {.flags = METE_MAP_HUGE};
 
     if (pool == NULL || huge == 0) apart_skip("no huge pages can be set aside");
@@ -264,6 +264,10 @@ static void huge_pages_that_are_set_aside_are_used(void) {
     if (info.page_size == huge) {
         memset(mete_map_data(map), 1, 5000);
         CHECK((info.obtained & METE_MAP_HUGE) != 0 && info_of(map).huge_bytes == huge);
+        CHECK(mete_map_open_file(&other, mete_map_file(map), NULL) == 0);
+        CHECK(info_of(other).page_size == huge && info_of(other).reserved_bytes == huge);
+        CHECK(ftruncate(mete_map_file(map), 0) == 0 && *(volatile char *)mete_map_data(other) == 0);
+        CHECK(mete_map_error(other) == -ENXIO && mete_map_close(other) == 0);
         CHECK(mete_map_close(map) == 0 && mete_map_anonymous(&map, 5000, &options) == 0);
         memset(mete_map_data(map), 1, 5000);
         CHECK(info_of(map).page_size == huge && info_of(map).huge_bytes == huge);

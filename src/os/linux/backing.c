@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/memfd.h>
 #include <mete/map.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -26,9 +28,9 @@
 #define F_SEAL_FUTURE_WRITE 16
 #endif
 
+/* NOLINTNEXTLINE(misc-redundant-expression): that is what is asked */
 _Static_assert(METE__BACKING_HERE == AT_FDCWD, "the kernel's name for the working directory");
-/* mete/map.h numbers seals as the kernel. That is what clang-tidy finds. */
-/* NOLINTNEXTLINE(misc-redundant-expression) */
+/* mete/map.h numbers seals as the kernel. */
 _Static_assert(METE_MAP_SEAL_SEAL == F_SEAL_SEAL, "seals");
 _Static_assert(METE_MAP_SEAL_SHRINK == F_SEAL_SHRINK, "seals");
 _Static_assert(METE_MAP_SEAL_GROW == F_SEAL_GROW, "seals");
@@ -87,6 +89,15 @@ int mete__backing_look(int file, struct mete__backing_facts *facts) {
         .mappable = S_ISREG(found.st_mode) || S_ISBLK(found.st_mode),
     };
     return 0;
+}
+
+size_t mete__backing_huge_page(int file) {
+    struct statfs found;
+    int saved = errno;
+    bool huge = fstatfs(file, &found) == 0 && found.f_type == HUGETLBFS_MAGIC;
+
+    errno = saved;
+    return huge ? (size_t)found.f_bsize : 0;
 }
 
 bool mete__backing_is_writable(int file) {
