@@ -49,6 +49,10 @@ typedef struct mete_layout {
 #define METE_LAYOUT_OF_EXPRESSION(expression) \
     METE_LAYOUT_LITERAL(sizeof(expression), __alignof__(expression))
 
+/* The first of these, to initialise a static object with where -pedantic holds gcc to ISO C. */
+#define METE_LAYOUT_INITIALIZER(T) \
+    { sizeof(T), METE_ALIGN_OF(T) }
+
 /* The layout of T[count]. `count` is a constant, and one that makes the array larger than half of
  * METE_SIZE_MAX does not compile. */
 #define METE_LAYOUT_OF_ARRAY(T, count) \

@@ -55,6 +55,16 @@ END
     done
 }
 
+@test "static_objects_have_layouts_in_iso_c" {
+    for compiler in $c_compilers $cxx_compilers; do
+        compiles "$compiler" -pedantic <<'END'
+#include <mete/layout.h>
+extern const mete_layout layouts[2];
+const mete_layout layouts[2] = {METE_LAYOUT_INITIALIZER(int), METE_LAYOUT_INITIALIZER(double)};
+END
+    done
+}
+
 @test "a_layout_that_has_changed_does_not_compile" {
     conn='struct conn { char state; struct conn *next; };'
     for compiler in $c_compilers $cxx_compilers; do
