@@ -407,9 +407,11 @@ int mete__alloc_resize_in_place_for(void *block, size_t size, const struct mete_
     if (METE_UNLIKELY(cache == NULL)) return -ENOMEM;
     struct target target = aim(block, caller);
     size_t room = room_for(size, target.record != NULL);
-    bool stays = target.span->kind == METE__SPAN_LARGE
-                     ? mete__large_resize_here(target.span, target.memory, room)
-                     : room <= target.span->block_bytes;
+    bool stays = !has_cushion(&target); /* as in resize_in_place */
+    if (stays)
+        stays = target.span->kind == METE__SPAN_LARGE
+                    ? mete__large_resize_here(target.span, target.memory, room)
+                    : room <= target.span->block_bytes;
     if (stays && target.record != NULL) {
         struct piece piece = {.block = block, .record = target.record};
         mete__watch_end(cache, target.record, block, caller);
