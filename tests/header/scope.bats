@@ -4,6 +4,10 @@
 bats_require_minimum_version 1.5.0
 load header_helpers
 
+setup_file() {
+    g++ -c "$METE_SOURCE/tests/header/scope_throw.cc" -o "$BATS_FILE_TMPDIR/throw.o"
+}
+
 setup() {
     cd "$BATS_TEST_TMPDIR"
     export LD_LIBRARY_PATH=$METE_STAGE/lib
@@ -12,8 +16,7 @@ setup() {
 # exits COMPILER OPTION…: builds ./exits that way.
 exits() {
     compiles "$@" <"$METE_SOURCE/tests/header/scope_exits.c"
-    g++ -c "$METE_SOURCE/tests/header/scope_throw.cc" -o throw.o
-    g++ out.o throw.o -L"$METE_STAGE/lib" -lmete -pthread -o exits
+    g++ out.o "$BATS_FILE_TMPDIR/throw.o" -L"$METE_STAGE/lib" -lmete -pthread -o exits
 }
 
 # runs WAY…, runs_not WAY…: the cleanup, where the scope is left that way.
@@ -36,7 +39,7 @@ runs_not() {
 }
 
 @test "c_runs_cleanups_on_the_ways_of_c" {
-    for compiler in $c_compilers 'gcc -DMETE_SCOPE_PORTABLE'; do
+    for compiler in $c_compilers 'gcc -DMETE_SCOPE_PORTABLE' 'gcc -DBY_DEFER'; do
         for level in -O0 -O2; do
             exits $compiler -std=gnu11 $level
             runs end return break continue goto
@@ -46,7 +49,7 @@ runs_not() {
 }
 
 @test "c_with_exceptions_runs_them_on_those_of_threads_and_cxx_too" {
-    for compiler in $c_compilers 'gcc -DMETE_SCOPE_PORTABLE'; do
+    for compiler in $c_compilers 'gcc -DMETE_SCOPE_PORTABLE' 'gcc -DBY_DEFER'; do
         for level in -O0 -O2; do
             exits $compiler -std=gnu11 $level -fexceptions
             runs end return break continue goto pthread_exit pthread_cancel throw
@@ -56,7 +59,7 @@ runs_not() {
 }
 
 @test "cxx_runs_them_on_all_but_the_end_of_the_process" {
-    for compiler in $cxx_compilers; do
+    for compiler in $cxx_compilers 'g++ -DBY_DEFER' 'clang++ -DBY_DEFER'; do
         for level in -O0 -O2; do
             exits $compiler -std=c++17 $level
             runs end return break continue goto pthread_exit pthread_cancel throw

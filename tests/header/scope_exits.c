@@ -1,7 +1,8 @@
 /*
  * scope_exits WAY: leaves a scope that way, and prints "cleaned" where its cleanup has run.
  *
- * C and C++, compiled in each of the ways of the table in mete/scope.h.
+ * C and C++, compiled in each of the ways of the table in mete/scope.h; with -DBY_DEFER by
+ * METE_DEFER instead of METE_AUTO.
  */
 #include <mete/scope.h>
 #include <pthread.h>
@@ -36,7 +37,14 @@ static int is(const char *name) {
 
 static void leave(void) {
     for (int i = 0; i < 2; i++) {
+#ifdef BY_DEFER
+        const char *scope = "cleaned\n";
+        METE_DEFER {
+            if (scope != NULL) cleaned(scope);
+        };
+#else
         METE_AUTO(const char *, cleaned) scope = "cleaned\n";
+#endif
         if (is("return")) return;
         if (is("break")) break;
         if (is("continue") && i == 1) continue;
