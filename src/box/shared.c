@@ -23,8 +23,7 @@ mete_shared *mete_shared_new(const mete_allocator *allocator, mete_layout layout
         .destroy = destroy,
         .value = (char *)shared + offset,
         .layout = whole,
-        .owners = 1,
-        .watchers = 1,
+        .counts = METE__SHARED_ONE_OWNER + METE__SHARED_ONE_WATCHER,
     };
     return shared;
 }
@@ -42,50 +41,68 @@ static METE_COLD METE_NORETURN void misused(const char *what, const mete_shared 
     abort();
 }
 
-/* One more, by somebody who has one: so the count is not 0, and nothing is to be ordered. */
-static int add_one(uint32_t *count) {
-    if (__atomic_fetch_add(count, 1, __ATOMIC_RELAXED) < METE_SHARED_MOST) return 0;
-    __atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
+static uint32_t owners_in(uint64_t counts) {
+    return (uint32_t)counts;
+}
+
+static uint32_t watchers_in(uint64_t counts) {
+    return (uint32_t)(counts >> 32);
+}
+
+/* One more of a kind, by somebody who has one: so nothing is to be ordered. */
+static int add_one(mete_shared *shared, uint64_t one, uint32_t (*kind)(uint64_t)) {
+    if (shared == NULL) return -ENOENT;
+    uint64_t before = __atomic_fetch_add(&shared->counts, one, __ATOMIC_RELAXED);
+    if (kind(before) < METE_SHARED_MOST) return 0;
+    __atomic_fetch_sub(&shared->counts, one, __ATOMIC_RELAXED);
     return -EOVERFLOW;
 }
 
 int mete_shared_hold(mete_shared *shared) {
-    return shared != NULL ? add_one(&shared->owners) : -ENOENT;
+    return add_one(shared, METE__SHARED_ONE_OWNER, owners_in);
 }
 
 int mete_shared_watch(mete_shared *shared) {
-    return shared != NULL ? add_one(&shared->watchers) : -ENOENT;
+    return add_one(shared, METE__SHARED_ONE_WATCHER, watchers_in);
 }
 
 int mete_shared_lock(mete_shared *shared) {
     if (shared == NULL) return -ESTALE;
-    uint32_t owners = __atomic_load_n(&shared->owners, __ATOMIC_RELAXED);
+    uint64_t counts = __atomic_load_n(&shared->counts, __ATOMIC_RELAXED);
     do {
-        if (owners == 0) return -ESTALE; /* for good: B1 */
-        if (owners >= METE_SHARED_MOST) return -EOVERFLOW;
-    } while (!__atomic_compare_exchange_n(&shared->owners, &owners, owners + 1, true,
-                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+        if (owners_in(counts) == 0) return -ESTALE; /* for good: B1 */
+        if (owners_in(counts) >= METE_SHARED_MOST) return -EOVERFLOW;
+    } while (!__atomic_compare_exchange_n(&shared->counts, &counts, counts + METE__SHARED_ONE_OWNER,
+                                          true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return 0;
 }
 
-/* One less: whether it was the last one. What every other did before its own "one less" has then
- * happened for the caller. */
-static bool take_one(mete_shared *shared, uint32_t *count, const char *misuse) {
-    uint32_t before = __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL);
-    if (METE_UNLIKELY(before == 0)) misused(misuse, shared);
-    return before == 1;
+/* One less of a kind; the counts before. What others did before their own "one less" has then
+ * happened for the caller. Nobody else can change the counts of the only handle there is (`alone`),
+ * so that no locked instruction is needed for it. */
+static uint64_t take_one(mete_shared *shared, uint64_t one, uint64_t alone) {
+    uint64_t before = __atomic_load_n(&shared->counts, __ATOMIC_ACQUIRE);
+    if (before != alone) return __atomic_fetch_sub(&shared->counts, one, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&shared->counts, alone - one, __ATOMIC_RELAXED);
+    return before;
 }
 
 void mete_shared_unwatch(mete_shared *shared) {
-    if (shared == NULL || !take_one(shared, &shared->watchers, "double-drop of a weak handle"))
-        return;
+    if (shared == NULL) return;
+    uint64_t before = take_one(shared, METE__SHARED_ONE_WATCHER, METE__SHARED_ONE_WATCHER);
+    if (METE_UNLIKELY(watchers_in(before) == 0)) misused("double-drop of a weak handle", shared);
+    if (watchers_in(before) > 1) return;
     int error = errno;
     mete_allocator_free(shared->allocator, shared, shared->layout);
     errno = error;
 }
 
 void mete_shared_release(mete_shared *shared) {
-    if (shared == NULL || !take_one(shared, &shared->owners, "double-drop")) return;
+    if (shared == NULL) return;
+    uint64_t before =
+        take_one(shared, METE__SHARED_ONE_OWNER, METE__SHARED_ONE_OWNER + METE__SHARED_ONE_WATCHER);
+    if (METE_UNLIKELY(owners_in(before) == 0)) misused("double-drop", shared);
+    if (owners_in(before) > 1) return;
     int error = errno;
     if (shared->destroy != NULL) shared->destroy(shared->value);
     errno = error;
@@ -93,11 +110,11 @@ void mete_shared_release(mete_shared *shared) {
 }
 
 uint32_t mete_shared_owners(const mete_shared *shared) {
-    return shared != NULL ? __atomic_load_n(&shared->owners, __ATOMIC_RELAXED) : 0;
+    return shared != NULL ? owners_in(__atomic_load_n(&shared->counts, __ATOMIC_RELAXED)) : 0;
 }
 
 uint32_t mete_shared_watchers(const mete_shared *shared) {
     if (shared == NULL) return 0;
-    uint32_t watchers = __atomic_load_n(&shared->watchers, __ATOMIC_RELAXED);
-    return watchers - (mete_shared_owners(shared) > 0 ? 1 : 0);
+    uint64_t counts = __atomic_load_n(&shared->counts, __ATOMIC_RELAXED);
+    return watchers_in(counts) - (owners_in(counts) > 0 ? 1 : 0);
 }

@@ -18,8 +18,11 @@ struct mete_shared {
     void (*destroy)(void *value); /* NULL: nothing to do */
     void *value;                  /* behind this, where its alignment allows */
     mete_layout layout;           /* of all of it, as asked of the allocator */
-    uint32_t owners;              /* atomic */
-    uint32_t watchers;            /* atomic */
+    uint64_t counts; /* atomic: owners, and watchers in units of METE__SHARED_ONE_WATCHER */
 };
+
+/* One word for both, so that one look tells whether anybody else has a handle. */
+#define METE__SHARED_ONE_OWNER   ((uint64_t)1)
+#define METE__SHARED_ONE_WATCHER ((uint64_t)1 << 32)
 
 #endif

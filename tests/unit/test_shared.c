@@ -80,22 +80,23 @@ static void empty_handles_have_nothing_to_give(void) {
 }
 
 static void counts_never_pass_their_limit(void) {
+    const uint64_t one = METE__SHARED_ONE_OWNER, watcher = METE__SHARED_ONE_WATCHER;
     struct plain owner = {0}, out = {0};
     struct plain_weak weak = {0}, other = {0};
 
     CHECK(plain_new(&owner, NULL, 7) == 0 && plain_watch(&owner, &weak) == 0);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it thinks that errno is INT_MIN */
-    owner.shared->owners = METE_SHARED_MOST - 1;
+    owner.shared->counts = (METE_SHARED_MOST - 1) * one + 2 * watcher;
     CHECK(plain_clone(&owner, &out) == 0);
     out.shared = NULL;
     CHECK(plain_clone(&owner, &out) == -EOVERFLOW && plain_weak_lock(&weak, &out) == -EOVERFLOW);
-    CHECK(out.shared == NULL && owner.shared->owners == METE_SHARED_MOST);
-    owner.shared->watchers = METE_SHARED_MOST;
+    CHECK(out.shared == NULL);
+    CHECK(owner.shared->counts == METE_SHARED_MOST * one + 2 * watcher);
+    owner.shared->counts = one + METE_SHARED_MOST * watcher;
     CHECK(plain_watch(&owner, &other) == -EOVERFLOW && other.shared == NULL);
     CHECK(plain_weak_clone(&weak, &other) == -EOVERFLOW);
-    CHECK(owner.shared->watchers == METE_SHARED_MOST);
-    owner.shared->owners = 1;
-    owner.shared->watchers = 2;
+    CHECK(owner.shared->counts == one + METE_SHARED_MOST * watcher);
+    owner.shared->counts = one + 2 * watcher;
     plain_weak_drop(&weak);
     plain_drop(&owner);
 }
@@ -126,6 +127,14 @@ static void dropping_an_owner_too_many_ends_the_program(void) {
     mete_shared_release(shared);
     apart_expect("mete: double-drop of the shared value at %p\n", mete_shared_value(shared));
     mete_shared_release(shared);
+}
+
+static void dropping_a_weak_handle_too_many_ends_the_program(void) {
+    mete_shared *shared = mete_shared_new(NULL, METE_LAYOUT_OF(int), NULL, NULL);
+    shared->counts = 0; /* as it is in the freed block; that itself must not be looked at */
+    apart_expect("mete: double-drop of a weak handle of the shared value at %p\n",
+                 mete_shared_value(shared));
+    mete_shared_unwatch(shared);
 }
 
 /* --- Threads */
@@ -191,6 +200,7 @@ int main(void) {
         FACT(values_are_aligned_and_go_back_as_a_whole),
         FACT(layout_that_does_not_fit_is_refused),
         DEATH(dropping_an_owner_too_many_ends_the_program),
+        DEATH(dropping_a_weak_handle_too_many_ends_the_program),
         FACT(threads_destroy_a_value_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
