@@ -16,33 +16,33 @@
 
 /* All replaceable operators: what they are called here, their mangled names (Itanium C++ ABI), what
  * they return and take. The nothrow forms take the address of a tag. */
-/* clang-format off */
-#define METE__CXX_OPERATORS(IS)                                                                     \
-    IS(plain_new, _Znwm, void *, (size_t size))                                                     \
-    IS(array_new, _Znam, void *, (size_t size))                                                     \
-    IS(aligned_new, _ZnwmSt11align_val_t, void *, (size_t size, size_t align))                      \
-    IS(aligned_array_new, _ZnamSt11align_val_t, void *, (size_t size, size_t align))                \
-    IS(nothrow_new, _ZnwmRKSt9nothrow_t, void *, (size_t size, const void *tag))                    \
-    IS(nothrow_array_new, _ZnamRKSt9nothrow_t, void *, (size_t size, const void *tag))              \
-    IS(nothrow_aligned_new, _ZnwmSt11align_val_tRKSt9nothrow_t, void *,                             \
-       (size_t size, size_t align, const void *tag))                                                \
-    IS(nothrow_aligned_array_new, _ZnamSt11align_val_tRKSt9nothrow_t, void *,                       \
-       (size_t size, size_t align, const void *tag))                                                \
-    IS(plain_delete, _ZdlPv, void, (void *block))                                                   \
-    IS(array_delete, _ZdaPv, void, (void *block))                                                   \
-    IS(aligned_delete, _ZdlPvSt11align_val_t, void, (void *block, size_t align))                    \
-    IS(aligned_array_delete, _ZdaPvSt11align_val_t, void, (void *block, size_t align))              \
-    IS(nothrow_delete, _ZdlPvRKSt9nothrow_t, void, (void *block, const void *tag))                  \
-    IS(nothrow_array_delete, _ZdaPvRKSt9nothrow_t, void, (void *block, const void *tag))            \
-    IS(nothrow_aligned_delete, _ZdlPvSt11align_val_tRKSt9nothrow_t, void,                           \
-       (void *block, size_t align, const void *tag))                                                \
-    IS(nothrow_aligned_array_delete, _ZdaPvSt11align_val_tRKSt9nothrow_t, void,                     \
-       (void *block, size_t align, const void *tag))                                                \
-    IS(sized_delete, _ZdlPvm, void, (void *block, size_t size))                                     \
-    IS(sized_array_delete, _ZdaPvm, void, (void *block, size_t size))                               \
-    IS(sized_aligned_delete, _ZdlPvmSt11align_val_t, void,                                          \
-       (void *block, size_t size, size_t align))                                                    \
-    IS(sized_aligned_array_delete, _ZdaPvmSt11align_val_t, void,                                    \
+/* clang-format off: it would put the backslashes beyond the last column. */
+#define METE__CXX_OPERATORS(IS) \
+    IS(plain_new, _Znwm, void *, (size_t size)) \
+    IS(array_new, _Znam, void *, (size_t size)) \
+    IS(aligned_new, _ZnwmSt11align_val_t, void *, (size_t size, size_t align)) \
+    IS(aligned_array_new, _ZnamSt11align_val_t, void *, (size_t size, size_t align)) \
+    IS(nothrow_new, _ZnwmRKSt9nothrow_t, void *, (size_t size, const void *tag)) \
+    IS(nothrow_array_new, _ZnamRKSt9nothrow_t, void *, (size_t size, const void *tag)) \
+    IS(nothrow_aligned_new, _ZnwmSt11align_val_tRKSt9nothrow_t, void *, \
+       (size_t size, size_t align, const void *tag)) \
+    IS(nothrow_aligned_array_new, _ZnamSt11align_val_tRKSt9nothrow_t, void *, \
+       (size_t size, size_t align, const void *tag)) \
+    IS(plain_delete, _ZdlPv, void, (void *block)) \
+    IS(array_delete, _ZdaPv, void, (void *block)) \
+    IS(aligned_delete, _ZdlPvSt11align_val_t, void, (void *block, size_t align)) \
+    IS(aligned_array_delete, _ZdaPvSt11align_val_t, void, (void *block, size_t align)) \
+    IS(nothrow_delete, _ZdlPvRKSt9nothrow_t, void, (void *block, const void *tag)) \
+    IS(nothrow_array_delete, _ZdaPvRKSt9nothrow_t, void, (void *block, const void *tag)) \
+    IS(nothrow_aligned_delete, _ZdlPvSt11align_val_tRKSt9nothrow_t, void, \
+       (void *block, size_t align, const void *tag)) \
+    IS(nothrow_aligned_array_delete, _ZdaPvSt11align_val_tRKSt9nothrow_t, void, \
+       (void *block, size_t align, const void *tag)) \
+    IS(sized_delete, _ZdlPvm, void, (void *block, size_t size)) \
+    IS(sized_array_delete, _ZdaPvm, void, (void *block, size_t size)) \
+    IS(sized_aligned_delete, _ZdlPvmSt11align_val_t, void, \
+       (void *block, size_t size, size_t align)) \
+    IS(sized_aligned_array_delete, _ZdaPvmSt11align_val_t, void, \
        (void *block, size_t size, size_t align))
 /* clang-format on */
 
