@@ -16,7 +16,7 @@
 
 /* All replaceable operators: what they are called here, their mangled names (Itanium C++ ABI), what
  * they return and take. The nothrow forms take the address of a tag. */
-/* clang-format off: it would put the backslashes beyond the last column. */
+/* clang-format off */
 #define METE__CXX_OPERATORS(IS) \
     IS(plain_new, _Znwm, void *, (size_t size)) \
     IS(array_new, _Znam, void *, (size_t size)) \
