@@ -1,6 +1,8 @@
 /* heap/audit.h */
 #include "heap/audit.h"
 
+#include <string.h>
+
 #include "heap/heap.h"
 #include "heap/slices.h"
 
@@ -430,10 +432,9 @@ bool mete__audit_heap(struct mete__audit_fault *fault) {
 
 /* ---- S7 ---- */
 
-static bool is_zero(const uint64_t *words, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (words[i] != 0) return false;
-    return true;
+/* One comparison: fuzzers follow every single one, and would do little else. */
+static bool is_zero(const char *memory, size_t size) {
+    return memory[0] == 0 && memcmp(memory, memory + 1, size - 1) == 0;
 }
 
 bool mete__audit_zeros(struct mete__audit_fault *fault) {
@@ -448,7 +449,7 @@ bool mete__audit_zeros(struct mete__audit_fault *fault) {
             uint64_t clean = state->committed & ~state->used & ~state->dirty;
             const char *memory = slice_address(region, slice);
             if ((clean >> slice % 64 & 1) == 0) continue;
-            if (!is_zero((const uint64_t *)memory, METE__SLICE_SIZE / sizeof(uint64_t)))
+            if (!is_zero(memory, METE__SLICE_SIZE))
                 return broken_at(&audit, "S7", "a clean slice is not zero", memory);
         }
     }
