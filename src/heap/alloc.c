@@ -333,6 +333,7 @@ void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
 }
 
 void mete__alloc_free_slow(void *block) {
+    if (block == NULL) return; /* before anything is made ready: programs do it a lot */
     struct mete__caller caller = METE__CALLER;
     mete__alloc_free_for(block, &caller);
 }
