@@ -194,7 +194,7 @@ END
 @test "a_wrong_setting_is_one_line_and_the_program_runs_on" {
     linked_program
     METE_MODE=exat run -0 --separate-stderr ./linked
-    [ "$stderr" = "mete: METE_MODE=exat: a mode is stats, sampled or exact; nothing is tracked" ]
+    [ "$stderr" = "mete: METE_MODE=exat: a mode is stats, sampled, exact, check or guard; nothing is tracked" ]
     METE_OUTPUT=/no/such/a.mete run -0 --separate-stderr ./linked
     [[ "$stderr" == "mete: cannot write the profile '/no/such/a.mete': no such directory;"* ]]
     METE_OUTPUT=/no/such/a.mete METE_QUIET=1 run -0 --separate-stderr ./linked
