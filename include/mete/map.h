@@ -24,10 +24,11 @@
  * sense, such as a range that does not lie in the map. A `length` of 0 means up to the map's end.
  * Offsets and lengths are bytes and need not be those of pages.
  *
- * Threads: one map may be used by any threads at once, but for close, resize, protect, seal and
- * commit, which nobody else may use the map beside; growth inside a reservation may go on beside
- * readers and writers of the old bytes. A child of fork has its own copy of each map, to be closed
- * for itself. In signal handlers data, size, read, write, probe, error and repair may be called.
+ * Threads: one map may be used by any threads at once, but for close, resize, split, protect, seal
+ * and commit, which nobody else may use the map beside; growth inside a reservation may go on
+ * beside readers and writers of the old bytes. A child of fork has its own copy of each map, to be
+ * closed for itself. In signal handlers data, size, read, write, probe, error and repair may be
+ * called.
  */
 #ifndef METE_MAP_H
 #define METE_MAP_H

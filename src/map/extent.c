@@ -178,13 +178,14 @@ static void grant_wishes(struct mete__extent *extent, const struct mete__extent_
         extent->obtained |= METE_MAP_LOCK;
 }
 
-static void know_file(struct mete__extent *extent) {
+/* Which file, and which directory: the numbers alone prove nothing later. */
+static int identify(int file, struct mete__backing_identity *identity) {
     struct mete__backing_facts facts;
 
-    if (extent->file < 0 || mete__backing_look(extent->file, &facts) != 0) return;
-    extent->device = facts.device;
-    extent->inode = facts.inode;
-    extent->writes_file = mete__backing_is_writable(extent->file);
+    if (file < 0) return 0;
+    int status = mete__backing_look(file, &facts);
+    if (status == 0) *identity = facts.identity;
+    return status;
 }
 
 int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__caller *caller,
@@ -194,15 +195,18 @@ int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__c
 
     if (extent == NULL) return -ENOMEM;
     extent->file = plan->file;
-    extent->directory = -1;
+    extent->directory = plan->directory;
+    extent->writes_file = extent->file >= 0 && mete__backing_is_writable(extent->file);
     extent->access = plan->access;
     extent->flags = plan->flags;
     extent->is_memory = plan->is_memory;
     extent->is_shared =
         plan->file < 0 ? (plan->flags & METE_MAP_SHARED) != 0 : (plan->access & METE_MAP_COPY) == 0;
+    extent->was_writable = (plan->access & METE_MAP_WRITE) != 0;
     mete__loss_begin(&extent->loss);
-    know_file(extent);
-    status = place_as_wished(extent, plan);
+    status = identify(extent->file, &extent->identity);
+    if (status == 0) status = identify(extent->directory, &extent->directory_identity);
+    if (status == 0) status = place_as_wished(extent, plan);
     if (status != 0) goto fail_place;
     if (extent->file >= 0) status = mete__loss_watch(extent);
     if (status != 0) goto fail_watch;
@@ -249,8 +253,8 @@ static void destroy(struct mete__extent *extent) {
     mete__loss_forget(extent);
     mete__mapping_remove(extent->start, extent->room);
     drop_replacement(extent);
-    if (extent->directory >= 0) mete__backing_close(extent->directory);
-    if (extent->file >= 0) mete__backing_close(extent->file);
+    mete__backing_close_own(extent->directory, &extent->directory_identity);
+    mete__backing_close_own(extent->file, &extent->identity);
     mete__meta_free(extent, sizeof *extent);
 }
 
@@ -265,7 +269,9 @@ int mete__extent_file_size(const struct mete__extent *extent, uint64_t *size) {
     struct mete__backing_facts facts;
 
     if (extent->file < 0 || mete__backing_look(extent->file, &facts) != 0) return -EBADF;
-    if (facts.device != extent->device || facts.inode != extent->inode) return -EBADF;
+    if (facts.identity.device != extent->identity.device ||
+        facts.identity.inode != extent->identity.inode)
+        return -EBADF;
     *size = facts.size;
     return 0;
 }
@@ -349,7 +355,7 @@ static int resize_mapping(struct mete__extent *extent, size_t size) {
 }
 
 int mete__extent_resize(struct mete__extent *extent, size_t size) {
-    int status = mete__loss_each_cover(extent, mend);
+    int status = size == 0 ? 0 : mete__loss_each_cover(extent, mend);
 
     size = mete__round_up(size, extent->page);
     if (status == 0 && size != extent->size) status = resize_mapping(extent, size);

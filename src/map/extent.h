@@ -44,7 +44,8 @@ struct mete__extent {
     size_t peak_size; /* highest size */
     uint64_t offset;  /* bytes, in the file, of start */
     size_t page;      /* bytes of its pages; those of the system, or huge ones */
-    uint64_t device, inode;
+    struct mete__backing_identity identity; /* of the file */
+    struct mete__backing_identity directory_identity;
     int file;        /* -1: anonymous */
     int directory;   /* of a file made by opening, not yet written to the disk; else -1. atomic */
     int write_error; /* of a write-back, not yet told; else 0. atomic */
@@ -54,10 +55,11 @@ struct mete__extent {
     uint32_t views;                        /* atomic */
     uint64_t views_made;                   /* ever; atomic */
     struct mete__replacement *replacement; /* NULL: none, or done */
-    bool is_shared;   /* stores reach the file, or all processes that have the memory */
-    bool writes_file; /* the descriptor may be written to, and so the file may grow */
-    bool is_reserved; /* room stays as it is */
-    bool is_memory;   /* a memory file: no disk to fill */
+    bool is_shared;    /* stores reach the file, or all processes that have the memory */
+    bool was_writable; /* stores reached the file, once at least: there is something to flush */
+    bool writes_file;  /* the descriptor may be written to */
+    bool is_reserved;  /* room stays as it is */
+    bool is_memory;    /* a memory file: no disk to fill */
 };
 
 struct mete_map {
@@ -69,6 +71,7 @@ struct mete_map {
 /* How an extent is to be made. */
 struct mete__extent_plan {
     int file;         /* -1: anonymous. The extent's own from success on */
+    int directory;    /* of a new file, to be written to the disk with it; -1: none. Likewise */
     uint64_t offset;  /* bytes, any */
     size_t size;      /* bytes, any */
     size_t reserve;   /* bytes, any */

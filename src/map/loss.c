@@ -172,7 +172,10 @@ static uintptr_t end_of_file(const struct mete__extent *extent, uint64_t file_si
 
 int mete__loss_reason(const struct mete__extent *extent, uintptr_t page) {
     uint64_t offset = extent->offset + (page - (uintptr_t)extent->start);
-    int status = extent->writes_file ? mete__backing_take(extent->file, offset, extent->page) : 0;
+    int status = 0;
+
+    if (extent->writes_file && mete__backing_is(extent->file, &extent->identity))
+        status = mete__backing_take(extent->file, offset, extent->page);
     return status == -ENOSPC || status == -EDQUOT ? status : -EIO;
 }
 
@@ -190,9 +193,12 @@ static bool lose_the_rest(struct mete__extent *extent, uintptr_t page, uintptr_t
 
     lower(&extent->loss.gone_from, gone_from);
     if (covered <= page) covered = page + extent->page; /* met at the same time by two threads */
-    if (cover(extent, page, covered < end ? covered : end) != 0) return false;
-    lower(&extent->loss.covered_from, page);
-    return true;
+    if (cover(extent, page, covered < end ? covered : end) == 0) {
+        lower(&extent->loss.covered_from, page);
+        return true;
+    }
+    /* Where memory is promised only as far as there is some: less is enough for now. */
+    return cover(extent, page, page + extent->page) == 0;
 }
 
 bool mete__loss_repair(uintptr_t address) {

@@ -98,6 +98,7 @@ static int map_file(const struct opened *opened, const mete_map_options *options
                     const char *name, const struct mete__caller *caller, mete_map **out) {
     struct mete__extent_plan plan = {
         .file = opened->file,
+        .directory = opened->directory,
         .offset = options->offset,
         .reserve = options->reserve,
         .page = mete__backing_huge_page(opened->file),
@@ -107,7 +108,6 @@ static int map_file(const struct opened *opened, const mete_map_options *options
     };
     int status = mete__map_options_range(options, opened->size, &plan.size);
     if (status == 0) status = mete__extent_make(&plan, caller, out);
-    if (status == 0) (*out)->extent->directory = opened->directory;
     return status;
 }
 
@@ -157,7 +157,8 @@ int mete_map_open_file(mete_map **out, int file, const mete_map_options *given) 
 int mete_map_anonymous(mete_map **out, size_t size, const mete_map_options *given) {
     const struct mete__caller caller = METE__CALLER;
     const mete_map_options *options = mete__map_options_or_default(given);
-    struct mete__extent_plan plan = {.file = -1, .size = size, .flags = options->flags};
+    struct mete__extent_plan plan = {
+        .file = -1, .directory = -1, .size = size, .flags = options->flags};
 
     if (out == NULL || options->create_size != 0 || options->offset != 0 || options->length != 0)
         return -EINVAL;
@@ -199,7 +200,8 @@ static int map_memory(struct mete__extent_plan *plan, const mete_map_options *op
 int mete_map_memory(mete_map **out, size_t size, const mete_map_options *given) {
     const struct mete__caller caller = METE__CALLER;
     const mete_map_options *options = mete__map_options_or_default(given);
-    struct mete__extent_plan plan = {.size = size, .flags = options->flags, .is_memory = true};
+    struct mete__extent_plan plan = {
+        .directory = -1, .size = size, .flags = options->flags, .is_memory = true};
 
     if (out == NULL || options->create_size != 0 || options->offset != 0 || options->length != 0)
         return -EINVAL;
@@ -267,8 +269,8 @@ int mete_map_info_read(const mete_map *map, mete_map_info *out) {
         .data = mete__extent_data(map),
         .size = mete__extent_view_size(map),
         .file_offset = extent->file < 0 ? 0 : extent->offset + map->offset,
-        .device = extent->device,
-        .inode = extent->inode,
+        .device = extent->identity.device,
+        .inode = extent->identity.inode,
         .page_size = extent->page,
         .reserved_bytes = extent->room,
         .resident_bytes = resident,

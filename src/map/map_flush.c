@@ -23,21 +23,29 @@ static int begin(const mete_map *map, size_t offset, size_t length,
                  struct mete__extent_range *range) {
     const struct mete__extent *extent = map->extent;
 
-    if (extent->file < 0 || !extent->is_shared || !extent->writes_file) return -EINVAL;
+    if (extent->file < 0 || !extent->is_shared || !extent->was_writable) return -EINVAL;
     return mete__extent_range(map, offset, length, range);
 }
 
 /* A file's name is in its directory: one that is new lasts only with that. */
 static int flush_directory(struct mete__extent *extent) {
+    const struct mete__backing_identity *identity = &extent->directory_identity;
+    struct mete__backing_facts now;
+
     if (extent->replacement != NULL) return 0; /* it has no name yet */
     int directory = __atomic_exchange_n(&extent->directory, -1, __ATOMIC_ACQ_REL);
     if (directory < 0) return 0;
-    int status = mete__backing_sync(directory);
+    int status = mete__backing_look(directory, &now);
+    /* A number that was closed behind the map's back, and may have come to stand for another. */
+    if (status == -EBADF || (status == 0 && (now.identity.device != identity->device ||
+                                             now.identity.inode != identity->inode)))
+        return 0;
+    if (status == 0) status = mete__backing_sync(directory);
     if (status == -EINVAL) status = 0; /* a file system whose directories need none */
-    if (status != 0)
-        __atomic_store_n(&extent->directory, directory, __ATOMIC_RELEASE);
-    else
+    if (status == 0)
         mete__backing_close(directory);
+    else
+        __atomic_store_n(&extent->directory, directory, __ATOMIC_RELEASE);
     return status;
 }
 

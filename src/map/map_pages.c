@@ -26,6 +26,7 @@ int mete_map_protect(mete_map *map, unsigned given) {
     if ((access & METE_MAP_EXEC) != 0 && extent->size != 0)
         mete__mapping_ready_code(extent->start, extent->size);
     extent->access = access;
+    if ((access & METE_MAP_WRITE) != 0) extent->was_writable = true;
     return 0;
 }
 
@@ -159,5 +160,6 @@ int mete_map_seal(mete_map *map, unsigned seals) {
     if ((seals & METE_MAP_SEAL_WRITE) == 0 || !extent->is_shared)
         return mete__backing_seal(extent->file, seals);
     if (mete__extent_is_shared_by_views(extent)) return -EBUSY;
+    if (!mete__backing_is(extent->file, &extent->identity)) return -EBADF;
     return seal_against_writing(extent, seals);
 }

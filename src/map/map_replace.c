@@ -55,13 +55,13 @@ static int make(struct mete__extent_plan *plan, const char *path, const mete_map
     status = know_target(path, options, directory, replacement, &mode, &is_new);
     if (status != 0) goto fail_file;
     plan->file = make_file(options, directory, replacement, mode, is_new);
+    plan->directory = directory;
     status = plan->file;
     if (status < 0) goto fail_file;
     status = mete__extent_make(plan, caller, &map);
     if (status != 0) goto fail_map;
     replacement->process = mete__process_id();
     map->extent->replacement = replacement;
-    map->extent->directory = directory;
     *out = map;
     return 0;
 
@@ -98,6 +98,9 @@ int mete_map_commit(mete_map *map) {
     if (replacement == NULL) return -EINVAL;
     mete__loss_look(extent, (uintptr_t)mete__extent_data(map) + mete__extent_view_size(map));
     int status = mete__loss_error(extent, from, to);
+    if (status == 0 && (!mete__backing_is(extent->file, &extent->identity) ||
+                        !mete__backing_is(extent->directory, &extent->directory_identity)))
+        status = -EBADF;
     if (status == 0) status = mete__backing_sync(extent->file);
     if (status == 0) status = __atomic_load_n(&extent->write_error, __ATOMIC_ACQUIRE);
     if (status == 0 && replacement->name[0] == '\0')

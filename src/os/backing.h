@@ -23,10 +23,15 @@ enum {
     METE__BACKING_NO_FOLLOW = 4, /* -ELOOP for a symbolic link */
 };
 
+/* Which file a descriptor stands for: tells it from another that has got its number. */
+struct mete__backing_identity {
+    uint64_t device, inode;
+};
+
 /* What a map needs to know of a file. */
 struct mete__backing_facts {
     uint64_t size; /* bytes */
-    uint64_t device, inode;
+    struct mete__backing_identity identity;
     unsigned mode; /* permissions only */
     bool mappable; /* a regular file or a block device */
 };
@@ -38,6 +43,10 @@ METE_HIDDEN int mete__backing_open(int directory, const char *path, unsigned fla
 
 METE_HIDDEN int mete__backing_duplicate(int file);
 METE_HIDDEN void mete__backing_close(int file);
+/* The same, unless the number has come to stand for another file: programs close descriptors that
+ * are not theirs, and get the numbers again. */
+METE_HIDDEN void mete__backing_close_own(int file, const struct mete__backing_identity *identity);
+METE_HIDDEN bool mete__backing_is(int file, const struct mete__backing_identity *identity);
 METE_HIDDEN int mete__backing_look(int file, struct mete__backing_facts *facts);
 /* Bytes of the huge pages that the file is made of; 0: of the usual ones. */
 METE_HIDDEN size_t mete__backing_huge_page(int file);

@@ -102,3 +102,25 @@ void folder_make_small(size_t bytes) {
         mount("none", folder, "tmpfs", 0, options) != 0)
         apart_skip("no file systems may be mounted here");
 }
+
+void folder_make_disk(size_t claimed, size_t real) {
+    char command[1024];
+
+    if (access("/dev/loop-control", R_OK | W_OK) != 0) apart_skip("no loop devices");
+    folder_make_small(real);
+    snprintf(command, sizeof command,
+             "PATH=$PATH:/usr/sbin:/sbin; cd '%s' && truncate -s %zu image && mkdir disk && "
+             "mkfs.ext4 -q -F -O ^has_journal -E lazy_itable_init=1,nodiscard -e continue image && "
+             "mount -o loop,errors=continue image disk",
+             folder, claimed);
+    if (system(command) != 0) apart_skip("no file system on a loop device here");
+}
+
+int folder_read(const char *name, long offset) {
+    unsigned char byte;
+    int file = open(folder_path(name), O_RDONLY | O_CLOEXEC);
+    bool there = file >= 0 && pread(file, &byte, 1, offset) == 1;
+
+    close(file);
+    return there ? byte : -1;
+}

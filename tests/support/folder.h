@@ -28,10 +28,16 @@ const char *folder_file(const char *name, size_t size);
 char folder_byte(size_t i);
 /* Bytes in the file of that name; -1 where there is none. */
 long folder_size(const char *name);
+/* The byte at that place of the file; -1 where there is none. */
+int folder_read(const char *name, long offset);
 /* How many entries the folder has, those that begin with a dot included. */
 size_t folder_entries(void);
 /* Mounts a file system of so many bytes, in memory, over the folder, for this fact alone. Skips the
  * fact where that is not allowed. */
 void folder_make_small(size_t bytes);
+/* Mounts an ext4 file system on a loop device, over the folder's `disk`. The device claims to have
+ * `claimed` bytes and has `real`: what the kernel writes beyond those fails. Skips the fact where
+ * that is not possible. */
+void folder_make_disk(size_t claimed, size_t real);
 
 #endif

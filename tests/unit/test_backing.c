@@ -65,6 +65,18 @@ static void growth_that_fails_leaves_the_length(void) {
     CHECK(mete__backing_take(file, 0, 1 << 20) == -ENOSPC && folder_size("f") == 5000);
 }
 
+/* ext4 takes what it can, and lengthens the file as it goes. */
+static void growth_that_half_succeeds_is_taken_back(void) {
+    struct stat before, after;
+
+    folder_make_disk((size_t)64 << 20, (size_t)128 << 20);
+    int file = opened(folder_file("disk/f", 5000), METE__BACKING_WRITE);
+    CHECK(fsync(file) == 0 && fstat(file, &before) == 0);
+    CHECK(mete__backing_grow(file, 5000, (size_t)1 << 30, true) == -ENOSPC);
+    CHECK(fstat(file, &after) == 0 && after.st_size == 5000);
+    CHECK(after.st_blocks < before.st_blocks + 64); /* a few that list the others stay */
+}
+
 static void paths_have_a_folder_and_a_last_part(void) {
     CHECK(strcmp(mete__backing_last_part("a/b/c"), "c") == 0);
     CHECK(strcmp(mete__backing_last_part("c"), "c") == 0);
@@ -119,6 +131,8 @@ int main(void) {
         FACT(a_block_device_has_its_size),
         FACT_ON_FILES(growth_takes_space_and_keeps_what_there_is),
         FACT_ON_FILES(growth_that_fails_leaves_the_length),
+        {"growth_that_half_succeeds_is_taken_back", apart_holds, folder_in_memory, folder_remove,
+         (void *)growth_that_half_succeeds_is_taken_back},
         FACT(paths_have_a_folder_and_a_last_part),
         FACT_ON_FILES(a_hidden_file_can_be_given_a_name),
         FACT(memory_files_take_seals),

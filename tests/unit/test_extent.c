@@ -205,7 +205,42 @@ static bool grow_it_in_a_reservation(void) {
     return grow_with(1 << 20);
 }
 
+/* After a cut that was met: what is lost is mapped anew as well. */
+static bool regrow_with(size_t reserve) {
+    const mete_map_options options = {
+        .access = METE_MAP_WRITE, .create_size = 20000, .reserve = reserve};
+    mete_map *map = NULL;
+
+    CHECK(mete_map_open(&map, folder_path("f"), &options) == 0);
+    CHECK(mete_map_write(map, 0, "x", 1) == 1 && truncate(folder_path("f"), 5000) == 0);
+    volatile char *data = mete_map_data(map);
+    CHECK(data[12000] == 0 && mete_map_error(map) == -ENXIO);
+    armed = true;
+    int status = mete_map_resize(map, 30000);
+    armed = false;
+    if (status != 0) {
+        CHECK(mete_map_size(map) == 20000 && folder_size("f") == 5000);
+        CHECK(mete_map_error(map) == -ENXIO && data[0] == 'x' && data[19999] == 0);
+        CHECK(mete_map_resize(map, 30000) == 0);
+    }
+    CHECK(mete_map_error(map) == 0 && mete_map_write(map, 29999, "y", 1) == 1);
+    CHECK(mete_map_write(map, 12000, "z", 1) == 1 && folder_size("f") == 30000);
+    CHECK(folder_read("f", 12000) == 'z' && folder_read("f", 29999) == 'y');
+    CHECK(mete_map_close(map) == 0 && unlink(folder_path("f")) == 0);
+    return status == 0;
+}
+
+static bool regrow_it(void) {
+    return regrow_with(0);
+}
+
+static bool regrow_it_in_a_reservation(void) {
+    return regrow_with(1 << 20);
+}
+
 static void growing_fails_whole(void) {
+    fail_each_call(regrow_it);
+    fail_each_call(regrow_it_in_a_reservation);
     fail_each_call(grow_it);
     fail_each_call(grow_it_in_a_reservation);
 }

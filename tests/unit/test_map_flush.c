@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mete/map.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -70,26 +68,11 @@ static void flush_async_starts_the_writing(void) {
     CHECK(mete_map_error(map) == 0 && mete_map_close(map) == 0);
 }
 
-/* A file system on a disk that is smaller than it says: the device is a sparse file in a memory
- * file system without room for it. What the kernel writes back to it fails. */
-static void mount_lying_disk(void) {
-    char command[2048];
-
-    if (access("/dev/loop-control", R_OK | W_OK) != 0) apart_skip("no loop devices");
-    folder_make_small(8 << 20);
-    snprintf(command, sizeof command,
-             "PATH=$PATH:/usr/sbin:/sbin; cd '%s' && truncate -s 64M disk && mkdir there && "
-             "mkfs.ext4 -q -F -O ^has_journal -E lazy_itable_init=1,nodiscard -e continue disk && "
-             "mount -o loop,errors=continue disk there",
-             folder_path(""));
-    if (system(command) != 0) apart_skip("no file system on a loop device here");
-}
-
 static void a_failed_write_back_is_told_until_it_is_read(void) {
     enum { MANY = 32 << 20 };
 
-    mount_lying_disk();
-    mete_map *map = opened(folder_path("there/f"), MANY);
+    folder_make_disk((size_t)64 << 20, (size_t)8 << 20);
+    mete_map *map = opened(folder_path("disk/f"), MANY);
     memset(mete_map_data(map), 7, MANY);
     int first = mete_map_flush(map, 0, 0);
     CHECK(first == -EIO || first == -ENOSPC);
@@ -104,8 +87,8 @@ static void a_failed_write_back_is_told_until_it_is_read(void) {
 static void errors_between_flushes_come_with_the_next(void) {
     enum { MANY = 32 << 20 };
 
-    mount_lying_disk();
-    mete_map *map = opened(folder_path("there/f"), MANY);
+    folder_make_disk((size_t)64 << 20, (size_t)8 << 20);
+    mete_map *map = opened(folder_path("disk/f"), MANY);
     memset(mete_map_data(map), 7, MANY);
     CHECK(mete_map_flush_async(map, 0, 0) == 0);
     int status = mete_map_flush(map, 0, 0);

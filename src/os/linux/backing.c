@@ -79,16 +79,26 @@ int mete__backing_look(int file, struct mete__backing_facts *facts) {
 
     errno = saved;
     if (status != 0) return status;
-    if (S_ISBLK(found.st_mode)) status = (int)RAW(SYS_ioctl, file, BLKGETSIZE64, &size);
+    if (S_ISBLK(found.st_mode)) /* its size is not the inode's */
+        status = (int)RAW(SYS_ioctl, file, BLKGETSIZE64, &size);
     if (status != 0) return status;
     *facts = (struct mete__backing_facts){
         .size = S_ISBLK(found.st_mode) ? size : (uint64_t)found.st_size,
-        .device = found.st_dev,
-        .inode = found.st_ino,
+        .identity = {found.st_dev, found.st_ino},
         .mode = found.st_mode & 07777,
         .mappable = S_ISREG(found.st_mode) || S_ISBLK(found.st_mode),
     };
     return 0;
+}
+
+bool mete__backing_is(int file, const struct mete__backing_identity *identity) {
+    struct mete__backing_facts now;
+    return file >= 0 && mete__backing_look(file, &now) == 0 &&
+           now.identity.device == identity->device && now.identity.inode == identity->inode;
+}
+
+void mete__backing_close_own(int file, const struct mete__backing_identity *identity) {
+    if (mete__backing_is(file, identity)) mete__backing_close(file);
 }
 
 size_t mete__backing_huge_page(int file) {
@@ -127,7 +137,7 @@ int mete__backing_grow(int file, uint64_t old_size, uint64_t new_size, bool take
     status = RAW_AGAIN(SYS_fallocate, file, 0, (off_t)old_size, (off_t)(new_size - old_size));
     if (status == -EOPNOTSUPP || status == -ENOSYS) status = write_zeros(file, old_size, new_size);
     /* Part of it may have been had. What is longer than asked for, somebody else has written. */
-    if (status != 0 && mete__backing_look(file, &now) == 0 && now.size > old_size &&
+    if (status != 0 && mete__backing_look(file, &now) == 0 && now.size >= old_size &&
         now.size <= new_size)
         (void)mete__backing_cut(file, old_size);
     return status;
