@@ -104,7 +104,7 @@ static bool scan_pages(struct mete__peek *peek, uintptr_t start, uintptr_t end) 
         .returned = IS_PRESENT | IS_SWAPPED,
     };
     int saved = errno;
-    int count = ioctl(peek->pagemap, SCAN_PAGES, &scan);
+    long count = syscall(SYS_ioctl, peek->pagemap, SCAN_PAGES, &scan);
     errno = saved;
     if (count < 0 || scan.walk_end <= start) return false;
     peek->run_count = (size_t)count;
