@@ -110,8 +110,9 @@ METE_INLINE void mete__watch_tick(void) {
 METE_INLINE void mete__watch_end(struct mete__cache *cache, struct mete__record *record,
                                  void *block, const struct mete__caller *caller) {
     mete__watch_hooks()->freed(cache, record, block, caller);
-    record->word =
-        (record->word & METE__RECORD_LEAD_MASK) | (caller->pc & (((uint64_t)1 << 48) - 1));
+    uint64_t was = record->size < METE__RECORD_WAS_MANY ? record->size : METE__RECORD_WAS_MANY;
+    record->word = (record->word & METE__RECORD_LEAD_MASK) | was << METE__RECORD_WAS_SHIFT |
+                   (caller->pc & (((uint64_t)1 << METE__RECORD_WAS_SHIFT) - 1));
 }
 
 METE_HIDDEN struct mete__cache *mete__cache_enter_unusual(void);

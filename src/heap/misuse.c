@@ -27,8 +27,9 @@ static void describe(struct mete__text *line, const void *address,
         mete__text_add(line, ", %zu bytes into the block at %p", (size_t)offset, found->block);
     if (offset < 0)
         mete__text_add(line, ", %zu bytes before the block at %p", (size_t)-offset, found->block);
-    if (record != NULL && (record->live || record->held))
-        mete__text_add(line, ", a block of %zu bytes", (size_t)record->size);
+    size_t size = record == NULL ? SIZE_MAX : mete__record_size(record, SIZE_MAX);
+    if (size != SIZE_MAX)
+        mete__text_add(line, ", a block of %zu bytes", size);
     else
         mete__text_add(line, ", a block of up to %zu bytes", found->block_bytes);
     if (record != NULL && !record->live && !record->held && record->freed_by != 0)

@@ -39,8 +39,8 @@ struct mete__record {
         };
         struct {
             uint64_t freed_by : 48; /* free: return address of the freeing call; 0: never used */
-            uint64_t unused : 10;   /* free: zero */
-            uint64_t held : 1;      /* not live: 1 where freed, but not yet free */
+            uint64_t was : 10; /* free: bytes asked for; METE__RECORD_WAS_MANY: so many or more */
+            uint64_t held : 1; /* not live: 1 where freed, but not yet free */
             uint64_t same_lead : 4;
             uint64_t same_live : 1;
         };
@@ -51,6 +51,8 @@ static_assert(sizeof(struct mete__record) == 16, "four records to a cache line")
 
 /* Where the fields of a record's word are. */
 #define METE__RECORD_SHARD_SHIFT 44
+#define METE__RECORD_WAS_SHIFT   48
+#define METE__RECORD_WAS_MANY    1023u
 #define METE__RECORD_LEAD_MASK   ((uint64_t)15 << 59)
 #define METE__RECORD_LIVE_MASK   ((uint64_t)1 << 63)
 
@@ -73,6 +75,12 @@ METE_INLINE size_t mete__record_lead(const struct mete__record *record) {
     if (METE_LIKELY(record->lead == 0)) return 0;
     if (record->lead == METE__LEAD_LONG) return ((const struct mete__long_record *)record)->lead;
     return (size_t)8 << record->lead;
+}
+
+/* Bytes asked for; where that is not known of a free block any more, `usable`. */
+METE_INLINE size_t mete__record_size(const struct mete__record *record, size_t usable) {
+    if (record->live || record->held) return (size_t)record->size;
+    return record->freed_by != 0 && record->was < METE__RECORD_WAS_MANY ? record->was : usable;
 }
 
 #endif

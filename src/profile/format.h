@@ -242,7 +242,7 @@ struct mete_profile_error {
     uint32_t allocated_at; /* node; 0: unknown */
     uint32_t freed_at;     /* node; 0: unknown */
     uint64_t address;      /* what the program passed or touched */
-    uint64_t block_bytes;  /* requested size of the block, usable size of a freed one; 0: none */
+    uint64_t block_bytes;  /* as requested; of a freed block from 1 KiB on as usable; 0: none */
     int64_t offset;        /* of address in the block */
     uint64_t thread;       /* kernel thread id */
     uint64_t said_bytes;   /* mismatched-free: what the program said the block's size was */

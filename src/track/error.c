@@ -75,7 +75,7 @@ bool mete__error_note(const struct mete__error *error) {
     };
     if (record != NULL) {
         entry.allocated_at = record->stack;
-        if (record->live || record->held) entry.block_bytes = record->size;
+        entry.block_bytes = mete__record_size(record, error->block_bytes);
         if (record->held && !record->live)
             entry.freed_at = record->freed_at;
         else if (!record->live)

@@ -206,13 +206,13 @@ static void a_block_by_its_owner_and_then_by_another_thread(void) {
 }
 
 static void a_watched_block_at_once(void) {
-    free_twice(watched(200), ", a block of up to 208 bytes" BY);
+    free_twice(watched(200), ", a block of 200 bytes" BY);
 }
 
 static void a_watched_block_by_another_thread(void) {
     char *block = watched(200);
     run_thread(free_in_thread, block);
-    die_of("double-free", block, ", a block of up to 208 bytes" BY);
+    die_of("double-free", block, ", a block of 200 bytes" BY);
 }
 
 static void a_watched_block_whose_span_is_gone(void) {
@@ -222,6 +222,19 @@ static void a_watched_block_whose_span_is_gone(void) {
     char *memory;
     CHECK(mete__slices_find(blocks[3], &memory) == NULL);
     die_of("double-free", blocks[3], ", a block of up to 8192 bytes" BY);
+}
+
+static void a_watched_block_of_no_bytes(void) {
+    free_twice(watched(0), ", a block of 0 bytes" BY);
+}
+
+/* Beyond what the record of a free block has room for. */
+static void a_watched_block_of_many_bytes(void) {
+    free_twice(watched(1022), ", a block of 1022 bytes" BY);
+}
+
+static void a_watched_block_of_too_many_bytes(void) {
+    free_twice(watched(1023), ", a block of up to 1024 bytes" BY);
 }
 
 static void a_watched_large_block(void) {
@@ -243,7 +256,7 @@ static void a_watched_large_block_whose_memory_is_somebody_elses(void) {
 static void realloc_of_a_freed_watched_block(void) {
     char *block = watched(200);
     mete__alloc_free_for(block, &somebody);
-    apart_expect("mete: double-free of %p, a block of up to 208 bytes" BY "\n", (void *)block);
+    apart_expect("mete: double-free of %p, a block of 200 bytes" BY "\n", (void *)block);
     mete__alloc_resize(block, 300);
 }
 
@@ -325,6 +338,7 @@ static void a_long_story_is_cut_to_one_line(void) {
     struct mete__record record = {.stack = 0};
     found.record = &record;
     record.freed_by = ((uint64_t)1 << 48) - 1;
+    record.was = METE__RECORD_WAS_MANY;
     apart_expect("mete: mismatched-free of 0x7fffffffffffffff, 9223372036854775799 bytes into the "
                  "block at 0x8, a block of up to 18446744073709551615 bytes, freed before by the "
                  "call that returns to 0xffffffffffff\n");
@@ -361,6 +375,9 @@ int main(void) {
         DEATH(a_watched_block_at_once),
         DEATH(a_watched_block_by_another_thread),
         DEATH(a_watched_block_whose_span_is_gone),
+        DEATH(a_watched_block_of_no_bytes),
+        DEATH(a_watched_block_of_many_bytes),
+        DEATH(a_watched_block_of_too_many_bytes),
         DEATH(a_watched_large_block),
         DEATH(a_watched_large_block_whose_memory_is_somebody_elses),
         DEATH(realloc_of_a_freed_watched_block),
