@@ -10,6 +10,7 @@
 #include "os/lock.h"
 #include "os/memory.h"
 #include "os/meta.h"
+#include "registry/registry.h"
 
 struct mete__span mete__cache_no_span;
 
@@ -176,6 +177,7 @@ static void sort_out_orphans(void) {
 /* The thread that forked is the only one. */
 static void outlive_threads(void) {
     mete__meta_after_fork();
+    mete__registry_after_fork();
     mete__slices_after_fork();
     mete__grave_after_fork();
     mete__cushion_after_fork();

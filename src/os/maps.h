@@ -43,4 +43,10 @@ METE_HIDDEN void mete__maps_free(struct mete__maps *maps);
 METE_HIDDEN const struct mete__mapping *mete__maps_find(const struct mete__maps *maps,
                                                         uintptr_t address);
 
+/* Asks for one mapping, without a list of all: the one that holds `address`, how many bytes of its
+ * file come before its first, and its name ("" for none; of one that does not fit, the end). 0;
+ * -EFAULT where nothing is mapped there; -ENOMEM, or an errno of /proc. */
+METE_HIDDEN int mete__maps_look(uintptr_t address, struct mete__mapping *mapping, uint64_t *offset,
+                                char *name, size_t size);
+
 #endif

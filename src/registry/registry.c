@@ -65,13 +65,27 @@ void mete__registry_leave(struct mete__holder *holder) {
     mete__lock_release(&lock);
 }
 
-bool mete__registry_each(bool (*visit)(void *context, struct mete__holder *holder), void *context) {
+bool mete__registry_hold(void) {
+    return mete__lock_acquire(&lock, (uintptr_t)&token);
+}
+
+void mete__registry_release(void) {
+    mete__lock_release(&lock);
+}
+
+bool mete__registry_visit(bool (*visit)(void *context, struct mete__holder *holder),
+                          void *context) {
     bool whole = true;
 
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
     for (struct mete__holder *holder = newest; holder != NULL && whole; holder = holder->next)
         whole = visit(context, holder);
-    mete__lock_release(&lock);
+    return whole;
+}
+
+bool mete__registry_each(bool (*visit)(void *context, struct mete__holder *holder), void *context) {
+    if (!mete__registry_hold()) return false;
+    bool whole = mete__registry_visit(visit, context);
+    mete__registry_release();
     return whole;
 }
 

@@ -87,6 +87,14 @@ METE_HIDDEN void mete__registry_leave(struct mete__holder *holder);
 METE_HIDDEN bool mete__registry_each(bool (*visit)(void *context, struct mete__holder *holder),
                                      void *context);
 
+/* The same in two steps, for who must not wait when it visits: hold waits until nobody changes the
+ * list, and from then on until release nobody does, who would wait. Then _visit goes through it as
+ * _each does. False where the calling thread is in here already. */
+METE_HIDDEN METE_MUST_USE bool mete__registry_hold(void);
+METE_HIDDEN void mete__registry_release(void);
+METE_HIDDEN bool mete__registry_visit(bool (*visit)(void *context, struct mete__holder *holder),
+                                      void *context);
+
 /* Who `created` and `destroyed` are told to: the tracker, filled in one place. Runs without the
  * lock held; NULL: nobody. */
 struct mete__registry_hooks {

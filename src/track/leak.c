@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "os/threads.h"
 #include "profile/writer.h"
+#include "registry/registry.h"
 #include "track/leak_clique.h"
 #include "track/leak_roots.h"
 #include "track/leak_scan.h"
@@ -63,9 +64,10 @@ static int check_now(struct check *check, uintptr_t stack_pointer, bool at_exit)
         .stack_pointer = stack_pointer,
         .forked = header != NULL && header->inherited_allocations != 0,
     };
+    /* A thread must not be stopped while it holds the registry, which the check reads. */
+    roots.has_registry = mete__registry_hold();
     int status = mete__threads_stop(&check->threads, STOP_NS, !at_exit);
-
-    if (status != 0) return status;
+    if (status != 0) goto fail_stop;
     check->peek = mete__peek_open();
     status = check->peek == NULL ? -ENOMEM : mete__maps_read(&check->maps);
     if (status == 0) {
@@ -77,6 +79,8 @@ static int check_now(struct check *check, uintptr_t stack_pointer, bool at_exit)
         mete__threads_abandon(&check->threads, ABANDON_NS);
     else
         mete__threads_resume(&check->threads);
+fail_stop:
+    if (roots.has_registry) mete__registry_release();
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include "os/meta.h"
 #include "os/process.h"
 #include "os/stacks.h"
+#include "registry/registry.h"
 
 enum {
     WORD = sizeof(uintptr_t),
@@ -102,6 +103,11 @@ static void leave_out_own(struct walk *walk) {
     leave_out(walk, (uintptr_t)scan->maps->list, scan->maps->capacity * sizeof *scan->maps->list);
     leave_out(walk, (uintptr_t)scan->stack, scan->capacity * sizeof *scan->stack);
     leave_out(walk, (uintptr_t)threads->list, threads->capacity * sizeof *threads->list);
+}
+
+static bool leave_out_holder(void *context, struct mete__holder *holder) {
+    if (holder->is_no_root) holder->methods->each_range(holder, leave_out, context);
+    return true;
 }
 
 /* The stack pointer of the thread with this kernel id; 0: unknown. */
@@ -243,6 +249,7 @@ int mete__leak_roots_scan(const struct mete__leak_roots *roots, struct mete__lea
 
     leave_out_own(&walk);
     leave_out_own_frames(&walk);
+    if (roots->has_registry) mete__registry_visit(leave_out_holder, &walk);
     leave_out_stacks(&walk);
     leave_out_itself(&walk);
     if (walk.full)

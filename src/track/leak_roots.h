@@ -7,7 +7,8 @@
  *
  *   - mete's own: the heap's regions, its tables, its library's data, what the check works with;
  *   - stacks below the stack pointer of their thread, and stacks of threads that have ended;
- *   - memory of devices.
+ *   - memory of devices;
+ *   - pools and arenas that are no roots by their own option.
  *
  * Blocks that are not watched (handed out before tracking began) count as roots: the heap does not
  * know which of them are live.
@@ -26,6 +27,7 @@
 struct mete__leak_roots {
     const struct mete__threads *threads; /* the others */
     uintptr_t stack_pointer; /* the calling thread's stack, and its registers, count from here up */
+    bool has_registry;       /* it is held: see mete__registry_hold */
     bool forked; /* threads of the parent have left stacks that look ended but were not */
 };
 

@@ -81,6 +81,21 @@ static uint32_t flags_of_path(const char *path) {
     return METE__MAP_FILE;
 }
 
+/* What comes after so many blanks; NULL where there are not as many. */
+static const char *behind_blanks(const char *line, int blanks) {
+    while (line != NULL && blanks-- > 0) {
+        line = strchr(line, ' ');
+        if (line != NULL) line++;
+    }
+    return line;
+}
+
+/* The name at the end of a line that has been parsed; "" for none. */
+static const char *name_in(const char *line) {
+    const char *name = behind_blanks(line, 5);
+    return name != NULL ? name + strspn(name, " ") : "";
+}
+
 /* "start-end perms offset device inode          path" */
 static bool parse(const char *line, struct mete__mapping *mapping) {
     line = parse_hex(line, &mapping->start);
@@ -90,12 +105,8 @@ static bool parse(const char *line, struct mete__mapping *mapping) {
     mapping->flags =
         (line[0] == 'r' ? METE__MAP_READ : 0) | (line[1] == 'w' ? METE__MAP_WRITE : 0) |
         (line[2] == 'x' ? METE__MAP_EXEC : 0) | (line[3] == 's' ? METE__MAP_SHARED : 0);
-    for (int fields = 0; fields < 4; fields++) {
-        const char *blank = strchr(line, ' ');
-        if (blank == NULL) return true;
-        line = blank + 1;
-    }
-    mapping->flags |= flags_of_path(line + strspn(line, " "));
+    const char *name = behind_blanks(line, 4);
+    if (name != NULL) mapping->flags |= flags_of_path(name + strspn(name, " "));
     return true;
 }
 
@@ -147,6 +158,47 @@ fail_open:
 void mete__maps_free(struct mete__maps *maps) {
     if (maps->list != NULL) mete__memory_release(maps->list, maps->capacity * sizeof *maps->list);
     *maps = (struct mete__maps){0};
+}
+
+static void copy_end(char *to, size_t size, const char *name) {
+    size_t length = strlen(name);
+    if (length >= size) {
+        name += length - (size - 1);
+        length = size - 1;
+    }
+    memcpy(to, name, length + 1);
+}
+
+int mete__maps_look(uintptr_t address, struct mete__mapping *mapping, uint64_t *offset, char *name,
+                    size_t size) {
+    struct line_reader *reader = mete__memory_map(sizeof *reader);
+    struct mete__mapping found;
+    int status = 0;
+    const char *line;
+
+    if (reader == NULL) return -ENOMEM;
+    reader->file = mete__raw_open("/proc/thread-self/maps", O_RDONLY);
+    if (reader->file < 0) {
+        status = reader->file;
+        goto fail_open;
+    }
+    while ((line = next_line(reader, &status)) != NULL)
+        if (parse(line, &found) && address >= found.start && address < found.end) break;
+    /* What was mapped for the look may lie where nothing else does. */
+    bool is_own = address - (uintptr_t)reader < sizeof *reader;
+    if (status == 0 && (line == NULL || is_own)) status = -EFAULT;
+    if (status == 0) {
+        uintptr_t before = 0;
+        const char *field = behind_blanks(line, 2);
+        if (field != NULL) (void)parse_hex(field, &before);
+        *mapping = found;
+        *offset = before;
+        copy_end(name, size, name_in(line));
+    }
+    mete__raw_close(reader->file);
+fail_open:
+    mete__memory_release(reader, sizeof *reader);
+    return status;
 }
 
 const struct mete__mapping *mete__maps_find(const struct mete__maps *maps, uintptr_t address) {
