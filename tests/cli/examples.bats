@@ -10,7 +10,8 @@ setup() {
 
 # build NAME [LIBRARY]: compiles examples/NAME.c as a user would, with warnings as errors.
 build() {
-    cc -g -O1 -Wall -Wextra -Werror "$METE_SOURCE/examples/$1.c" \
+    # shellcheck disable=SC2086,SC2046 # lists of flags
+    cc -g -O1 -Wall -Wextra -Werror ${CFLAGS:-} "$METE_SOURCE/examples/$1.c" \
         ${2:+$(pkg-config --cflags --libs "$2")} -o "$1"
 }
 
@@ -18,6 +19,22 @@ build() {
     for example in "$METE_SOURCE"/examples/*.c; do
         grep -q "build $(basename "$example" .c)\b" "$METE_SOURCE/tests/cli/examples.bats"
     done
+}
+
+@test "stack_and_heap" {
+    build stack_and_heap mete
+    run -0 ./stack_and_heap
+    [ "$output" = "the stack
+  call 1: its local variable is below its caller's
+  call 2: its local variable is below its caller's
+  call 3: its local variable is below its caller's
+  7 squared, computed on the stack: 49
+the heap
+  999 squared, still there after the call: 998001
+  4000 bytes were asked for, at least that may be used
+  the pointer is on the stack, and takes 8 bytes there
+static data
+  started 1 time" ]
 }
 
 @test "heap" {
@@ -42,6 +59,10 @@ build() {
     build leak
     run -0 ./leak <<<'The cat and the dog and a bird'
     [ "$output" = '2 words were met more than once, 4 times in all' ]
+    "$METE_STAGE/bin/mete" run ./leak <<<'The cat and the dog and a bird' >out 2>report
+    planted=$(grep -n 'planted:' "$METE_SOURCE/examples/leak.c" | cut -d: -f1)
+    grep -q 'definitely lost .* in 4 blocks' report
+    grep -q "count_word .*leak.c:$planted" report
 }
 
 @test "owned_value" {
@@ -117,4 +138,62 @@ beyond all memory: Value too large for defined data type' ]
     [[ "${lines[0]}" =~ ^[0-9]+' lines seen, then: No such device or address'$ ]]
     [ "${lines[1]}" = 'log is new' ]
     [ "$(cat log)" = 'a new beginning' ]
+}
+
+@test "object_pool" {
+    build object_pool mete
+    run -0 ./object_pool
+    [ "$output" = 'rocket 1: Success
+rocket 2: Success
+rocket 3: Success
+rocket 4: No buffer space available
+lit: 900 sparks, room for 100
+a step later: 600 sparks, room for 400
+the spark is there
+the spark is gone
+the pool "sparks" noticed: double-free
+dark: 0 sparks, room for 1000' ]
+}
+
+@test "request_arena" {
+    build request_arena mete
+    run -0 ./request_arena
+    [ "${lines[0]}" = 'name=mete&kind=library: kind is library; name is mete; ' ]
+    [ "${lines[1]}" = 'colour=red: colour is red; ' ]
+    [ "${lines[2]}" = 'nonsense: Invalid argument' ]
+    [[ "${lines[3]}" =~ ^'after three requests: empty, '[0-9]+' bytes at most'$ ]]
+    [ "${lines[4]}" = 'too much: No buffer space available' ]
+    [ "${lines[5]}" = 'an old mark: Invalid argument' ]
+}
+
+@test "own_allocator" {
+    build own_allocator mete
+    run -0 ./own_allocator
+    [ "${lines[0]}" = 'eight numbers: Success' ]
+    [ "${lines[1]}" = 'nine numbers: No buffer space available' ]
+    [ "${lines[2]}" = '16 allocations, 16 frees, 1 failed, 128 bytes at most' ]
+    [ "${lines[3]}" = 'out of memory at each of 5 requests: Success' ]
+    [ "${lines[4]}" = '2 blocks left over:' ]
+    line=$(grep -n 'METE_ALLOC(allocator' "$METE_SOURCE/examples/own_allocator.c" | cut -d: -f1)
+    [[ "${lines[5]}" == '2 blocks, 32 bytes (struct list) asked for at '*"own_allocator.c:$line" ]]
+}
+
+@test "under_valgrind" {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    CFLAGS=-O0 build under_valgrind mete # else the line is that of a neighbour
+    run -0 valgrind -q --error-exitcode=9 ./under_valgrind
+    [ "$output" = 'job 2 waits for job 1' ]
+    line=$(grep -n 'waits_for->number' "$METE_SOURCE/examples/under_valgrind.c" | cut -d: -f1)
+    run -9 valgrind -q --error-exitcode=9 ./under_valgrind stale
+    [[ "$output" == *'Invalid read of size 4'*"main (under_valgrind.c:$line)"* ]]
+    [[ "$output" == *"free'd"*'mete_pool_free'*"Block was alloc'd"*'mete_pool_alloc'* ]]
+}
+
+@test "under_asan" {
+    CFLAGS=-fsanitize=address build under_asan mete
+    run -0 ./under_asan
+    [ "$output" = 'good morning, gue' ]
+    line=$(grep -n 'good morning' "$METE_SOURCE/examples/under_asan.c" | cut -d: -f1)
+    run -1 ./under_asan stale
+    [[ "$output" == *'use-after-poison'*"under_asan.c:$line"* ]]
 }
