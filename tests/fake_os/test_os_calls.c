@@ -181,6 +181,16 @@ static void any_call_may_fail_in_stats_mode(void **unused) {
     fail_everywhere("stats", false, 3);
 }
 
+static void any_call_may_fail_in_check_mode(void **unused) {
+    (void)unused;
+    fail_everywhere("check", false, 7);
+}
+
+static void any_call_may_fail_in_guard_mode(void **unused) {
+    (void)unused;
+    fail_everywhere("guard", false, 31);
+}
+
 static void all_calls_may_fail_from_any_on_in_exact_mode(void **unused) {
     (void)unused;
     fail_everywhere("exact", true, 3);
@@ -210,6 +220,8 @@ int main(void) {
         cmocka_unit_test(any_call_may_fail_in_exact_mode),
         cmocka_unit_test(any_call_may_fail_in_sampled_mode),
         cmocka_unit_test(any_call_may_fail_in_stats_mode),
+        cmocka_unit_test(any_call_may_fail_in_check_mode),
+        cmocka_unit_test(any_call_may_fail_in_guard_mode),
         cmocka_unit_test(all_calls_may_fail_from_any_on_in_exact_mode),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
