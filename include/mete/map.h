@@ -14,8 +14,9 @@
  * How: one SIGBUS handler for the whole process, installed by the first map of a file. It looks
  * at faults in maps only; every other goes to the program's own handler, or to the default. A
  * program that installs a handler later calls mete_map_repair() from it first (or opens another
- * map: that puts mete's in front again). A thread that blocks SIGBUS cannot be helped: the kernel
- * ends the process at once. System calls given lost bytes fail with EFAULT, as ever.
+ * map: that puts mete's in front again); with the shared libmete_malloc it need not. A thread that
+ * blocks SIGBUS cannot be helped: the kernel ends the process at once. System calls given lost
+ * bytes fail with EFAULT, as ever.
  *
  * A map keeps a descriptor of its file open (close-on-exec). A program that closes it behind the
  * map's back loses growth and flush_async (-EBADF), never data.

@@ -73,3 +73,32 @@ setup() {
 @test "libmete_malloc_can_be_preloaded" {
     [ "$(LD_PRELOAD="$METE_STAGE/lib/libmete_malloc.so" echo works 2>&1)" = works ]
 }
+
+# With -lmete the program's own handler would be the one that runs, and has to ask.
+@test "with_libmete_malloc_a_later_handler_leaves_cut_files_to_the_map" {
+    cat >later.c <<'END'
+#include <mete/map.h>
+#include <signal.h>
+#include <unistd.h>
+
+static void die(int number) {
+    _exit(number);
+}
+
+int main(void) {
+    const struct sigaction action = {.sa_handler = die};
+    struct sigaction old;
+    mete_map *map;
+
+    if (mete_map_open(&map, "file", NULL) != 0 || sigaction(SIGBUS, &action, &old) != 0) return 1;
+    if (old.sa_handler != SIG_DFL || truncate("file", 0) != 0) return 2;
+    if (*(const volatile char *)mete_map_data(map) != 0 || mete_map_error(map) == 0) return 3;
+    return mete_map_close(map);
+}
+END
+    export PKG_CONFIG_PATH=$METE_STAGE/lib/pkgconfig LD_LIBRARY_PATH=$METE_STAGE/lib
+    # shellcheck disable=SC2046 # a list of options
+    cc later.c $(pkg-config --cflags --libs mete_malloc) -o later
+    printf text >file
+    run -0 ./later
+}
