@@ -7,6 +7,10 @@
 #include "guard/trap.h"
 #include "guard/zones.h"
 #include "heap/cushion.h"
+#include "os/process.h"
+#include "os/threads.h"
+
+#define STOP_NS ((uint64_t)500 * 1000 * 1000) /* for threads to answer */
 
 static struct mete__quarantine filled = {.limit_bytes = (size_t)32 << 20};
 static struct mete__quarantine closed;
@@ -99,8 +103,22 @@ static void check_held(char *block) {
     if (mete__cushion_find(block, &cushion)) mete__zones_exhume(&cushion);
 }
 
+static bool stand_still(const struct mete__threads *threads) {
+    for (size_t i = 0; i < threads->count; i++)
+        if (__atomic_load_n(&threads->list[i].state, __ATOMIC_ACQUIRE) == METE__THREAD_UNKNOWN)
+            return false;
+    return true;
+}
+
 void mete__guard_check(void) {
+    struct mete__threads threads = {.count = 0};
+
     if (!is_started) return;
-    mete__cushion_each(check_live, NULL);
-    mete__quarantine_each(&filled, check_held);
+    bool is_single = mete__process_is_single();
+    if (!is_single && mete__threads_stop(&threads, STOP_NS, false) != 0) return;
+    if (is_single || stand_still(&threads)) {
+        mete__cushion_each(check_live, NULL);
+        mete__quarantine_each(&filled, check_held);
+    }
+    if (!is_single) mete__threads_resume(&threads);
 }

@@ -21,7 +21,8 @@
 /* To be called once, before mete__watch_set, with which it begins. With fences: guard mode. */
 METE_HIDDEN void mete__guard_start(bool with_fences);
 
-/* Looks at every block, live and held. Other threads may go on meanwhile. */
+/* Looks at every block, live and held. Other threads are stopped meanwhile, for what they free
+ * could become inaccessible under its eyes; where one cannot be, nothing is looked at. */
 METE_HIDDEN void mete__guard_check(void);
 
 #endif

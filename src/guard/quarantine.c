@@ -44,7 +44,7 @@ bool mete__quarantine_take(struct mete__quarantine *quarantine, bool any,
 }
 
 void mete__quarantine_each(struct mete__quarantine *quarantine, void (*visit)(char *block)) {
-    if (!mete__lock_acquire(&quarantine->lock, (uintptr_t)&token)) return;
+    if (!mete__lock_try(&quarantine->lock, (uintptr_t)&token)) return;
     for (size_t i = quarantine->out; i < quarantine->in; i++) visit(entry_at(quarantine, i)->block);
     mete__lock_release(&quarantine->lock);
 }

@@ -40,7 +40,8 @@ METE_HIDDEN METE_MUST_USE bool mete__quarantine_put(struct mete__quarantine *qua
 METE_HIDDEN METE_MUST_USE bool mete__quarantine_take(struct mete__quarantine *quarantine, bool any,
                                                      struct mete__quarantine_entry *entry);
 
-/* Calls visit for each block, the oldest first; nothing comes or goes meanwhile. */
+/* Calls visit for each block, the oldest first; nothing comes or goes meanwhile. For none where a
+ * thread is in the middle of a call: it may have been stopped there. */
 METE_HIDDEN void mete__quarantine_each(struct mete__quarantine *quarantine,
                                        void (*visit)(char *block));
 

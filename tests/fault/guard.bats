@@ -171,6 +171,16 @@ END
     done
 }
 
+@test "check and guard: a program that ends beside its threads ends well" {
+    for mode in check guard; do
+        for _ in 1 2 3 4 5 6 7 8; do
+            checked 0 $mode exit_beside_threads
+            [ "$announced" = 'went on' ]
+            jq -e '.errors == []' r.json
+        done
+    done
+}
+
 @test "check and guard: forked children and static programs are watched" {
     cat >work.c <<'END'
 #include <stdlib.h>
