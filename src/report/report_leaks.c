@@ -215,7 +215,9 @@ static void print_clean(struct mete__report_chapter *chapter) {
         mete__page_print(page, METE__PAGE_PLAIN, "; still reachable at the end: ");
         print_amount(page, METE__PAGE_PLAIN, &findings->kinds[METE_LEAK_REACHABLE]);
     } else if (findings->suppressed.blocks == 0 && report->summary->totals.live_blocks == 0) {
-        mete__page_print(page, METE__PAGE_PLAIN, ": every block was freed");
+        mete__page_print(page, METE__PAGE_PLAIN,
+                         report->summary->totals.allocations == 0 ? ": nothing was allocated"
+                                                                  : ": every block was freed");
     }
     fputs(".\n", page->out);
 }

@@ -82,6 +82,13 @@ load run_helpers
     [[ "$output" != *Leaks* ]]
 }
 
+# Under a tool that puts its own malloc before mete's, for example.
+@test "a_program_that_allocated_nothing_is_not_praised_for_its_frees" {
+    compile nothing <<<'int main(void) { return 0; }'
+    run -0 mete run ./nothing
+    [[ "$output" == *"No leaks, no errors: nothing was allocated."* ]]
+}
+
 @test "the_time_of_a_killed_program_ends_with_it" {
     run -137 mete run --quiet --json - sh -c 'sleep 0.5; kill -KILL $$'
     holds '.program.wall_seconds >= 0.5' <<<"$output"
