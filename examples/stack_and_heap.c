@@ -8,13 +8,14 @@
  * until somebody frees it, whoever that is.
  */
 #include <mete/malloc.h>
+#include <mete/track.h>
 
 #include <stdint.h>
 #include <stdio.h>
 
 enum { DEPTH = 3 };
 
-static int starts; /* static data: one for the whole program, for as long as it runs */
+static int starts = 1; /* static data: there once, as long as the program runs */
 
 /* Each call has its own `local`: the deeper the call, the lower its address on this machine. */
 __attribute__((noinline)) static void descend(int depth, uintptr_t above) {
@@ -43,11 +44,23 @@ static int *on_the_heap(int count) {
     return squares;
 }
 
+/* What an address is in, asked of mete: any address will do. */
+static const char *where(const void *address) {
+    mete_where_info info;
+
+    if (mete_where(address, &info) != 0) return "unknown";
+    switch (info.kind) {
+    case METE_WHERE_STACK: return "a thread's stack";
+    case METE_WHERE_BLOCK: return "a block of the heap";
+    case METE_WHERE_STATIC: return "static data";
+    default: return "something else";
+    }
+}
+
 int main(void) {
     int local = 0;
 
     printf("the stack\n");
-    starts++;
     descend(1, (uintptr_t)&local);
     printf("  7 squared, computed on the stack: %d\n", on_the_stack(7));
 
@@ -61,8 +74,9 @@ int main(void) {
     printf("  %zu bytes were asked for, %s that may be used\n", 1000 * sizeof *squares,
            mete_usable_size(squares) >= 1000 * sizeof *squares ? "at least" : "fewer than");
     printf("  the pointer is on the stack, and takes %zu bytes there\n", sizeof squares);
+    printf("where they are\n");
+    printf("  local: %s\n  squares[10]: %s\n  starts: %s\n", where(&local), where(&squares[10]),
+           where(&starts));
     mete_free(squares); /* the pointer still holds the address; the memory is not ours any more */
-
-    printf("static data\n  started %d time\n", starts);
     return 0;
 }

@@ -33,8 +33,10 @@ the heap
   999 squared, still there after the call: 998001
   4000 bytes were asked for, at least that may be used
   the pointer is on the stack, and takes 8 bytes there
-static data
-  started 1 time" ]
+where they are
+  local: a thread's stack
+  squares[10]: a block of the heap
+  starts: static data" ]
 }
 
 @test "heap" {

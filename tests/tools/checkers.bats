@@ -348,3 +348,39 @@ int mete__a(unsigned b) { return b; }' >bad.c
     printf '/* %s… */\n' "$(printf '%94s' x)" >src/base/text.c
     run -1 tools/check columns
 }
+
+# --- check_guide
+
+plant_guide() {
+    mkdir -p examples
+    printf 'int one;\nint two;\nint three;\n' >examples/numbers.c
+    printf '# A guide\n\n```c examples/numbers.c\nint two;\nint three;\n```\n' >guide.md
+}
+
+@test "a_guide_that_quotes_its_examples_is_accepted" {
+    plant_guide
+    run -0 "$tools/check_guide" guide.md .
+    [ -z "$output" ]
+}
+
+@test "code_that_is_in_no_example_is_found" {
+    plant_guide
+    sed -i 's/^int two;/int four;/' examples/numbers.c
+    run -1 "$tools/check_guide" guide.md .
+    [ "$output" = 'guide.md:3: examples/numbers.c does not have this code' ]
+    plant_guide
+    printf '```c\nint five;\n```\n' >>guide.md
+    run -1 "$tools/check_guide" guide.md .
+    [ "$output" = 'guide.md:7: no example is said to have this code' ]
+    plant_guide
+    printf '```c examples/numbers.c\nint one;\n' >>guide.md
+    run -1 "$tools/check_guide" guide.md .
+    [ "$output" = 'guide.md:7: the block has no end' ]
+}
+
+@test "an_example_that_the_guide_leaves_out_is_found" {
+    plant_guide
+    echo 'int main(void) { return 0; }' >examples/forgotten.c
+    run -1 "$tools/check_guide" guide.md .
+    [ "$output" = 'guide.md: examples/forgotten.c is not named' ]
+}
