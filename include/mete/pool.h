@@ -7,9 +7,10 @@
  *   double-free         a block that is free already
  *   invalid-free        an address that is no block of this pool
  *   interior-free       an address in a block, but not its start
- *   write-after-free    a block that was written to after it was freed, found when it is handed out
- *                       again or by mete_pool_verify (blocks of up to 1024 bytes are looked at
- * whole, of larger ones the first and last 512 bytes)
+ *   write-after-free    a block that was written to after it was freed, found at the latest when it
+ *                       is handed out again, or before by mete_pool_verify. Blocks of up to 1024
+ *                       bytes are looked at whole, of larger ones the first and last 512 bytes;
+ *                       not where options.does_not_fill.
  *
  * on_error is told, and then the call does nothing, but a block that was written to is handed out
  * all the same. Without on_error one line goes to standard error and the program is aborted.
@@ -58,6 +59,7 @@ typedef struct mete_pool_options {
     size_t slab_bytes;     /* a power of two, at least 4 KiB; 0: 64 KiB, more for large blocks */
     bool shared;           /* any thread may use it at any time */
     bool handles;          /* mete_pool_handle_of and mete_pool_get work: 4 bytes more a block */
+    bool does_not_fill;    /* freed blocks are left as they are: no write to them is found */
     bool is_no_root;       /* the leak check does not look for pointers in its blocks */
     const char *name;      /* in statistics and reports, copied; NULL: "pool" */
     /* Run for every block that is handed out, or taken back (also by reset and destroy), with

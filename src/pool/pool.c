@@ -1,25 +1,13 @@
-/* mete/pool.h: blocks, faults, and the life of a pool. */
+/* mete/pool.h: blocks, and what is wrong with them. */
 #include "pool/pool_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bits.h"
-#include "base/caller.h"
 #include "base/text.h"
 #include "os/checkers.h"
-#include "os/meta.h"
 #include "os/process.h"
-#include "pool/pool_holder.h"
-
-enum {
-    CHECKED_MAX = 1024, /* blocks up to here are filled whole */
-    SLAB_SHIFT = 16,    /* 64 KiB */
-    BLOCKS_MIN = 8,     /* in a slab, unless the blocks are really large */
-    LARGE_BLOCK = 1024 * 1024,
-};
-
-static uint64_t pools; /* atomic: ever created */
+#include "pool/pool_fill.h"
 
 static __thread char token; /* its address names the thread to the locks */
 
@@ -75,53 +63,77 @@ void mete__pool_fault(mete_pool *pool, enum mete_pool_fault fault, const void *a
 
 /* ---- one block ---- */
 
-static METE_COLD bool astray(mete_pool *pool, const void *address, const struct mete__slab *slab,
-                             uint32_t index) {
+/* Tells what is wrong with an address that is to be freed. NULL is no fault. */
+static METE_COLD void astray(mete_pool *pool, const void *address) {
+    if (address == NULL) return;
+    const struct mete__slab *slab = mete__pool_slab(pool, address);
+    uint32_t index = 0;
+    if (slab != NULL)
+        index = mete__pool_index(pool, (size_t)((const char *)address - slab->memory));
     if (slab == NULL || index >= slab->carved ||
         mete__pool_link(slab, index) == METE__LINK_RETIRED) {
         mete__pool_fault(pool, METE_POOL_INVALID_FREE, address, NULL, 0);
-        return false;
+        return;
     }
     const char *block = mete__pool_block(pool, slab, index);
     size_t offset = (size_t)((const char *)address - block);
     mete__pool_fault(pool, offset != 0 ? METE_POOL_INTERIOR_FREE : METE_POOL_DOUBLE_FREE, address,
                      block, offset);
-    return false;
 }
 
-bool mete__pool_aim(mete_pool *pool, const void *address, struct mete__place *out) {
-    struct mete__slab *slab = mete__pool_slab(pool, address);
-
-    if (METE_UNLIKELY(slab == NULL)) return astray(pool, address, NULL, 0);
-    size_t offset = (size_t)((const char *)address - slab->memory);
+/* The link of the live block at an address in the slab; NULL: it is none. Links of blocks that were
+ * not carved are never METE__LINK_LIVE. */
+METE_INLINE uint16_t *aim(const mete_pool *pool, const struct mete__slab *slab,
+                          const void *address) {
+    size_t offset = (uintptr_t)address & pool->slab_mask;
     uint32_t index = mete__pool_index(pool, offset);
-    if (METE_UNLIKELY(index >= pool->slab_blocks || index * pool->distance != offset ||
-                      mete__pool_link(slab, index) != METE__LINK_LIVE || index >= slab->carved))
-        return astray(pool, address, slab, index);
-    *out = (struct mete__place){slab, index, false};
-    return true;
+
+    if (METE_UNLIKELY(index >= pool->slab_blocks || index * pool->distance != offset)) return NULL;
+    uint16_t *link = &slab->links[index];
+    return METE_LIKELY(__atomic_load_n(link, __ATOMIC_RELAXED) == METE__LINK_LIVE) ? link : NULL;
 }
 
-static METE_COLD void tell_of_write(mete_pool *pool, char *block, long offset) {
+/* Field by field: copied as a whole, it would be read back before its halves are stored. */
+METE_INLINE void push(struct mete__hand *hand, char *block, uint16_t *link) {
+    hand->top->block = block;
+    hand->top->link = link;
+    hand->top++;
+}
+
+static METE_COLD void *tell_of_write(mete_pool *pool, char *block) {
+    long offset = mete__pool_fill_find(pool, block);
     mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + offset, block, (size_t)offset);
-}
-
-void *mete__pool_begin(mete_pool *pool, const struct mete__place *place) {
-    char *block = mete__pool_block(pool, place->slab, place->index);
-
-    if (pool->handles)
-        mete__pool_set_life(place->slab, place->index,
-                            mete__pool_life(place->slab, place->index) + 1);
-    if (METE_LIKELY(!mete__checkers_listen)) {
-        long written = METE_UNLIKELY(place->is_fresh) ? -1 : mete__pool_fill_find(pool, block);
-        if (METE_UNLIKELY(written >= 0)) tell_of_write(pool, block, written);
-    } else {
-        mete__checkers_alloc(pool, block, pool->block_size);
-    }
     return block;
 }
 
-/* Without `destruct`. A life that is the last one leaves UINT32_MAX: see put_place. */
+static METE_NOINLINE void *begin_rest(mete_pool *pool, char *block) {
+    return METE_LIKELY(mete__pool_fill_is_rest_whole(pool, block)) ? block
+                                                                   : tell_of_write(pool, block);
+}
+
+/* A block out of the hand becomes the program's. */
+METE_INLINE void *begin(mete_pool *pool, char *block, uint16_t *link) {
+    mete__pool_set_held(link, METE__LINK_LIVE);
+    if (METE_UNLIKELY(!mete__pool_fill_are_lines_whole(pool, block)))
+        return tell_of_write(pool, block);
+    return METE_LIKELY(!pool->has_checked_rest) ? block : begin_rest(pool, block);
+}
+
+/* The same of a pool that has more to do for its blocks. */
+static void begin_any(mete_pool *pool, const struct mete__held *held) {
+    if (METE_UNLIKELY(mete__checkers_listen)) {
+        mete__pool_set_held(held->link, METE__LINK_LIVE);
+        mete__checkers_alloc(pool, held->block, pool->block_size);
+    } else {
+        (void)begin(pool, held->block, held->link);
+    }
+    if (!pool->handles) return;
+    struct mete__slab *slab = mete__pool_slab(pool, held->block);
+    size_t index = (size_t)(held->link - slab->links);
+    mete__pool_set_life(slab, index, mete__pool_life(slab, index) + 1);
+}
+
+/* Without `destruct`. A life that is the last one leaves UINT32_MAX: see is_worn. */
 static void finish(mete_pool *pool, struct mete__slab *slab, uint32_t index, char *block) {
     if (METE_LIKELY(!mete__checkers_listen))
         mete__pool_fill_block(pool, block);
@@ -138,6 +150,55 @@ void mete__pool_finish(mete_pool *pool, struct mete__slab *slab, uint32_t index)
     finish(pool, slab, index, block);
 }
 
+/* ---- the hand of a pool that is not shared ---- */
+
+/* The floor is where as many blocks are live as ever: so the peak is exact, and the limit kept,
+ * though the fast path compares but two pointers. */
+static void set_floor(mete_pool *pool) {
+    pool->hand.floor = pool->hand.bottom + (pool->used > pool->peak ? pool->used - pool->peak : 0);
+}
+
+/* The hand is at its floor: makes it have a block, if one may be handed out. */
+static METE_NOINLINE int reload(mete_pool *pool) {
+    uint64_t live = mete__pool_live(pool);
+
+    if (METE_UNLIKELY(live >= pool->max_blocks)) return -ENOBUFS;
+    if (mete__hand_depth(&pool->hand) == 0) {
+        int status = mete__slab_load(pool, &pool->hand, METE__HAND_BLOCKS / 2);
+        if (status < 0) return status;
+    }
+    if (live >= pool->peak) pool->peak = live + 1;
+    set_floor(pool);
+    return 0;
+}
+
+/* The hand is full: the half that has been in it the longest goes back to the slabs. */
+static METE_NOINLINE void unload(mete_pool *pool) {
+    enum { HALF = METE__HAND_BLOCKS / 2 };
+    struct mete__hand *hand = &pool->hand;
+
+    mete__slab_unload(pool, hand->bottom, HALF);
+    memmove(hand->bottom, hand->bottom + HALF, HALF * sizeof *hand->bottom);
+    hand->top -= HALF;
+    set_floor(pool);
+}
+
+void mete__pool_drain(mete_pool *pool, bool forget) {
+    if (pool->shared) {
+        mete__pool_cache_drain(pool, forget);
+        return;
+    }
+    if (!forget) mete__slab_unload(pool, pool->hand.bottom, mete__hand_depth(&pool->hand));
+    pool->hand.top = pool->hand.bottom;
+    set_floor(pool);
+}
+
+static METE_COLD void retire(mete_pool *pool, const char *block) {
+    struct mete__slab *slab = mete__pool_slab(pool, block);
+    mete__slab_retire(pool, slab, mete__pool_index(pool, (size_t)(block - slab->memory)));
+    set_floor(pool);
+}
+
 /* ---- handing out ---- */
 
 static METE_COLD void *fail(mete_pool *pool, int error) {
@@ -146,47 +207,117 @@ static METE_COLD void *fail(mete_pool *pool, int error) {
     return NULL;
 }
 
-/* A place from the slabs, growing them if need be. Under the lock where shared. */
-static int take_place(mete_pool *pool, uint16_t link, struct mete__place *out) {
-    if (METE_UNLIKELY(pool->used >= pool->max_blocks)) return -ENOBUFS;
-    if (METE_LIKELY(mete__slab_take(pool, link, out))) return 0;
-    int status = mete__slab_add(pool);
-    if (status < 0) return status;
-    (void)mete__slab_take(pool, link, out);
+METE_INLINE void count(uint64_t *counter) {
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
+}
+
+METE_INLINE struct mete__hand *own_hand(mete_pool *pool) {
+    if (!pool->shared) return &pool->hand;
+    struct mete__hand *hand = mete__pool_cache_find(pool);
+    return METE_LIKELY(hand != NULL) ? hand : mete__pool_cache_make(pool);
+}
+
+static int take(mete_pool *pool, struct mete__held *out) {
+    struct mete__hand *hand = own_hand(pool);
+    int status = 0;
+
+    if (METE_UNLIKELY(hand == NULL)) return mete__pool_cache_take(pool, out);
+    if (METE_UNLIKELY(hand->top <= hand->floor))
+        status = pool->shared ? mete__pool_cache_reload(pool, hand) : reload(pool);
+    if (METE_UNLIKELY(status < 0)) return status;
+    *out = *--hand->top;
+    if (pool->shared) count(&hand->allocations);
     return 0;
 }
 
-/* Back to where it came from. */
-static void put_place(mete_pool *pool, const struct mete__place *place) {
-    if (pool->shared)
-        mete__pool_cache_put(pool, place);
-    else if (METE_UNLIKELY(pool->handles &&
-                           mete__pool_life(place->slab, place->index) == UINT32_MAX))
-        mete__slab_retire(pool, place->slab, place->index);
-    else
-        mete__slab_put(pool, place->slab, place->index);
+/* Shared pools with a limit count what is live; others know it without. */
+static int take_within_limit(mete_pool *pool, struct mete__held *out) {
+    if (METE_LIKELY(!pool->shared || !pool->is_limited)) return take(pool, out);
+    if (__atomic_add_fetch(&pool->live, 1, __ATOMIC_RELAXED) > pool->max_blocks) {
+        __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
+        return -ENOBUFS;
+    }
+    int status = take(pool, out);
+    if (status < 0) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
+    return status;
+}
+
+/* Back to the hand, or where it is full or the block is worn, elsewhere. */
+METE_INLINE void put(mete_pool *pool, struct mete__hand *hand, const struct mete__slab *slab,
+                     char *block, uint16_t *link) {
+    bool is_worn = METE_UNLIKELY(pool->handles) &&
+                   mete__pool_life(slab, (size_t)(link - slab->links)) == UINT32_MAX;
+    bool has_room = hand != NULL && !is_worn;
+
+    if (METE_UNLIKELY(pool->shared && pool->is_limited))
+        __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
+    mete__pool_set_held(link, METE__LINK_HELD);
+    if (METE_LIKELY(has_room) && METE_UNLIKELY(hand->top == hand->ceiling)) {
+        if (pool->shared)
+            has_room = mete__pool_cache_unload(pool, hand);
+        else
+            unload(pool);
+    }
+    if (METE_LIKELY(has_room)) {
+        push(hand, block, link);
+        if (pool->shared) count(&hand->frees);
+    } else if (pool->shared) {
+        mete__pool_cache_put(pool, block, link);
+    } else {
+        retire(pool, block);
+    }
+    if (!pool->shared) pool->hand.frees++;
 }
 
 /* A block that could not be constructed was never whole: it is not destructed. */
-static METE_NOINLINE void *construct(mete_pool *pool, const struct mete__place *place,
-                                     void *block) {
+static METE_NOINLINE void *construct(mete_pool *pool, char *block, uint16_t *link) {
     int error = pool->construct(pool->context, block);
 
     if (error == 0) return block;
-    finish(pool, place->slab, place->index, block);
-    put_place(pool, place);
+    struct mete__slab *slab = mete__pool_slab(pool, block);
+    finish(pool, slab, (uint32_t)(link - slab->links), block);
+    put(pool, own_hand(pool), slab, block, link);
     return fail(pool, error);
 }
 
-void *mete_pool_alloc(mete_pool *pool) {
-    struct mete__place place;
-    int status = pool->shared ? mete__pool_cache_take(pool, &place)
-                              : take_place(pool, METE__LINK_LIVE, &place);
+static METE_NOINLINE void *alloc_any(mete_pool *pool) {
+    struct mete__held held;
+    int status = take_within_limit(pool, &held);
 
     if (METE_UNLIKELY(status < 0)) return fail(pool, -status);
-    void *block = mete__pool_begin(pool, &place);
-    if (METE_UNLIKELY(pool->construct != NULL)) return construct(pool, &place, block);
-    return block;
+    begin_any(pool, &held);
+    if (METE_UNLIKELY(pool->construct != NULL)) return construct(pool, held.block, held.link);
+    return held.block;
+}
+
+/* The usual case, compiled for each kind of pool. */
+METE_INLINE void *alloc_fast(mete_pool *pool, struct mete__hand *hand, bool shared, bool handles) {
+    if (METE_UNLIKELY(hand == NULL || hand->top <= hand->floor)) return alloc_any(pool);
+    const struct mete__held *held = --hand->top;
+    char *block = held->block;
+    uint16_t *link = held->link;
+    if (shared) count(&hand->allocations);
+    if (handles) {
+        struct mete__slab *slab = mete__pool_slab_near(pool, hand, block);
+        size_t index = (size_t)(link - slab->links);
+        mete__pool_set_life(slab, index, mete__pool_life(slab, index) + 1);
+    }
+    return begin(pool, block, link);
+}
+
+static METE_NOINLINE void *alloc_with_kind(mete_pool *pool) {
+    switch (pool->kind) {
+    case METE__POOL_HANDLES: return alloc_fast(pool, &pool->hand, false, true);
+    case METE__POOL_SHARED: return alloc_fast(pool, mete__pool_cache_find(pool), true, false);
+    case METE__POOL_SHARED_HANDLES:
+        return alloc_fast(pool, mete__pool_cache_find(pool), true, true);
+    default: return alloc_any(pool);
+    }
+}
+
+void *mete_pool_alloc(mete_pool *pool) {
+    if (METE_UNLIKELY(pool->kind != METE__POOL_PLAIN)) return alloc_with_kind(pool);
+    return alloc_fast(pool, &pool->hand, false, false);
 }
 
 void *mete_pool_zalloc(mete_pool *pool) {
@@ -195,14 +326,66 @@ void *mete_pool_zalloc(mete_pool *pool) {
     return block;
 }
 
-void mete_pool_free(mete_pool *pool, void *block) {
-    struct mete__place place;
+static METE_NOINLINE void free_any(mete_pool *pool, void *block) {
+    struct mete__hand none = {.recent = &mete__slab_none};
+    struct mete__hand *hand = own_hand(pool);
+    struct mete__slab *slab = mete__pool_slab_near(pool, hand != NULL ? hand : &none, block);
+    uint16_t *link = slab != NULL ? aim(pool, slab, block) : NULL;
 
-    if (METE_UNLIKELY(block == NULL)) return;
-    if (METE_UNLIKELY(!mete__pool_aim(pool, block, &place))) return;
-    mete__pool_finish(pool, place.slab, place.index);
-    if (!pool->shared) pool->frees++;
-    put_place(pool, &place);
+    if (METE_UNLIKELY(link == NULL)) {
+        astray(pool, block);
+        return;
+    }
+    if (METE_UNLIKELY(pool->destruct != NULL)) pool->destruct(pool->context, block);
+    finish(pool, slab, (uint32_t)(link - slab->links), block);
+    put(pool, hand, slab, block, link);
+}
+
+METE_INLINE void free_fast(mete_pool *pool, struct mete__hand *hand, void *block, bool shared,
+                           bool handles) {
+    if (METE_UNLIKELY(hand == NULL || hand->top == hand->ceiling)) goto any;
+    struct mete__slab *slab = hand->recent;
+    uintptr_t start = (uintptr_t)__atomic_load_n(&slab->memory, __ATOMIC_RELAXED);
+    if (METE_UNLIKELY(start != ((uintptr_t)block & ~pool->slab_mask))) goto any;
+    uint16_t *link = aim(pool, slab, block);
+    if (METE_UNLIKELY(link == NULL)) {
+        astray(pool, block);
+        return;
+    }
+    if (handles) {
+        size_t index = (size_t)(link - slab->links);
+        uint32_t life = mete__pool_life(slab, index) + 1;
+        if (METE_UNLIKELY(life == UINT32_MAX - 1)) goto any; /* the last one */
+        mete__pool_set_life(slab, index, life);
+    }
+    mete__pool_fill_block(pool, block);
+    mete__pool_set_held(link, METE__LINK_HELD);
+    push(hand, block, link);
+    if (shared)
+        count(&hand->frees);
+    else
+        hand->frees++;
+    return;
+any:
+    free_any(pool, block);
+}
+
+static METE_NOINLINE void free_with_kind(mete_pool *pool, void *block) {
+    switch (pool->kind) {
+    case METE__POOL_HANDLES: free_fast(pool, &pool->hand, block, false, true); break;
+    case METE__POOL_SHARED: free_fast(pool, mete__pool_cache_find(pool), block, true, false); break;
+    case METE__POOL_SHARED_HANDLES:
+        free_fast(pool, mete__pool_cache_find(pool), block, true, true);
+        break;
+    default: free_any(pool, block);
+    }
+}
+
+void mete_pool_free(mete_pool *pool, void *block) {
+    if (METE_UNLIKELY(pool->kind != METE__POOL_PLAIN))
+        free_with_kind(pool, block);
+    else
+        free_fast(pool, &pool->hand, block, false, false);
 }
 
 int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count) {
@@ -235,7 +418,7 @@ static uint64_t blocks_left(const mete_pool *pool) {
 int mete_pool_reserve(mete_pool *pool, size_t count) {
     int status = 0;
 
-    if (pool->shared) mete__pool_cache_drain(pool, false);
+    mete__pool_drain(pool, false);
     if (!lock_pool(pool)) return -EDEADLK;
     uint64_t live = pool->shared ? __atomic_load_n(&pool->live, __ATOMIC_RELAXED) : pool->used;
     if (count > pool->max_blocks || live > pool->max_blocks - count) status = -ENOBUFS;
@@ -247,7 +430,7 @@ int mete_pool_reserve(mete_pool *pool, size_t count) {
 size_t mete_pool_trim(mete_pool *pool) {
     size_t bytes = 0;
 
-    if (pool->shared) mete__pool_cache_drain(pool, false);
+    mete__pool_drain(pool, false);
     if (!lock_pool(pool)) return 0;
     for (uint32_t i = 0; i < pool->slab_count; i++) {
         struct mete__slab *slab = pool->slabs[i];
@@ -261,136 +444,12 @@ void mete_pool_reset(mete_pool *pool) {
     uint64_t allocations, frees;
 
     mete__pool_cache_sum(pool, &allocations, &frees);
-    uint64_t live = pool->shared ? allocations - frees : pool->used;
-    if (pool->shared) mete__pool_cache_drain(pool, true);
+    uint64_t live = pool->shared ? allocations - frees : mete__pool_live(pool);
+    mete__pool_drain(pool, true);
     if (!lock_pool(pool)) return;
     mete__slab_reset_all(pool);
-    pool->frees += live;
+    *(pool->shared ? &pool->frees : &pool->hand.frees) += live;
+    if (!pool->shared) set_floor(pool);
     pool->live = 0;
     mete__lock_release(&pool->lock);
-}
-
-/* ---- life ---- */
-
-/* The alignment that a size suggests: 16, or the largest power of two that divides it. */
-static size_t natural_align(size_t size) {
-    size_t align = size & (0 - size);
-    return align < 16 ? align : 16;
-}
-
-static int shape(mete_pool *pool, const mete_pool_options *options) {
-    size_t size = options->block_size, align = options->block_align, bytes = options->slab_bytes;
-
-    if (size == 0) return -EINVAL;
-    if (align == 0) align = natural_align(size);
-    if (!mete__is_power_of_two(align)) return -EINVAL;
-    if (bytes != 0 && (!mete__is_power_of_two(bytes) || bytes < METE__SLAB_BYTES_MIN))
-        return -EINVAL;
-    if (size > METE_SIZE_MAX / 4 || align > METE_SIZE_MAX / 4) return -EOVERFLOW;
-    pool->distance = mete__round_up(size, align);
-    if (pool->distance == 1) pool->distance = 2; /* mete__pool_index divides by no less */
-    size_t least = pool->distance * (pool->distance < LARGE_BLOCK ? BLOCKS_MIN : 1);
-    if (bytes == 0)
-        bytes = least <= (size_t)1 << SLAB_SHIFT ? (size_t)1 << SLAB_SHIFT
-                                                 : mete__power_of_two_ceil(least);
-    if (bytes < pool->distance) return -EINVAL;
-    pool->block_size = size;
-    pool->align = align;
-    pool->inverse = UINT64_MAX / pool->distance + 1;
-    pool->slab_shift = mete__log2_floor(bytes);
-    size_t blocks = bytes / pool->distance;
-    pool->slab_blocks = (uint32_t)(blocks < METE__SLAB_BLOCKS_MAX ? blocks : METE__SLAB_BLOCKS_MAX);
-    pool->checked_head = (uint16_t)(size <= CHECKED_MAX ? size : CHECKED_MAX / 2);
-    pool->checked_tail = size <= CHECKED_MAX ? 0 : CHECKED_MAX / 2;
-    return 0;
-}
-
-static void adopt_options(mete_pool *pool, const mete_pool_options *options) {
-    pool->shared = options->shared;
-    pool->handles = options->handles;
-    pool->is_limited = options->max_blocks != 0;
-    pool->max_blocks = options->max_blocks != 0 ? options->max_blocks : SIZE_MAX;
-    pool->max_bytes = options->max_bytes != 0 ? options->max_bytes : SIZE_MAX;
-    pool->construct = options->construct;
-    pool->destruct = options->destruct;
-    pool->on_error = options->on_error;
-    pool->context = options->context;
-    pool->holder.is_no_root = options->is_no_root;
-    pool->metadata = sizeof *pool;
-    pool->number = __atomic_add_fetch(&pools, 1, __ATOMIC_RELAXED);
-}
-
-mete_pool *mete_pool_create(const mete_pool_options *options) {
-    struct mete__caller caller = METE__CALLER;
-    int status = options != NULL ? 0 : -EINVAL;
-    mete_pool *pool = status == 0 ? mete__meta_alloc(sizeof *pool) : NULL;
-
-    if (pool == NULL) {
-        errno = status == 0 ? ENOMEM : -status;
-        return NULL;
-    }
-    status = shape(pool, options);
-    if (status < 0) goto fail_shape;
-    adopt_options(pool, options);
-    status = -ENOMEM;
-    if (!mete__slab_begin(pool)) goto fail_shape;
-    if (pool->shared && !mete__pool_cache_begin(pool)) goto fail_caches;
-    status = mete_pool_reserve(pool, options->initial_blocks);
-    if (status < 0) goto fail_reserve;
-    mete__checkers_create(pool, false);
-    mete__pool_holder_enter(pool, options->name, &caller);
-    return pool;
-fail_reserve:
-    if (pool->shared) mete__pool_cache_end(pool);
-fail_caches:
-    mete__slab_end_all(pool);
-fail_shape:
-    mete__meta_free(pool, sizeof *pool);
-    errno = -status;
-    return NULL;
-}
-
-static bool destruct_block(void *context, void *block) {
-    const mete_pool *pool = context;
-    pool->destruct(pool->context, block);
-    return true;
-}
-
-void mete_pool_destroy(mete_pool *pool) {
-    if (pool == NULL) return;
-    mete__registry_leave(&pool->holder);
-    if (pool->destruct != NULL) (void)mete_pool_foreach(pool, destruct_block, pool);
-    if (pool->shared) mete__pool_cache_end(pool);
-    mete__checkers_destroy(pool);
-    mete__slab_end_all(pool);
-    mete__meta_free(pool, sizeof *pool);
-}
-
-int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
-    uint64_t allocations, frees;
-
-    if (pool == NULL || out == NULL) return -EINVAL;
-    mete__pool_cache_sum((mete_pool *)(uintptr_t)pool, &allocations, &frees); /* its lock */
-    uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
-    if (!pool->shared) {
-        frees = pool->frees;
-        allocations = used + frees;
-    }
-    uint64_t live = allocations - frees;
-    uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
-    *out = (mete_pool_stats){
-        .reserved_bytes = slabs + pool->metadata,
-        .live_bytes = live * pool->distance,
-        .free_bytes = slabs - live * pool->distance,
-        .metadata_bytes = pool->metadata,
-        .live_blocks = live,
-        .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired,
-        .peak_blocks = used > pool->peak ? used : pool->peak,
-        .allocations = allocations,
-        .frees = frees,
-        .failures = __atomic_load_n(&pool->failures, __ATOMIC_RELAXED),
-        .slabs = pool->slabs_held,
-        .retired_blocks = pool->retired,
-    };
-    return 0;
 }

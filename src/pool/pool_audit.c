@@ -1,6 +1,6 @@
 /* Everything that can be asked of a pool at leisure: what is in it, and whether it is whole. */
 #include "os/checkers.h"
-#include "pool/pool_state.h"
+#include "pool/pool_fill.h"
 
 bool mete_pool_contains(const mete_pool *pool, const void *address) {
     const struct mete__slab *slab = mete__pool_slab(pool, address);
@@ -54,6 +54,23 @@ static bool is_whole(const mete_pool *pool, const struct mete__slab *slab, uint3
     return slab->is_partial == can_give && is_enlisted(pool, slab) == can_give;
 }
 
+static bool is_held(const struct mete__held *blocks, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (__atomic_load_n(blocks[i].link, __ATOMIC_RELAXED) != METE__LINK_HELD) return false;
+    return true;
+}
+
+/* P5 of the hand of a pool that is not shared. */
+static bool is_hand_whole(const mete_pool *pool) {
+    const struct mete__hand *hand = &pool->hand;
+
+    if (hand->bottom > hand->top || hand->top > hand->ceiling) return false;
+    size_t depth = mete__hand_depth(hand);
+    if (depth > pool->used || pool->used - depth > pool->peak) return false;
+    size_t floor = pool->used > pool->peak ? pool->used - pool->peak : 0;
+    return hand->floor == hand->bottom + floor && is_held(hand->bottom, depth);
+}
+
 /* Tells of every free block that was written to. Whether there was one. */
 static bool has_writes(mete_pool *pool, const struct mete__slab *slab) {
     bool any = false;
@@ -84,6 +101,7 @@ int mete_pool_verify(mete_pool *pool) {
         used += slab->used;
     }
     if (used != pool->used) return -EUCLEAN;
+    if (!pool->shared && !is_hand_whole(pool)) return -EUCLEAN;
     for (uint32_t number = 0; number < pool->slab_count; number++)
         if (pool->slabs[number]->memory != NULL && has_writes(pool, pool->slabs[number]))
             written = true;

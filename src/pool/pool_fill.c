@@ -1,22 +1,16 @@
-/* Freed blocks are filled, so that a write to them shows when they are handed out again. */
-#include <string.h>
+/* pool/pool_fill.h: what is no whole line. */
+#include "pool/pool_fill.h"
 
-#include "pool/pool_state.h"
-
-enum { FILL_BYTE = 0xdf };
+enum { FILL_BYTE = METE__FILL_WORD & 0xff };
 
 typedef uint64_t word __attribute__((may_alias, aligned(1)));
-typedef uint64_t pair __attribute__((vector_size(16), may_alias, aligned(1)));
-
-static const uint64_t fill_word = 0xdfdfdfdfdfdfdfdfu;
+typedef mete__fill_pair pair;
 
 static void fill(char *start, size_t size) {
-    const pair value = {fill_word, fill_word};
-
     for (; size >= sizeof(pair); start += sizeof(pair), size -= sizeof(pair))
-        *(pair *)(void *)start = value;
+        *(pair *)(void *)start = METE__FILL_VALUE;
     if (size >= sizeof(word)) {
-        *(word *)(void *)start = fill_word;
+        *(word *)(void *)start = METE__FILL_WORD;
         start += sizeof(word);
         size -= sizeof(word);
     }
@@ -24,14 +18,13 @@ static void fill(char *start, size_t size) {
 }
 
 static bool is_filled(const char *start, size_t size) {
-    const pair value = {fill_word, fill_word};
     pair different = {0, 0};
 
     for (; size >= sizeof(pair); start += sizeof(pair), size -= sizeof(pair))
-        different |= *(const pair *)(const void *)start ^ value;
+        different |= *(const pair *)(const void *)start ^ METE__FILL_VALUE;
     uint64_t rest = different[0] | different[1];
     if (size >= sizeof(word)) {
-        rest |= *(const word *)(const void *)start ^ fill_word;
+        rest |= *(const word *)(const void *)start ^ METE__FILL_WORD;
         start += sizeof(word);
         size -= sizeof(word);
     }
@@ -39,10 +32,16 @@ static bool is_filled(const char *start, size_t size) {
     return rest == 0;
 }
 
-void mete__pool_fill_block(const mete_pool *pool, char *block) {
-    fill(block, pool->checked_head);
-    if (METE_UNLIKELY(pool->checked_tail != 0))
-        fill(block + pool->block_size - pool->checked_tail, pool->checked_tail);
+void mete__pool_fill_rest(const mete_pool *pool, char *block) {
+    size_t from = pool->checked_lines;
+    fill(block + from, pool->checked_head - from);
+    fill(block + pool->block_size - pool->checked_tail, pool->checked_tail);
+}
+
+bool mete__pool_fill_is_rest_whole(const mete_pool *pool, const char *block) {
+    size_t from = pool->checked_lines;
+    return is_filled(block + from, pool->checked_head - from) &&
+           is_filled(block + pool->block_size - pool->checked_tail, pool->checked_tail);
 }
 
 static long first_changed(const char *start, size_t size) {
@@ -54,8 +53,7 @@ static long first_changed(const char *start, size_t size) {
 long mete__pool_fill_find(const mete_pool *pool, const char *block) {
     size_t tail = pool->block_size - pool->checked_tail;
 
-    if (METE_LIKELY(is_filled(block, pool->checked_head) &&
-                    is_filled(block + tail, pool->checked_tail)))
+    if (mete__pool_fill_are_lines_whole(pool, block) && mete__pool_fill_is_rest_whole(pool, block))
         return -1;
     long at = first_changed(block, pool->checked_head);
     return at >= 0 ? at : (long)tail + first_changed(block + tail, pool->checked_tail);

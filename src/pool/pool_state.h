@@ -2,16 +2,22 @@
  * pool/pool_state.h - what a pool is made of.
  *
  * Slabs of one size, a power of two, each at a multiple of it, cut into blocks. What is known of
- * the blocks is out of line: a link each, which says that the block is live, in a thread's hands,
- * or free and which is the next free one of the slab. A table finds the slab of any address without
- * following it.
+ * the blocks is out of line: a link each, which says that the block is live, in a hand, or free and
+ * which is the next free one of the slab. A table finds the slab of any address without following
+ * it.
+ *
+ * A hand is a stack of free blocks, taken from the slabs and given back many at a time: that of the
+ * pool, or where it is shared, of each thread. The fast paths touch the hand, the block's link and
+ * the block.
  *
  * Invariants (mete_pool_verify checks them in this order):
  *   P1  Every slab is in the table once, and in `slabs` at its number.
  *   P2  used + blocks on the list + retired = carved <= blocks in a slab, for each slab; a block is
- * on the list once, and its link is METE__LINK_LIVE or METE__LINK_HELD exactly where it is used. P3
- * A slab is in `partial` exactly where it has a block on its list or one not carved. P4  The slabs'
- * used add up to the pool's.
+ *       on the list once, and its link is METE__LINK_LIVE or METE__LINK_HELD exactly where it is
+ * used. P3  A slab is in `partial` exactly where it has a block on its list or one not carved. P4
+ * The slabs' used add up to the pool's. P5  Not shared: bottom <= top <= ceiling of the hand, the
+ * links of its blocks are METE__LINK_HELD, and its floor is where the blocks live would be as many
+ * as ever.
  */
 #ifndef METE_POOL_POOL_STATE_H
 #define METE_POOL_POOL_STATE_H
@@ -20,6 +26,7 @@
 
 #include "base/compiler.h"
 #include "os/lock.h"
+#include "os/thread_end.h"
 #include "registry/registry.h"
 
 enum {
@@ -29,12 +36,37 @@ enum {
     METE__LINK_END = 0xfffc,     /* free, the last of the list */
     METE__SLAB_BLOCKS_MAX = 0xfff0,
     METE__SLAB_BYTES_MIN = 4096,
-    METE__MAGAZINE_BLOCKS = 64,
+    METE__HAND_BLOCKS = 256, /* not shared: in the hand at most */
+};
+
+/* Pools that do for their blocks nothing but what the name says, and the others. */
+enum {
+    METE__POOL_PLAIN,
+    METE__POOL_HANDLES,
+    METE__POOL_SHARED,
+    METE__POOL_SHARED_HANDLES,
+    METE__POOL_ANY,
+};
+
+/* A free block in hand. */
+struct mete__held {
+    char *block;
+    uint16_t *link; /* METE__LINK_HELD, atomic where shared */
+};
+
+struct mete__hand {
+    struct mete__held *top;     /* behind the block that is handed out next */
+    struct mete__held *floor;   /* at or below it, nothing is handed out without a closer look */
+    struct mete__held *ceiling; /* at it, none is taken in */
+    struct mete__held *bottom;
+    struct mete__slab *recent; /* of a block freed lately; of this pool, perhaps without memory */
+    uint64_t frees;            /* ever; shared: atomic, of this thread */
+    uint64_t allocations;      /* shared: atomic, of this thread; else they are worked out */
 };
 
 /* Lives as long as the pool, so that a handle's life is never counted anew; its memory does not. */
 struct mete__slab {
-    char *memory;    /* first block; NULL: given back */
+    char *memory;    /* atomic: first block; NULL: given back */
     uint16_t *links; /* atomic where shared: of each block */
     uint32_t *lives; /* with handles, atomic: odd while the block lives; grows with each birth and
                       * end, to UINT32_MAX, which is no life */
@@ -66,16 +98,22 @@ struct mete__pool_cache;
 struct mete__magazine;
 
 struct mete_pool {
+    struct mete__hand hand; /* where not shared */
+
     /* Constant once the pool exists. */
-    size_t distance;       /* from one block to the next: the size rounded up to the alignment */
-    uint64_t inverse;      /* ceil(2^64 / distance): see mete__pool_index */
-    unsigned slab_shift;   /* log2 of the bytes of a slab */
-    uint32_t slab_blocks;  /* blocks in a slab */
-    uint16_t checked_head; /* bytes at a block's start that are filled when it is freed */
-    uint16_t checked_tail; /* and at its end */
+    uint8_t kind; /* METE__POOL_*: which fast path fits */
     bool shared;
     bool handles;
     bool is_limited;
+    bool has_checked_rest;  /* checked_lines are not all that is filled */
+    uint16_t checked_lines; /* bytes at a block's start that are filled in whole lines */
+    size_t distance;        /* from one block to the next: the size rounded up to the alignment */
+    uint64_t inverse;       /* ceil(2^64 / distance): see mete__pool_index */
+    size_t slab_mask;       /* bytes of a slab - 1 */
+    unsigned slab_shift;    /* log2 of the bytes of a slab */
+    uint32_t slab_blocks;   /* blocks in a slab */
+    uint16_t checked_head;  /* bytes at a block's start that are filled when it is freed */
+    uint16_t checked_tail;  /* and at its end */
     size_t block_size;
     size_t align;
     size_t max_blocks; /* SIZE_MAX: no limit */
@@ -96,9 +134,9 @@ struct mete_pool {
     uint32_t slab_count;            /* numbers in use, spare ones included */
     uint32_t slabs_held;            /* with memory */
     uint64_t used;                  /* blocks live or held; atomic to read */
-    uint64_t peak;
-    uint64_t frees;    /* shared: of ended threads */
-    uint64_t failures; /* atomic */
+    uint64_t peak;                  /* of blocks live; shared: of blocks used */
+    uint64_t frees;                 /* shared: of ended threads */
+    uint64_t failures;              /* atomic */
     uint64_t retired;
     uint64_t metadata; /* bytes of everything but blocks */
     struct mete__lock lock;
@@ -110,6 +148,7 @@ struct mete_pool {
     uint64_t live;        /* atomic: shared and limited: blocks live */
     mete_allocator as_allocator;
     struct mete__holder holder;
+    struct mete__held in_hand[METE__HAND_BLOCKS]; /* where not shared */
 };
 
 /* Of the address: the slab it is in, or NULL. Lock-free. */
@@ -159,12 +198,34 @@ METE_INLINE struct mete__slab *mete__pool_numbered(const mete_pool *pool, uint32
     return __atomic_load_n(&pool->slabs, __ATOMIC_ACQUIRE)[number];
 }
 
-/* A block that is not yet, or no more, the program's. */
-struct mete__place {
-    struct mete__slab *slab;
-    uint32_t index;
-    bool is_fresh; /* never handed out before: nothing to verify in it */
-};
+METE_INLINE void mete__pool_set_held(uint16_t *link, uint16_t value) {
+    __atomic_store_n(link, value, __ATOMIC_RELAXED);
+}
+
+/* The slab of a live block or of an address that may be none: the recent one's, or by the table. */
+METE_INLINE struct mete__slab *mete__pool_slab_near(const mete_pool *pool, struct mete__hand *hand,
+                                                    const void *address) {
+    struct mete__slab *slab = hand->recent;
+    uintptr_t start = (uintptr_t)address & ~pool->slab_mask;
+
+    if (METE_LIKELY((uintptr_t)__atomic_load_n(&slab->memory, __ATOMIC_RELAXED) == start))
+        return slab;
+    slab = mete__pool_slab(pool, address);
+    if (slab != NULL) hand->recent = slab;
+    return slab;
+}
+
+METE_INLINE size_t mete__hand_depth(const struct mete__hand *hand) {
+    return (size_t)(hand->top - hand->bottom);
+}
+
+/* Not shared: blocks that are the program's. */
+METE_INLINE uint64_t mete__pool_live(const mete_pool *pool) {
+    return pool->used - mete__hand_depth(&pool->hand);
+}
+
+/* Has no memory that any address is in. */
+extern METE_HIDDEN struct mete__slab mete__slab_none;
 
 /* ---- slab.c: under the lock where shared ---- */
 
@@ -176,61 +237,62 @@ METE_HIDDEN int mete__slab_add(mete_pool *pool);
 METE_HIDDEN size_t mete__slab_drop(mete_pool *pool, struct mete__slab *slab);
 METE_HIDDEN void mete__slab_enlist(mete_pool *pool, struct mete__slab *slab);
 METE_HIDDEN void mete__slab_delist(mete_pool *pool, struct mete__slab *slab);
-/* Takes a block, whose link becomes `link`. False where none is left. */
-METE_INLINE bool mete__slab_take(mete_pool *pool, uint16_t link, struct mete__place *out) {
-    struct mete__slab *slab = pool->partial;
-
-    if (METE_UNLIKELY(slab == NULL)) return false;
-    uint32_t index = slab->list;
-    bool is_fresh = index == METE__LINK_END;
-    if (METE_UNLIKELY(is_fresh))
-        index = slab->carved++;
-    else
-        slab->list = mete__pool_link(slab, index);
-    mete__pool_set_link(slab, index, link);
-    slab->used++;
-    if (METE_UNLIKELY(slab->list == METE__LINK_END && slab->carved == pool->slab_blocks))
-        mete__slab_delist(pool, slab);
-    __atomic_store_n(&pool->used, pool->used + 1, __ATOMIC_RELAXED);
-    *out = (struct mete__place){slab, index, is_fresh};
-    return true;
-}
-/* Puts a block on its slab's list. */
-METE_INLINE void mete__slab_put(mete_pool *pool, struct mete__slab *slab, uint32_t index) {
-    mete__pool_set_link(slab, index, slab->list);
-    slab->list = (uint16_t)index;
-    slab->used--;
-    if (METE_UNLIKELY(!slab->is_partial)) mete__slab_enlist(pool, slab);
-    if (pool->used > pool->peak) pool->peak = pool->used;
-    __atomic_store_n(&pool->used, pool->used - 1, __ATOMIC_RELAXED);
-}
+/* Takes up to `count` blocks into the hand, from slabs that are there; a new one only where it
+ * would stay empty. 0, or -ENOBUFS or -ENOMEM where it stays empty. */
+METE_HIDDEN int mete__slab_load(mete_pool *pool, struct mete__hand *hand, size_t count);
+/* Puts `count` blocks on their slabs' lists, the last one last. */
+METE_HIDDEN void mete__slab_unload(mete_pool *pool, const struct mete__held *blocks, size_t count);
+/* The block with this link can never be handed out again. */
 METE_HIDDEN void mete__slab_retire(mete_pool *pool, struct mete__slab *slab, uint32_t index);
 /* Frees all blocks of all slabs. */
 METE_HIDDEN void mete__slab_reset_all(mete_pool *pool);
 METE_HIDDEN void mete__slab_end_all(mete_pool *pool);
 
-/* ---- pool_fill.c ---- */
-
-/* Fills the checked bytes of a block that has been freed; finds the first that has changed since,
- * or -1. */
-METE_HIDDEN void mete__pool_fill_block(const mete_pool *pool, char *block);
-METE_HIDDEN long mete__pool_fill_find(const mete_pool *pool, const char *block);
-
 /* ---- pool.c ---- */
 
 METE_HIDDEN METE_COLD void mete__pool_fault(mete_pool *pool, enum mete_pool_fault fault,
                                             const void *address, const void *block, size_t offset);
-/* Finds the live block that is to be freed; false where the program has been told that it is none.
- */
-METE_HIDDEN bool mete__pool_aim(mete_pool *pool, const void *address, struct mete__place *out);
-/* A block becomes the program's, or ends being so: links are the caller's. */
-METE_HIDDEN void *mete__pool_begin(mete_pool *pool, const struct mete__place *place);
+/* A block ends being the program's: links are the caller's. */
 METE_HIDDEN void mete__pool_finish(mete_pool *pool, struct mete__slab *slab, uint32_t index);
+/* Gives all blocks in the pool's hand back (drain), or forgets them (after a reset). */
+METE_HIDDEN void mete__pool_drain(mete_pool *pool, bool forget);
 
 /* ---- pool_cache.c: shared pools ---- */
 
-METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__place *out);
-METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, const struct mete__place *place);
+struct mete__pool_cache {
+    struct mete__hand hand;        /* in `loaded` */
+    mete_pool *pool;               /* NULL: destroyed */
+    struct mete__pool_cache *next; /* of the pool's, under its lock */
+    struct mete__pool_cache *previous;
+    struct mete__magazine *loaded;
+    struct mete__magazine *other;
+};
+
+/* All of a thread's, by the pool's slot. */
+struct mete__thread_caches {
+    struct mete__thread_end end;
+    uint32_t capacity;
+    struct mete__pool_cache *caches[];
+};
+extern METE_HIDDEN __thread struct mete__thread_caches *mete__pool_cache_mine;
+
+/* The calling thread's hand; NULL: it has none of this pool yet. */
+METE_INLINE struct mete__hand *mete__pool_cache_find(const mete_pool *pool) {
+    const struct mete__thread_caches *caches = mete__pool_cache_mine;
+
+    if (METE_UNLIKELY(caches == NULL || pool->slot >= caches->capacity)) return NULL;
+    struct mete__pool_cache *cache = caches->caches[pool->slot];
+    return METE_LIKELY(cache != NULL && cache->pool == pool) ? &cache->hand : NULL;
+}
+/* Gives it one. NULL where there is no memory. */
+METE_HIDDEN METE_COLD struct mete__hand *mete__pool_cache_make(mete_pool *pool);
+/* Makes the calling thread's hand have a block: 0, or a negative errno; or room for one: false
+ * where it still has none. */
+METE_HIDDEN int mete__pool_cache_reload(mete_pool *pool, struct mete__hand *hand);
+METE_HIDDEN bool mete__pool_cache_unload(mete_pool *pool, struct mete__hand *hand);
+/* Without a hand. */
+METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__held *out);
+METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, char *block, uint16_t *link);
 METE_HIDDEN bool mete__pool_cache_begin(mete_pool *pool);
 METE_HIDDEN void mete__pool_cache_end(mete_pool *pool);
 /* Makes all blocks that are held free (drain), or forgets them (after a reset). */

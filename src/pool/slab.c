@@ -5,9 +5,11 @@
 #include "os/checkers.h"
 #include "os/memory.h"
 #include "os/meta.h"
-#include "pool/pool_state.h"
+#include "pool/pool_fill.h"
 
 enum { FIRST_SLABS = 8, SLABS_WITH_HANDLES_MAX = 1 << 16 };
+
+struct mete__slab mete__slab_none = {.memory = (char *)1}; /* no slab begins there */
 
 /* ---- lists ---- */
 
@@ -148,7 +150,7 @@ static struct mete__slab *describe_slab(mete_pool *pool) {
 }
 
 static void set_aside(mete_pool *pool, struct mete__slab *slab) {
-    slab->memory = NULL;
+    __atomic_store_n(&slab->memory, NULL, __ATOMIC_RELAXED);
     slab->next_partial = pool->spare;
     pool->spare = slab;
 }
@@ -189,7 +191,7 @@ int mete__slab_add(mete_pool *pool) {
     char *memory = mete__memory_reserve(mete__round_up(bytes, page), bytes > page ? bytes : page);
     if (memory == NULL) goto fail_memory;
     if (mete__memory_commit(memory, mete__round_up(bytes, page)) != 0) goto fail_commit;
-    slab->memory = memory;
+    __atomic_store_n(&slab->memory, memory, __ATOMIC_RELAXED);
     start_lists(pool, slab);
     enter(pool->table, (uintptr_t)memory >> pool->slab_shift, slab);
     pool->slabs_held++;
@@ -213,6 +215,69 @@ size_t mete__slab_drop(mete_pool *pool, struct mete__slab *slab) {
     set_aside(pool, slab);
     pool->slabs_held--;
     return bytes;
+}
+
+/* ---- between slabs and hands ---- */
+
+/* Up to `count` blocks off a slab's list, then off what was not carved. How many. */
+static size_t load_from(mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
+                        size_t count) {
+    uint32_t index = slab->list;
+    size_t loaded = 0;
+
+    for (; loaded < count && index != METE__LINK_END; loaded++) {
+        out[loaded] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->links[index]};
+        index = mete__pool_link(slab, index);
+        mete__pool_set_held(out[loaded].link, METE__LINK_HELD);
+    }
+    slab->list = (uint16_t)index;
+    for (; loaded < count && slab->carved < pool->slab_blocks; loaded++) {
+        index = slab->carved++;
+        out[loaded] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->links[index]};
+        mete__pool_set_held(out[loaded].link, METE__LINK_HELD);
+        if (!mete__checkers_listen) mete__pool_fill_block(pool, out[loaded].block);
+    }
+    slab->used = (uint16_t)(slab->used + loaded);
+    if (slab->list == METE__LINK_END && slab->carved == pool->slab_blocks)
+        mete__slab_delist(pool, slab);
+    return loaded;
+}
+
+/* What the slabs give first is handed out first. */
+static void reverse(struct mete__held *first, struct mete__held *end) {
+    while (first < --end) {
+        struct mete__held held = *first;
+        *first++ = *end;
+        *end = held;
+    }
+}
+
+int mete__slab_load(mete_pool *pool, struct mete__hand *hand, size_t count) {
+    struct mete__held *first = hand->top, *end = first + count;
+
+    if (pool->partial == NULL) {
+        int status = mete__slab_add(pool);
+        if (status < 0) return status;
+    }
+    while (hand->top < end && pool->partial != NULL)
+        hand->top += load_from(pool, pool->partial, hand->top, (size_t)(end - hand->top));
+    __atomic_store_n(&pool->used, pool->used + (size_t)(hand->top - first), __ATOMIC_RELAXED);
+    reverse(first, hand->top);
+    return 0;
+}
+
+void mete__slab_unload(mete_pool *pool, const struct mete__held *blocks, size_t count) {
+    if (pool->shared && pool->used > pool->peak) pool->peak = pool->used;
+    struct mete__slab *slab = &mete__slab_none;
+    for (size_t i = 0; i < count; i++) {
+        if ((uintptr_t)slab->memory != ((uintptr_t)blocks[i].block & ~pool->slab_mask))
+            slab = mete__pool_slab(pool, blocks[i].block);
+        mete__pool_set_held(blocks[i].link, slab->list);
+        slab->list = (uint16_t)(blocks[i].link - slab->links);
+        slab->used--;
+        if (!slab->is_partial) mete__slab_enlist(pool, slab);
+    }
+    __atomic_store_n(&pool->used, pool->used - count, __ATOMIC_RELAXED);
 }
 
 void mete__slab_retire(mete_pool *pool, struct mete__slab *slab, uint32_t index) {
@@ -247,7 +312,7 @@ static void reset_slab(mete_pool *pool, struct mete__slab *slab) {
 }
 
 void mete__slab_reset_all(mete_pool *pool) {
-    if (pool->used > pool->peak) pool->peak = pool->used;
+    if (pool->shared && pool->used > pool->peak) pool->peak = pool->used;
     pool->partial = NULL;
     for (uint32_t i = pool->slab_count; i-- > 0;)
         if (pool->slabs[i]->memory != NULL) reset_slab(pool, pool->slabs[i]);

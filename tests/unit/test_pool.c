@@ -209,6 +209,44 @@ static void reset_keeps_slabs_and_trim_gives_them_back(void **state) {
     }
 }
 
+/* A pool's own hand holds back some free blocks: neither the peak nor the counts may show it. */
+static void peak_and_counts_are_exact_at_each_step(void **state) {
+    enum { MOST = 1000, STEPS = 60000 };
+    static void *blocks[MOST];
+    size_t live = 0, peak = 0, allocations = 0, target = 0;
+    unsigned seed = 7;
+    mete_pool *pool =
+        pool_of(false, (mete_pool_options){.block_size = 64, .max_blocks = MOST - 50});
+    (void)state;
+    for (int step = 0; step < STEPS; step++) {
+        if (live == target) {
+            seed = seed * 1664525 + 1013904223;
+            target = (seed >> 8) % MOST;
+        }
+        if (live < target) {
+            void *block = mete_pool_alloc(pool);
+            assert_int_equal(block != NULL, live < MOST - 50);
+            if (block == NULL) {
+                target = 0;
+                continue;
+            }
+            blocks[live++] = block;
+            allocations++;
+            if (live > peak) peak = live;
+        } else {
+            mete_pool_free(pool, blocks[--live]);
+        }
+        mete_pool_stats stats = stats_of(pool);
+        assert_int_equal(stats.live_blocks, live);
+        assert_int_equal(stats.peak_blocks, peak);
+        assert_int_equal(stats.allocations, allocations);
+        if (step % 1000 == 0) assert_int_equal(mete_pool_verify(pool), 0);
+        if (step % 7001 == 0) (void)mete_pool_trim(pool);
+    }
+    assert_int_equal(peak, MOST - 50);
+    mete_pool_destroy(pool);
+}
+
 /* ---- faults ---- */
 
 static void every_misuse_has_its_name(void **state) {
@@ -294,6 +332,28 @@ static void a_write_to_a_freed_block_is_found_at_each_byte(void **state) {
         }
 }
 
+static void without_filling_only_writes_go_unseen(void **state) {
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool = pool_of(
+            shared != 0,
+            (mete_pool_options){.block_size = 70, .does_not_fill = true, .on_error = note_error});
+        char *block = mete_pool_alloc(pool);
+        memset(block, 'a', 70);
+        error_count = 0;
+        mete_pool_free(pool, block);
+        for (int i = 0; i < 70; i++) assert_int_equal(block[i], 'a');
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_free(pool, block);
+        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
+        assert_ptr_equal(mete_pool_alloc(pool), block);
+        mete_pool_free(pool, block + 1);
+        assert_int_equal(errors[1].fault, METE_POOL_INTERIOR_FREE);
+        assert_int_equal(error_count, 2);
+        mete_pool_destroy(pool);
+    }
+}
+
 static void damage_of_the_pool_itself_is_found(void **state) {
     mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
     void *a = mete_pool_alloc(pool), *b = mete_pool_alloc(pool);
@@ -301,9 +361,19 @@ static void damage_of_the_pool_itself_is_found(void **state) {
     (void)state;
     mete_pool_free(pool, a);
     struct mete__slab *slab = pool->slabs[0];
-    slab->links[0] = 0; /* a list that runs in a circle */
+    pool->in_hand[mete__hand_depth(&pool->hand) - 1].link = &slab->links[1]; /* b lives */
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
-    slab->links[0] = METE__LINK_END;
+    pool->in_hand[mete__hand_depth(&pool->hand) - 1].link = &slab->links[0];
+    pool->hand.floor++;
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    pool->hand.floor--;
+    assert_int_equal(mete_pool_verify(pool), 0);
+    mete__pool_drain(pool, false);
+    assert_int_equal(mete_pool_verify(pool), 0);
+    uint16_t next = slab->links[slab->list];
+    slab->links[slab->list] = slab->list; /* a list that runs in a circle */
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    slab->links[slab->list] = next;
     assert_int_equal(mete_pool_verify(pool), 0);
     slab->used++;
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
@@ -561,9 +631,11 @@ int main(void) {
         cmocka_unit_test(what_was_reserved_cannot_fail),
         cmocka_unit_test(many_are_all_or_none),
         cmocka_unit_test(reset_keeps_slabs_and_trim_gives_them_back),
+        cmocka_unit_test(peak_and_counts_are_exact_at_each_step),
         cmocka_unit_test(every_misuse_has_its_name),
         cmocka_unit_test(a_double_free_is_found_after_many_others),
         cmocka_unit_test(a_write_to_a_freed_block_is_found_at_each_byte),
+        cmocka_unit_test(without_filling_only_writes_go_unseen),
         cmocka_unit_test(damage_of_the_pool_itself_is_found),
         cmocka_unit_test(blocks_are_constructed_and_destructed),
         cmocka_unit_test(foreach_may_free_the_block_it_is_at),

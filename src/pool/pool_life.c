@@ -1,0 +1,157 @@
+/* mete/pool.h: how a pool begins and ends, and what it has counted. */
+#include "base/bits.h"
+#include "base/caller.h"
+#include "os/checkers.h"
+#include "os/meta.h"
+#include "pool/pool_fill.h"
+#include "pool/pool_holder.h"
+
+enum {
+    CHECKED_MAX = 1024, /* blocks up to here are filled whole */
+    SLAB_SHIFT = 16,    /* 64 KiB */
+    BLOCKS_MIN = 8,     /* in a slab, unless the blocks are really large */
+    LARGE_BLOCK = 1024 * 1024,
+};
+
+static uint64_t pools; /* atomic: ever created */
+
+/* The alignment that a size suggests: 16, or the largest power of two that divides it. */
+static size_t natural_align(size_t size) {
+    size_t align = size & (0 - size);
+    return align < 16 ? align : 16;
+}
+
+static int shape(mete_pool *pool, const mete_pool_options *options) {
+    size_t size = options->block_size, align = options->block_align, bytes = options->slab_bytes;
+
+    if (size == 0) return -EINVAL;
+    if (align == 0) align = natural_align(size);
+    if (!mete__is_power_of_two(align)) return -EINVAL;
+    if (bytes != 0 && (!mete__is_power_of_two(bytes) || bytes < METE__SLAB_BYTES_MIN))
+        return -EINVAL;
+    if (size > METE_SIZE_MAX / 4 || align > METE_SIZE_MAX / 4) return -EOVERFLOW;
+    pool->distance = mete__round_up(size, align);
+    if (pool->distance == 1) pool->distance = 2; /* mete__pool_index divides by no less */
+    size_t least = pool->distance * (pool->distance < LARGE_BLOCK ? BLOCKS_MIN : 1);
+    if (bytes == 0)
+        bytes = least <= (size_t)1 << SLAB_SHIFT ? (size_t)1 << SLAB_SHIFT
+                                                 : mete__power_of_two_ceil(least);
+    if (bytes < pool->distance) return -EINVAL;
+    pool->block_size = size;
+    pool->align = align;
+    pool->inverse = UINT64_MAX / pool->distance + 1;
+    pool->slab_shift = mete__log2_floor(bytes);
+    pool->slab_mask = bytes - 1;
+    size_t blocks = bytes / pool->distance;
+    pool->slab_blocks = (uint32_t)(blocks < METE__SLAB_BLOCKS_MAX ? blocks : METE__SLAB_BLOCKS_MAX);
+    pool->checked_head = (uint16_t)(size <= CHECKED_MAX ? size : CHECKED_MAX / 2);
+    pool->checked_tail = size <= CHECKED_MAX ? 0 : CHECKED_MAX / 2;
+    if (options->does_not_fill) pool->checked_head = pool->checked_tail = 0;
+    pool->checked_lines = (uint16_t)(pool->checked_head & ~(METE__FILL_LINE - 1));
+    pool->has_checked_rest = pool->checked_head != pool->checked_lines || pool->checked_tail != 0;
+    return 0;
+}
+
+static uint8_t kind_of(const mete_pool *pool) {
+    if (pool->construct != NULL || pool->destruct != NULL || mete__checkers_listen ||
+        (pool->shared && pool->is_limited))
+        return METE__POOL_ANY;
+    if (pool->shared) return pool->handles ? METE__POOL_SHARED_HANDLES : METE__POOL_SHARED;
+    return pool->handles ? METE__POOL_HANDLES : METE__POOL_PLAIN;
+}
+
+static void adopt_options(mete_pool *pool, const mete_pool_options *options) {
+    pool->shared = options->shared;
+    pool->handles = options->handles;
+    pool->is_limited = options->max_blocks != 0;
+    pool->max_blocks = options->max_blocks != 0 ? options->max_blocks : SIZE_MAX;
+    pool->max_bytes = options->max_bytes != 0 ? options->max_bytes : SIZE_MAX;
+    pool->construct = options->construct;
+    pool->destruct = options->destruct;
+    pool->on_error = options->on_error;
+    pool->context = options->context;
+    pool->holder.is_no_root = options->is_no_root;
+    pool->metadata = sizeof *pool;
+    pool->kind = kind_of(pool);
+    pool->hand = (struct mete__hand){.top = pool->in_hand,
+                                     .floor = pool->in_hand,
+                                     .ceiling = pool->in_hand + METE__HAND_BLOCKS,
+                                     .bottom = pool->in_hand,
+                                     .recent = &mete__slab_none};
+    pool->number = __atomic_add_fetch(&pools, 1, __ATOMIC_RELAXED);
+}
+
+mete_pool *mete_pool_create(const mete_pool_options *options) {
+    struct mete__caller caller = METE__CALLER;
+    int status = options != NULL ? 0 : -EINVAL;
+    mete_pool *pool = status == 0 ? mete__meta_alloc(sizeof *pool) : NULL;
+
+    if (pool == NULL) {
+        errno = status == 0 ? ENOMEM : -status;
+        return NULL;
+    }
+    status = shape(pool, options);
+    if (status < 0) goto fail_shape;
+    adopt_options(pool, options);
+    status = -ENOMEM;
+    if (!mete__slab_begin(pool)) goto fail_shape;
+    if (pool->shared && !mete__pool_cache_begin(pool)) goto fail_caches;
+    status = mete_pool_reserve(pool, options->initial_blocks);
+    if (status < 0) goto fail_reserve;
+    mete__checkers_create(pool, false);
+    mete__pool_holder_enter(pool, options->name, &caller);
+    return pool;
+fail_reserve:
+    if (pool->shared) mete__pool_cache_end(pool);
+fail_caches:
+    mete__slab_end_all(pool);
+fail_shape:
+    mete__meta_free(pool, sizeof *pool);
+    errno = -status;
+    return NULL;
+}
+
+static bool destruct_block(void *context, void *block) {
+    const mete_pool *pool = context;
+    pool->destruct(pool->context, block);
+    return true;
+}
+
+void mete_pool_destroy(mete_pool *pool) {
+    if (pool == NULL) return;
+    mete__registry_leave(&pool->holder);
+    if (pool->destruct != NULL) (void)mete_pool_foreach(pool, destruct_block, pool);
+    if (pool->shared) mete__pool_cache_end(pool);
+    mete__checkers_destroy(pool);
+    mete__slab_end_all(pool);
+    mete__meta_free(pool, sizeof *pool);
+}
+
+int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
+    uint64_t allocations, frees;
+
+    if (pool == NULL || out == NULL) return -EINVAL;
+    mete__pool_cache_sum((mete_pool *)(uintptr_t)pool, &allocations, &frees); /* its lock */
+    uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
+    if (!pool->shared) {
+        frees = pool->hand.frees;
+        allocations = mete__pool_live(pool) + frees;
+    }
+    uint64_t live = allocations - frees;
+    uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
+    *out = (mete_pool_stats){
+        .reserved_bytes = slabs + pool->metadata,
+        .live_bytes = live * pool->distance,
+        .free_bytes = slabs - live * pool->distance,
+        .metadata_bytes = pool->metadata,
+        .live_blocks = live,
+        .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired,
+        .peak_blocks = pool->shared && used > pool->peak ? used : pool->peak,
+        .allocations = allocations,
+        .frees = frees,
+        .failures = __atomic_load_n(&pool->failures, __ATOMIC_RELAXED),
+        .slabs = pool->slabs_held,
+        .retired_blocks = pool->retired,
+    };
+    return 0;
+}
