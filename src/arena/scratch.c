@@ -33,6 +33,7 @@ static struct scratch *new_scratch(const struct mete__caller *caller) {
     if (scratch == NULL) goto fail_scratch;
     scratch->arena = mete__arena_create_for(&options, caller);
     if (scratch->arena == NULL) goto fail_arena;
+    scratch->arena->holder.is_kept = true;
     scratch->end.run = end_scratch;
     if (!mete__thread_end_add(&scratch->end)) goto fail_end;
     struct scratch **link = &scratches; /* the oldest serve first: they have what memory it takes */

@@ -37,6 +37,7 @@ enum mete_profile_section {
     METE_SECTION_TIMELINE, /* struct mete_profile_moment */
     METE_SECTION_ERRORS,   /* struct mete_profile_error */
     METE_SECTION_LEAKS,    /* struct mete_profile_leak: written by a leak check */
+    METE_SECTION_HOLDERS,  /* struct mete_profile_holder: pools, arenas, maps */
     METE_SECTION_COUNT
 };
 
@@ -267,5 +268,31 @@ struct mete_profile_leak {
     uint64_t blocks;
 };
 static_assert(sizeof(struct mete_profile_leak) == 24, "leak record");
+
+enum mete_profile_holder_kind {
+    METE_HOLDER_POOL = 1,
+    METE_HOLDER_ARENA,
+    METE_HOLDER_MAP,
+    METE_HOLDER_HEAP,
+    METE_HOLDER_ALLOCATOR,
+};
+
+/* The pools (arenas, maps, ...) of one name that one stack has created. `created` and `destroyed`
+ * are always right. The other numbers are those of the ones that existed when they were last looked
+ * at: at the program's exit, or for a copy; but for the peak. 80 bytes. */
+struct mete_profile_holder {
+    uint32_t stack;     /* node: who created them; 0: not known */
+    uint32_t kind;      /* enum mete_profile_holder_kind */
+    uint64_t name;      /* string */
+    uint64_t created;   /* how many, ever */
+    uint64_t destroyed; /* of them */
+    uint64_t kept;      /* of them, those that mete itself keeps to the end: nobody's leak */
+    uint64_t reserved_bytes;
+    uint64_t live_bytes;
+    uint64_t live_blocks;
+    uint64_t peak_bytes; /* the highest live_bytes any one of them has had */
+    uint64_t reserved;
+};
+static_assert(sizeof(struct mete_profile_holder) == 80, "holder record");
 
 #endif

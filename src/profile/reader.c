@@ -50,13 +50,19 @@ static const uint32_t record_bytes[METE_SECTION_COUNT] = {
     [METE_SECTION_TIMELINE] = sizeof(struct mete_profile_moment),
     [METE_SECTION_ERRORS] = sizeof(struct mete_profile_error),
     [METE_SECTION_LEAKS] = sizeof(struct mete_profile_leak),
+    [METE_SECTION_HOLDERS] = sizeof(struct mete_profile_holder),
 };
 
 static const char *const section_names[METE_SECTION_COUNT] = {
-    [METE_SECTION_STRINGS] = "strings",  [METE_SECTION_MODULES] = "modules",
-    [METE_SECTION_NODES] = "stack tree", [METE_SECTION_SITES] = "sites",
-    [METE_SECTION_SHARDS] = "shards",    [METE_SECTION_TIMELINE] = "timeline",
-    [METE_SECTION_ERRORS] = "errors",    [METE_SECTION_LEAKS] = "leaks",
+    [METE_SECTION_STRINGS] = "strings",
+    [METE_SECTION_MODULES] = "modules",
+    [METE_SECTION_NODES] = "stack tree",
+    [METE_SECTION_SITES] = "sites",
+    [METE_SECTION_SHARDS] = "shards",
+    [METE_SECTION_TIMELINE] = "timeline",
+    [METE_SECTION_ERRORS] = "errors",
+    [METE_SECTION_LEAKS] = "leaks",
+    [METE_SECTION_HOLDERS] = "pools, arenas and maps",
 };
 
 /* ---- bytes ---- */
@@ -103,12 +109,19 @@ static int copy_bytes(const struct source *source, void *to, uint64_t offset, si
 
 /* ---- the header ---- */
 
+/* Profiles of older writers end before the last section; zeros are there instead. */
+static bool is_absent(const struct mete_profile_directory *directory, int section) {
+    return section == METE_SECTION_HOLDERS && directory->record_bytes == 0 &&
+           directory->first_records == 0 && directory->count == 0;
+}
+
 static int check_directory(const struct source *source, const struct mete_profile_header *header,
                            int section, uint64_t *budget) {
     const struct mete_profile_directory *directory = &header->sections[section];
     uint64_t left = directory->count;
     uint64_t records = directory->first_records;
 
+    if (is_absent(directory, section)) return 0;
     if (directory->record_bytes != record_bytes[section] || records == 0 || records > 1u << 24 ||
         !mete__is_power_of_two(records))
         return refuse(source, "is damaged: its table of %s is of no known shape",
@@ -182,9 +195,9 @@ static int copy_section(const struct source *source, const struct mete_profile_h
 }
 
 static int copy_sections(const struct source *source, struct mete__profile *profile) {
-    static const enum mete_profile_section referring[] = {METE_SECTION_SITES, METE_SECTION_SHARDS,
-                                                          METE_SECTION_TIMELINE,
-                                                          METE_SECTION_ERRORS, METE_SECTION_LEAKS};
+    static const enum mete_profile_section referring[] = {
+        METE_SECTION_SITES,  METE_SECTION_SHARDS, METE_SECTION_TIMELINE,
+        METE_SECTION_ERRORS, METE_SECTION_LEAKS,  METE_SECTION_HOLDERS};
     static const enum mete_profile_section referred_to[] = {
         METE_SECTION_NODES, METE_SECTION_MODULES, METE_SECTION_STRINGS};
     int status = read_header(source, &profile->header);
@@ -258,6 +271,18 @@ static int check_stacks(const struct source *source, const struct mete__profile 
     for (uint64_t i = 0; i < profile->count[METE_SECTION_LEAKS]; i++)
         if (leaks[i].stack >= nodes || leaks[i].kind > METE_LEAK_REACHABLE)
             return refuse_record(source, METE_SECTION_LEAKS, i);
+    return 0;
+}
+
+static int check_holders(const struct source *source, const struct mete__profile *profile) {
+    const struct mete_profile_holder *holders =
+        (const void *)profile->records[METE_SECTION_HOLDERS];
+    uint64_t nodes = profile->count[METE_SECTION_NODES];
+
+    for (uint64_t i = 0; i < profile->count[METE_SECTION_HOLDERS]; i++)
+        if ((holders[i].stack != 0 && holders[i].stack >= nodes) ||
+            holders[i].kind > METE_HOLDER_ALLOCATOR || !is_string(profile, holders[i].name))
+            return refuse_record(source, METE_SECTION_HOLDERS, i);
     return 0;
 }
 
@@ -345,6 +370,7 @@ static int open_source(const struct source *source, struct mete__profile **out) 
     if (status == 0) status = check_nodes(source, profile);
     if (status == 0) status = check_modules(source, profile);
     if (status == 0) status = check_stacks(source, profile);
+    if (status == 0) status = check_holders(source, profile);
     if (status == 0) status = list_arguments(source, profile);
     if (status == 0) status = sort_modules(profile);
     if (status != 0) goto fail;

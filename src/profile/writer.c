@@ -43,6 +43,7 @@ static const struct {
     [METE_SECTION_TIMELINE] = {sizeof(struct mete_profile_moment), 10, 8},
     [METE_SECTION_ERRORS] = {sizeof(struct mete_profile_error), 6, 8},
     [METE_SECTION_LEAKS] = {sizeof(struct mete_profile_leak), 8, 8},
+    [METE_SECTION_HOLDERS] = {sizeof(struct mete_profile_holder), 5, 8},
 };
 static_assert(METE_MOMENTS_MAX <= 1 << 10, "the timeline stays in its first chunk");
 

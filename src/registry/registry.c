@@ -34,6 +34,7 @@ void mete__registry_enter(struct mete__holder *holder, const struct mete__holder
 
     holder->methods = methods;
     holder->stack = 0;
+    holder->record = 0;
     holder->created_by = caller != NULL ? caller->pc : 0;
     if (name == NULL || *name == '\0') name = kind_names[methods->kind];
     size_t length = strnlen(name, METE__HOLDER_NAME_MAX);

@@ -67,7 +67,9 @@ struct mete__holder {
     struct mete__holder *previous;
     uintptr_t created_by; /* the program's call that created it returns there; 0: unknown */
     uint32_t stack;       /* the same as a node of the tracker's stack tree; 0: not tracked */
+    uint32_t record;      /* who is told of it keeps a number here; 0 at first */
     bool is_no_root;      /* the leak check does not look for pointers in its memory */
+    bool is_kept;         /* mete keeps it for itself, to the end: nobody forgot to destroy it */
     bool is_entered;
     char name[METE__HOLDER_NAME_MAX + 1]; /* a copy, cut to fit; never empty */
 };

@@ -160,3 +160,19 @@ const char *mete__report_leak_name(uint32_t kind) {
     default: return "unknown";
     }
 }
+
+const char *mete__report_holder_name(uint32_t kind) {
+    switch (kind) {
+    case METE_HOLDER_POOL: return "pool";
+    case METE_HOLDER_ARENA: return "arena";
+    case METE_HOLDER_MAP: return "file map";
+    case METE_HOLDER_HEAP: return "heap";
+    case METE_HOLDER_ALLOCATOR: return "allocator";
+    default: return "unknown";
+    }
+}
+
+uint64_t mete__report_holder_left(const struct mete_profile_holder *holder) {
+    uint64_t gone = holder->destroyed + holder->kept;
+    return holder->created > gone ? holder->created - gone : 0;
+}

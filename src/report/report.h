@@ -81,6 +81,9 @@ uint64_t mete__report_weight(const struct mete__summary_site *site, enum mete__r
 /* "exact", "heap-overflow", "definite": the words of the JSON. "unknown" for other numbers. */
 const char *mete__report_mode_name(uint32_t mode);
 const char *mete__report_error_name(uint32_t kind);
+const char *mete__report_holder_name(uint32_t kind);
+/* How many of them nobody has destroyed, nor will. */
+uint64_t mete__report_holder_left(const struct mete_profile_holder *holder);
 const char *mete__report_leak_name(uint32_t kind);
 
 #endif

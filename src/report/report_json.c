@@ -219,6 +219,37 @@ static void write_timeline(struct writer *writer) {
     mete__json_end_entries(writer->json, any);
 }
 
+static const struct mete_profile_holder *holder_at(const struct writer *writer, uint64_t index) {
+    return mete__profile_record(writer->report->profile, METE_SECTION_HOLDERS, index);
+}
+
+static void write_holders(struct writer *writer) {
+    const struct mete__profile *profile = writer->report->profile;
+    uint64_t count = mete__profile_count(profile, METE_SECTION_HOLDERS);
+    bool any = false;
+
+    mete__json_begin_member(writer->json, "holders");
+    putc('[', writer->json->out);
+    for (uint64_t i = 0; i < count && writer->json->status == 0; i++) {
+        const struct mete_profile_holder *holder = holder_at(writer, i);
+        if (holder->created == 0) continue; /* not yet published */
+        mete__json_begin_entry(writer->json, &any);
+        mete__json_open_object(
+            writer->json, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+                                    mete__report_holder_name(holder->kind), "name",
+                                    mete__json_text(mete__profile_string(profile, holder->name)),
+                                    "created", mete__json_count(holder->created), "not_destroyed",
+                                    mete__json_count(mete__report_holder_left(holder)),
+                                    "reserved_bytes", mete__json_count(holder->reserved_bytes),
+                                    "live_bytes", mete__json_count(holder->live_bytes),
+                                    "live_blocks", mete__json_count(holder->live_blocks),
+                                    "peak_bytes", mete__json_count(holder->peak_bytes)));
+        write_stack_member(writer, "stack", holder->stack);
+        putc('}', writer->json->out);
+    }
+    mete__json_end_entries(writer->json, any);
+}
+
 static void write_notes(struct writer *writer) {
     const struct mete__report *report = writer->report;
     uint64_t modules = mete__profile_count(report->profile, METE_SECTION_MODULES);
@@ -282,6 +313,9 @@ static void want_everything(struct writer *writer) {
         mete__symbols_want(report->symbols, findings->errors[i].record.allocated_at);
         mete__symbols_want(report->symbols, findings->errors[i].record.freed_at);
     }
+    uint64_t holders = mete__profile_count(report->profile, METE_SECTION_HOLDERS);
+    for (uint64_t i = 0; i < holders; i++)
+        mete__symbols_want(report->symbols, holder_at(writer, i)->stack);
     int status = mete__symbols_resolve(report->symbols);
     if (status != 0) mete__json_fail(writer->json, status);
     mete__progress_end(&report->progress);
@@ -304,6 +338,7 @@ int mete__report_json_document(struct mete__report *report, struct mete__json *j
     write_sites(&writer);
     write_sizes(&writer);
     write_timeline(&writer);
+    write_holders(&writer);
     mete__json_member(json, "tracker", tracker_value(report));
     write_notes(&writer);
     if (form->finish != NULL) form->finish(form->context, json);

@@ -11,6 +11,7 @@
 #include "os/process.h"
 #include "profile/writer.h"
 #include "shim/startup.h"
+#include "track/holders.h"
 #include "track/leak.h"
 #include "track/tracker.h"
 
@@ -75,6 +76,7 @@ static void finish(bool is_exit) {
     if (!mete__tracker_is_started()) return; /* a child that is to be left alone */
     if (is_exit) free_libraries();
     mete__guard_check();
+    mete__holders_update(); /* while no thread is stopped that may have a pool's lock */
     if (knows_every_block() && !mete__startup_settings()->no_leaks)
         (void)mete__leak_check_run(METE__LEAK_AT_EXIT, NULL);
     mete__tracker_finish(METE_PROFILE_ENDED);

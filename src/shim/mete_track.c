@@ -10,8 +10,10 @@
 #include "os/environment.h"
 #include "os/lock.h"
 #include "profile/writer.h"
+#include "registry/registry.h"
 #include "shim/profile_name.h"
 #include "shim/startup.h"
+#include "track/holders.h"
 #include "track/leak.h"
 #include "track/timeline.h"
 #include "track/tracker.h"
@@ -51,6 +53,7 @@ static int start(mete_track_mode mode) {
     } else {
         int status = start_in_memory(mode);
         if (status != 0) return status;
+        mete__registry_watch(mete__holders_hooks());
     }
     mete__watch_set(mode == METE_TRACK_SAMPLED ? METE__WATCH_SAMPLED : METE__WATCH_ALL,
                     mete__writer_header()->sample_bytes, mete__tracker_hooks());
@@ -88,6 +91,7 @@ int mete_track_stop(void) {
 int mete_snapshot(const char *path) {
     mete__tracker_settle();
     if (path == NULL || !mete__tracker_is_started()) return -EINVAL;
+    mete__holders_update();
     mete__timeline_finish();
     return mete__writer_save(path);
 }

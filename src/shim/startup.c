@@ -13,9 +13,11 @@
 #include "os/environment.h"
 #include "os/process.h"
 #include "profile/writer.h"
+#include "registry/registry.h"
 #include "shim/finish.h"
 #include "shim/inherit.h"
 #include "shim/profile_name.h"
+#include "track/holders.h"
 #include "track/tracker.h"
 
 static struct mete__settings settings;
@@ -147,6 +149,7 @@ static void start(void) {
         if (!settings.is_quiet && status != -EALREADY) complain_file(path, -status);
         return;
     }
+    mete__registry_watch(mete__holders_hooks());
     if (settings.mode == METE_PROFILE_STATS) {
         /* They need no block to be watched: the heap knows them. */
         mete__watch_set_tick(mete__tracker_tick);

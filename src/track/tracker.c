@@ -15,6 +15,7 @@
 #include "track/census.h"
 #include "track/error.h"
 #include "track/fork.h"
+#include "track/holders.h"
 #include "track/level.h"
 #include "track/shard.h"
 #include "track/stack.h"
@@ -70,6 +71,7 @@ static void settle_child(void) {
         give_up();
         return;
     }
+    mete__holders_after_fork();
     name_child();
     mete__writer_fork(path[0] != 0 ? path : NULL);
     if (!mete__writer_is_open()) {

@@ -35,6 +35,12 @@ def check_error:
     | (.stack | check_stack("errors.stack")) as $a
     | (.allocated_at | check_stack("errors.allocated_at")) as $b
     | (.freed_at | check_stack("errors.freed_at")) as $c | .;
+def check_holder:
+    expect(.kind | IN("pool", "arena", "file map", "heap", "allocator"); "holders.kind")
+    | expect(.name | type == "string"; "holders.name")
+    | check_counts(["created", "not_destroyed", "reserved_bytes", "live_bytes", "live_blocks",
+                    "peak_bytes"]; "holders")
+    | (.stack | check_stack("holders.stack")) as $ok | .;
 def check_site:
     check_counts(["allocations", "frees", "allocated_bytes", "live_bytes", "live_blocks",
                   "peak_live_bytes", "temporary"]; "sites")
@@ -57,6 +63,7 @@ expect(.mete | type == "string"; "mete")
 | ([.leaks.records[]? | check_leak] | length) as $ok
 | ([.errors[] | check_error] | length) as $ok
 | ([.sites[] | check_site] | length) as $ok
+| ([.holders[] | check_holder] | length) as $ok
 | expect(.mode != "exact"
          or ([.sites[].allocations] | add // 0) == .totals.allocations; "sum of sites.allocations")
 | expect(.mode != "exact"

@@ -115,6 +115,17 @@ static const struct field fields[] = {
     FIELD(mete_profile_leak, kind),
     FIELD(mete_profile_leak, bytes),
     FIELD(mete_profile_leak, blocks),
+    FIELD(mete_profile_holder, stack),
+    FIELD(mete_profile_holder, kind),
+    FIELD(mete_profile_holder, name),
+    FIELD(mete_profile_holder, created),
+    FIELD(mete_profile_holder, destroyed),
+    FIELD(mete_profile_holder, kept),
+    FIELD(mete_profile_holder, reserved_bytes),
+    FIELD(mete_profile_holder, live_bytes),
+    FIELD(mete_profile_holder, live_blocks),
+    FIELD(mete_profile_holder, peak_bytes),
+    FIELD(mete_profile_holder, reserved),
 };
 
 /* The row of a field in FORMAT.md, under the heading of its record. */
@@ -183,6 +194,7 @@ static void fields_fill_their_records(void **state) {
         {"mete_profile_moment", sizeof(struct mete_profile_moment)},
         {"mete_profile_error", sizeof(struct mete_profile_error)},
         {"mete_profile_leak", sizeof(struct mete_profile_leak)},
+        {"mete_profile_holder", sizeof(struct mete_profile_holder)},
     };
     for (size_t i = 0; i < METE_COUNT_OF(records); i++) {
         size_t bytes = 0;

@@ -66,6 +66,8 @@ static void fill(void) {
     struct mete_profile_leak leak = {
         .kind = METE_LEAK_DEFINITE, .stack = 4, .bytes = 50, .blocks = 5};
     struct mete_profile_moment moment = {.clock = 1500000000, .live_bytes = 100};
+    struct mete_profile_holder holder = {
+        .kind = METE_HOLDER_POOL, .stack = 4, .name = mete__writer_string("nodes", 5)};
 
     shards[0].size_counts[7] = 3;
     header->argv = mete__writer_string(arguments, sizeof arguments - 2);
@@ -84,6 +86,7 @@ static void fill(void) {
         mete__writer_append(METE_SECTION_SHARDS, &shards[i]);
     mete__writer_append(METE_SECTION_ERRORS, &error);
     mete__writer_append(METE_SECTION_LEAKS, &leak);
+    mete__writer_append(METE_SECTION_HOLDERS, &holder);
     mete__writer_append(METE_SECTION_TIMELINE, &moment);
 }
 
@@ -294,6 +297,9 @@ static void references_out_of_range_are_refused(void **state) {
     refused_with(METE_SECTION_SITES, 0, offsetof(struct mete_profile_site, stack), 6);
     refused_with(METE_SECTION_ERRORS, 0, offsetof(struct mete_profile_error, freed_at), 6);
     refused_with(METE_SECTION_ERRORS, 0, offsetof(struct mete_profile_error, kind), 99);
+    refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, stack), 6);
+    refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, kind), 6);
+    refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, name), 1 << 20);
     refused_with(METE_SECTION_LEAKS, 0, offsetof(struct mete_profile_leak, kind), 5);
     refused_with(METE_SECTION_MODULES, 0, offsetof(struct mete_profile_module, path), 5000);
     refused_with(METE_SECTION_MODULES, 0, offsetof(struct mete_profile_module, build_id_bytes), 33);
