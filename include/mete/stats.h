@@ -3,12 +3,17 @@
  *
  * Always on and free of cost: with tracking off the figures come from what the heap knows of its
  * spans anyway. They cover what went through mete's heap: under libmete_malloc all of the program,
- * else the calls of mete_malloc and its kin.
+ * else the calls of mete_malloc and its kin. Pools, arenas, maps and counting allocators have
+ * figures of their own.
+ *
+ * All functions are thread-safe and allocate nothing.
  */
 #ifndef METE_STATS_H
 #define METE_STATS_H
 
 #include <mete/attributes.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 METE_BEGIN_DECLS
@@ -33,6 +38,34 @@ typedef struct mete_stats {
 
 /* Reads the present figures; thread-safe, allocation-free. -EINVAL for NULL. */
 METE_API int mete_stats_read(mete_stats *out);
+
+/* What one pool, arena, map or counting allocator holds. */
+typedef struct mete_holder_stats {
+    const char *kind; /* "pool", "arena", "file map", "heap", "allocator" */
+    const char *name; /* as given, cut to 47 bytes; both texts for as long as the visit */
+    uint64_t reserved_bytes;
+    uint64_t live_bytes;
+    uint64_t peak_bytes; /* highest live_bytes */
+    uint64_t live_blocks;
+    uint64_t allocations; /* ever; 0 where they are not counted */
+    uint64_t frees;       /* the same */
+} mete_holder_stats;
+
+/* Calls visit for each that exists, the newest first, until it returns false. Meanwhile none is
+ * created or destroyed: visit must not do so, nor wait for a thread that does. 0; -EINVAL for visit
+ * NULL; -EDEADLK from within visit. */
+METE_API int mete_stats_each(bool (*visit)(void *context, const mete_holder_stats *stats),
+                             void *context);
+
+typedef enum mete_stats_form {
+    METE_STATS_TEXT = 1, /* lines: the heap, then one for each holder */
+    METE_STATS_JSON = 2, /* one object on one line: the fields of mete_stats, and "holders" */
+} mete_stats_form;
+
+/* Writes all figures, in a form, cut to fit `size` and always terminated; the length all of it has,
+ * or -EINVAL for another form, NULL or size 0. In names, bytes that are not printable ASCII become
+ * '?'. */
+METE_API int mete_stats_print(mete_stats_form form, char *buffer, size_t size);
 
 METE_END_DECLS
 
