@@ -1,5 +1,5 @@
 /*
- * bench/blocks/scope.c - what METE_AUTO costs beside goto: a block of 64 bytes, touched and freed.
+ * bench/costs/scope.c - what METE_AUTO costs beside goto: a block of 64 bytes, touched and freed.
  *
  * Both take turns in short runs, so that what else the machine does hits them alike; the figure is
  * the median of the ratios. The functions begin at cache lines, so that where they lie is the same.

@@ -1,0 +1,329 @@
+/*
+ * bench/costs/peers.c - blocks of 64 bytes from mete's allocators and from those of others.
+ *
+ * Each way allocates a batch, writes to every block, and frees it: one by one where it can, else
+ * all at once. The ways take turns in short runs, with glibc's malloc and free before each; the
+ * figure is the median of the ratios to it, so that what else the machine does hits both alike.
+ * Which peers there are is told by the build (HAVE_*).
+ */
+#include <malloc.h>
+#include <mete/allocator.h>
+#include <mete/arena.h>
+#include <mete/pool.h>
+#include <obstack.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "peers.h"
+
+#ifdef HAVE_APR
+#include <apr_pools.h>
+#endif
+#ifdef HAVE_TALLOC
+#include <talloc.h>
+#endif
+#ifdef HAVE_GLIB
+#include <glib.h>
+#endif
+
+#define obstack_chunk_alloc malloc
+#define obstack_chunk_free  free
+
+enum { SIZE = 64, TURNS = 61, BLOCKS = 20000, BATCH_MAX = 1000 };
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static mete_pool *pool, *unfilled, *shared, *with_handles;
+static mete_arena *arena;
+static const mete_allocator *pool_behind, *heap_behind;
+static struct obstack obstack;
+#ifdef HAVE_APR
+static apr_pool_t *apr;
+#endif
+
+/* ---- hand-written ---- */
+
+struct link {
+    struct link *next;
+};
+static struct link *list;
+static char *bump_start, *bump_next;
+
+static inline void *list_alloc(void) {
+    struct link *block = list;
+    list = block->next;
+    return block;
+}
+
+static inline void list_free(void *block) {
+    struct link *link = block;
+    link->next = list;
+    list = link;
+}
+
+static inline void *bump_alloc(void) {
+    char *block = bump_next;
+    bump_next += SIZE;
+    return block;
+}
+
+/* ---- a run: `count` blocks in batches ---- */
+
+/* alloc: an expression; one(block): frees one; all: frees the batch. */
+#define WAY(name, alloc, one, all)                             \
+    static void name(size_t batch, size_t count) {             \
+        void *blocks[BATCH_MAX];                               \
+        for (size_t done = 0; done < count; done += batch) {   \
+            for (size_t i = 0; i < batch; i++) {               \
+                blocks[i] = (alloc);                           \
+                *(volatile uint64_t *)blocks[i] = i;           \
+            }                                                  \
+            for (size_t i = 0; i < batch; i++) one(blocks[i]); \
+            all;                                               \
+        }                                                      \
+    }
+#define NONE(block)   (void)(block)
+#define NOTHING       (void)0
+#define LAYOUT        ((mete_layout){SIZE, 16})
+#define POOL_FREE(b)  mete_pool_free(pool, b)
+#define BARE_FREE(b)  mete_pool_free(unfilled, b)
+#define SHARE_FREE(b) mete_pool_free(shared, b)
+#define BEHIND(b)     mete_allocator_free(pool_behind, b, LAYOUT)
+#define HEAP_FREE(b)  mete_allocator_free(heap_behind, b, LAYOUT)
+
+WAY(by_malloc, malloc(SIZE), free, NOTHING)
+WAY(by_pool, mete_pool_alloc(pool), POOL_FREE, NOTHING)
+WAY(by_unfilled, mete_pool_alloc(unfilled), BARE_FREE, NOTHING)
+WAY(by_shared, mete_pool_alloc(shared), SHARE_FREE, NOTHING)
+WAY(by_arena, mete_arena_alloc(arena, SIZE, 16), NONE, mete_arena_reset(arena))
+WAY(by_pool_behind, mete_allocator_alloc(pool_behind, LAYOUT), BEHIND, NOTHING)
+WAY(by_list, list_alloc(), list_free, NOTHING)
+WAY(by_bump, bump_alloc(), NONE, bump_next = bump_start)
+WAY(by_obstack, obstack_alloc(&obstack, SIZE), NONE, obstack_free(&obstack, blocks[0]))
+#ifdef HAVE_APR
+WAY(by_apr, apr_palloc(apr, SIZE), NONE, apr_pool_clear(apr))
+#endif
+#ifdef HAVE_TALLOC
+WAY(by_talloc, talloc_size(NULL, SIZE), talloc_free, NOTHING)
+#endif
+#ifdef HAVE_GLIB
+#define SLICE_FREE(b) g_slice_free1(SIZE, b)
+WAY(by_slice, g_slice_alloc(SIZE), SLICE_FREE, NOTHING)
+#endif
+#ifdef HAVE_BOOST
+WAY(by_boost, bench_boost_alloc(), bench_boost_free, NOTHING)
+#endif
+
+/* Every block by its handle. */
+static void by_handles(size_t batch, size_t count) {
+    mete_pool_handle handles[BATCH_MAX];
+    for (size_t done = 0; done < count; done += batch) {
+        for (size_t i = 0; i < batch; i++)
+            handles[i] = mete_pool_handle_of(with_handles, mete_pool_alloc(with_handles));
+        for (size_t i = 0; i < batch; i++) {
+            uint64_t *block = mete_pool_get(with_handles, handles[i]);
+            *(volatile uint64_t *)block = i;
+            mete_pool_free(with_handles, block);
+        }
+    }
+}
+
+/* Nothing but looking a block up by its handle. */
+static void by_lookup(size_t batch, size_t count) {
+    static mete_pool_handle handles[BATCH_MAX];
+    if (handles[0] == 0)
+        for (size_t i = 0; i < BATCH_MAX; i++)
+            handles[i] = mete_pool_handle_of(with_handles, mete_pool_alloc(with_handles));
+    for (size_t done = 0; done < count; done += batch)
+        for (size_t i = 0; i < batch; i++)
+            *(volatile uint64_t *)mete_pool_get(with_handles, handles[i]) = i;
+}
+
+struct way {
+    const char *name;
+    void (*run)(size_t batch, size_t count);
+    double mark; /* 0: none */
+};
+
+static const struct way ways[] = {
+    {"mete pool, all checks and statistics", by_pool, 0.30},
+    {"mete pool, does_not_fill", by_unfilled, 0},
+    {"mete pool, shared, all checks", by_shared, 0.25},
+    {"mete pool, each block by its handle", by_handles, 0.25},
+    {"mete_pool_get and touch alone", by_lookup, 0},
+    {"mete pool behind mete_allocator", by_pool_behind, 0},
+    {"mete arena, reset", by_arena, 0.14},
+    {"hand-written free list, inline", by_list, 0},
+    {"hand-written bump, inline", by_bump, 0},
+    {"glibc obstack", by_obstack, 0},
+#ifdef HAVE_APR
+    {"apr_palloc, apr_pool_clear", by_apr, 0},
+#endif
+#ifdef HAVE_TALLOC
+    {"talloc", by_talloc, 0},
+#endif
+#ifdef HAVE_GLIB
+    {"g_slice", by_slice, 0},
+#endif
+#ifdef HAVE_BOOST
+    {"boost::pool", by_boost, 0},
+#endif
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values) {
+    qsort(values, TURNS, sizeof *values, by_value);
+    return values[TURNS / 2];
+}
+
+static double time_of(void (*run)(size_t, size_t), size_t batch) {
+    double start = now();
+    run(batch, BLOCKS / batch * batch);
+    return (now() - start) / (double)(BLOCKS / batch * batch);
+}
+
+static void print_line(const char *name, const double *figures, size_t count, double mark) {
+    printf("%-40s", name);
+    for (size_t i = 0; i < count; i++) printf(" %7.2f", figures[i]);
+    if (mark != 0) printf("   mark %.2f", mark);
+    printf("\n");
+}
+
+static void compare_alone(void) {
+    static const size_t batches[] = {16, 100, 1000};
+    enum { BATCHES = sizeof batches / sizeof *batches };
+    static double ratios[WAYS][BATCHES][TURNS], units[BATCHES][TURNS];
+
+    for (int turn = -1; turn < TURNS; turn++)
+        for (size_t b = 0; b < BATCHES; b++)
+            for (size_t w = 0; w < WAYS; w++) {
+                double unit = time_of(by_malloc, batches[b]);
+                double taken = time_of(ways[w].run, batches[b]);
+                if (turn < 0) continue;
+                units[b][turn] = unit;
+                ratios[w][b][turn] = taken / unit;
+            }
+    double figures[BATCHES];
+    printf("one thread; batches of                       16     100    1000\n");
+    for (size_t b = 0; b < BATCHES; b++) figures[b] = median(units[b]);
+    print_line("malloc and free, ns", figures, BATCHES, 0);
+    for (size_t w = 0; w < WAYS; w++) {
+        for (size_t b = 0; b < BATCHES; b++) figures[b] = median(ratios[w][b]);
+        print_line(ways[w].name, figures, BATCHES, ways[w].mark);
+    }
+}
+
+/* ---- two threads ---- */
+
+static pthread_barrier_t barrier;
+static double shared_ratios[2][TURNS];
+
+static void *run_beside(void *number) {
+    double *ratios = shared_ratios[(size_t)(uintptr_t)number];
+    for (int turn = 0; turn < TURNS; turn++) {
+        (void)pthread_barrier_wait(&barrier);
+        double unit = time_of(by_malloc, 100);
+        (void)pthread_barrier_wait(&barrier);
+        ratios[turn] = time_of(by_shared, 100) / unit;
+    }
+    return NULL;
+}
+
+static void compare_on_two_threads(void) {
+    pthread_t thread;
+    if (pthread_barrier_init(&barrier, NULL, 2) != 0 ||
+        pthread_create(&thread, NULL, run_beside, (void *)(uintptr_t)1) != 0)
+        abort();
+    (void)run_beside(NULL);
+    (void)pthread_join(thread, NULL);
+    double figures[] = {median(shared_ratios[0]), median(shared_ratios[1])};
+    printf("\ntwo threads at once, processor time of each, batches of 100\n");
+    print_line("mete pool, shared, all checks", figures, 2, 0.25);
+}
+
+/* ---- memory ---- */
+
+static void compare_memory(void) {
+    enum { COUNT = 100000 };
+    mete_pool *fresh = mete_pool_create(&(mete_pool_options){.block_size = SIZE});
+    mete_pool_stats stats;
+    struct mallinfo2 before = mallinfo2();
+
+    for (int i = 0; i < COUNT; i++)
+        if (mete_pool_alloc(fresh) == NULL) abort();
+    (void)mete_pool_stats_read(fresh, &stats);
+    printf("\nbytes for a block of 64, of %d\n", (int)COUNT);
+    printf("%-40s %7.1f\n", "mete pool", (double)stats.reserved_bytes / COUNT);
+    mete_pool_destroy(fresh);
+    void **blocks = malloc(COUNT * sizeof *blocks);
+    if (blocks == NULL) abort();
+    before = mallinfo2();
+    for (int i = 0; i < COUNT; i++) blocks[i] = malloc(SIZE);
+    printf("%-40s %7.1f\n", "malloc", (double)(mallinfo2().uordblks - before.uordblks) / COUNT);
+    for (int i = 0; i < COUNT; i++) free(blocks[i]);
+#ifdef HAVE_TALLOC
+    before = mallinfo2();
+    for (int i = 0; i < COUNT; i++) blocks[i] = talloc_size(NULL, SIZE);
+    printf("%-40s %7.1f\n", "talloc", (double)(mallinfo2().uordblks - before.uordblks) / COUNT);
+    for (int i = 0; i < COUNT; i++) talloc_free(blocks[i]);
+#endif
+    free(blocks);
+}
+
+/* ---- the indirection ---- */
+
+WAY(by_heap_behind, mete_allocator_alloc(heap_behind, LAYOUT), HEAP_FREE, NOTHING)
+
+static void compare_indirection(void) {
+    static double pools[TURNS], heaps[TURNS];
+    for (int turn = 0; turn < TURNS; turn++) {
+        double direct = time_of(by_pool, 100);
+        pools[turn] = time_of(by_pool_behind, 100) / direct;
+        direct = time_of(by_malloc, 100);
+        heaps[turn] = time_of(by_heap_behind, 100) / direct;
+    }
+    printf("\nmete_allocator's indirection, in units of the direct call, batches of 100\n");
+    double figure = median(pools);
+    print_line("pool", &figure, 1, 1.10);
+    figure = median(heaps);
+    print_line("malloc and free of libc", &figure, 1, 1.10);
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    pool = mete_pool_create(&(mete_pool_options){.block_size = SIZE});
+    unfilled = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .does_not_fill = true});
+    shared = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .shared = true});
+    with_handles = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
+    arena = mete_arena_create(&(mete_arena_options){.reserve = (size_t)1 << 24});
+    bump_start = bump_next = malloc(BATCH_MAX * SIZE);
+    char *cells = malloc(BATCH_MAX * SIZE);
+    if (pool == NULL || unfilled == NULL || shared == NULL || with_handles == NULL ||
+        arena == NULL || bump_start == NULL || cells == NULL)
+        return 1;
+    for (size_t i = 0; i < BATCH_MAX; i++) list_free(cells + i * SIZE);
+    pool_behind = mete_pool_allocator(pool);
+    heap_behind = mete_allocator_system();
+    obstack_begin(&obstack, 1 << 17); /* a batch fits in a chunk, as it does in an arena */
+#ifdef HAVE_APR
+    if (apr_initialize() != 0 || apr_pool_create(&apr, NULL) != 0) return 1;
+#endif
+    compare_alone();
+    compare_on_two_threads();
+    compare_indirection();
+    compare_memory();
+    return 0;
+}
