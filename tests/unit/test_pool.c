@@ -11,6 +11,7 @@
 
 #include <mete/pool.h>
 
+#include "os/checkers.h"
 #include "pool/pool_state.h"
 
 /* Each fact holds for a pool of one thread and for a shared one. */
@@ -309,6 +310,7 @@ static void a_double_free_is_found_after_many_others(void **state) {
 static void a_write_to_a_freed_block_is_found_at_each_byte(void **state) {
     static const size_t sizes[] = {1, 9, 24, 64, 77, 1024, 3000};
     (void)state;
+    if (mete__checkers_listen) skip(); /* the tool finds the write itself, at once */
     for (int shared = 0; shared < 2; shared++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             size_t size = sizes[s];
@@ -334,6 +336,7 @@ static void a_write_to_a_freed_block_is_found_at_each_byte(void **state) {
 
 static void without_filling_only_writes_go_unseen(void **state) {
     (void)state;
+    if (mete__checkers_listen) skip(); /* the tool sees them */
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool = pool_of(
             shared != 0,
