@@ -66,7 +66,7 @@ typedef struct mete_arena_stats {
 } mete_arena_stats;
 
 /* An arena; NULL for the options: all defaults. NULL with EINVAL where the options contradict each
- * other or the buffer is smaller than 64 bytes, ENOMEM. */
+ * other or the buffer is smaller than 64 bytes (or NULL, with a size), ENOMEM. */
 METE_API METE_NODISCARD mete_arena *mete_arena_create(const mete_arena_options *options);
 
 /* Runs the destructors, ends the children and gives all memory back. NULL is ignored. */

@@ -17,7 +17,9 @@
  *
  * A pool is for one thread at a time, or shared: then each thread has blocks at hand, and any
  * thread may free what another allocated. Two threads that free the same block at the very same
- * instant may be noticed only when it has left the hands of one of them.
+ * instant may be noticed only when it has left the hands of one of them. A child of fork has its
+ * own copy of the pool, and may use that of a shared one only where no other thread was in a call
+ * of the pool at the fork: else it may wait for that thread, which the child has not, for ever.
  *
  * Errors: NULL with errno ENOBUFS (the pool's own limit), ENOMEM (no memory), EINVAL, or a negative
  * errno. What fails changes nothing.
@@ -101,7 +103,8 @@ METE_API METE_MALLOC void *mete_pool_zalloc(mete_pool *pool);
 /* Takes the block back; NULL is ignored. Keeps errno. */
 METE_API void mete_pool_free(mete_pool *pool, void *block);
 
-/* `count` blocks into `blocks`, all or none: 0, -ENOBUFS, -ENOMEM, or what construct said. */
+/* `count` blocks into `blocks`, all or none: 0; or, `blocks` untouched, -ENOBUFS, -ENOMEM, or what
+ * construct said. */
 METE_API METE_NODISCARD int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count);
 METE_API void mete_pool_free_many(mete_pool *pool, void *const *blocks, size_t count);
 

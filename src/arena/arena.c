@@ -157,8 +157,9 @@ int mete_arena_extend(mete_arena *arena, void *block, size_t old_size, size_t ne
 
 void *mete_arena_realloc(mete_arena *arena, void *block, size_t old_size, size_t new_size,
                          size_t align) {
-    if (block == NULL) return mete_arena_alloc(arena, new_size, align);
-    if ((uintptr_t)block % (mete__is_power_of_two(align) ? align : 1) == 0) {
+    if (block == NULL || !mete__is_power_of_two(align))
+        return mete_arena_alloc(arena, new_size, align);
+    if ((uintptr_t)block % align == 0) {
         if (mete_arena_extend(arena, block, old_size, new_size) == 0) return block;
         if (new_size <= old_size) return block;
     }

@@ -50,6 +50,8 @@ int mete__arena_chunk_begin(mete_arena *arena, const mete_arena_options *options
     int status = 0;
 
     if ((options->reserve != 0) + (options->buffer != NULL) + has_chunks > 1) return -EINVAL;
+    if (options->buffer == NULL && options->buffer_size != 0) return -EINVAL;
+    if (options->first_chunk > METE_SIZE_MAX - LARGEST_CHUNK) return -ENOMEM;
     if (options->reserve != 0) {
         arena->source = METE__ARENA_RESERVE;
         status = reserve(arena, options->reserve);

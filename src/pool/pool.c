@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "os/checkers.h"
+#include "os/meta.h"
 #include "os/process.h"
 #include "pool/pool_fill.h"
+
+enum { MANY_AT_HAND = 64 }; /* blocks that alloc_many gathers on the stack */
 
 static __thread char token; /* its address names the thread to the locks */
 
@@ -400,18 +404,38 @@ void mete_pool_free(mete_pool *pool, void *block) {
     }
 }
 
-int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count) {
-    int saved = errno, status = 0;
+/* All of them, or none. */
+static int take_many(mete_pool *pool, void **blocks, size_t count) {
     size_t taken = 0;
 
     for (; taken < count; taken++) {
         blocks[taken] = mete_pool_alloc(pool);
-        if (blocks[taken] != NULL) continue;
-        status = -errno;
-        break;
+        if (blocks[taken] == NULL) break;
     }
-    if (status != 0)
-        while (taken > 0) mete_pool_free(pool, blocks[--taken]);
+    if (taken == count) return 0;
+    int status = -errno;
+    while (taken > 0) mete_pool_free(pool, blocks[--taken]);
+    return status;
+}
+
+/* The blocks are gathered elsewhere, so that the caller's array is untouched where one fails. */
+int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count) {
+    void *at_hand[MANY_AT_HAND], **gathered = at_hand;
+    int saved = errno, status = -ENOMEM;
+    size_t bytes = 0;
+
+    if (count > pool->max_blocks) {
+        (void)fail(pool, ENOBUFS);
+        status = -ENOBUFS;
+        goto done;
+    }
+    if (mete__mul_overflows(count, sizeof *gathered, &bytes)) goto done;
+    if (count > MANY_AT_HAND) gathered = mete__meta_alloc(bytes);
+    if (gathered == NULL) goto done;
+    status = take_many(pool, gathered, count);
+    if (status == 0 && count > 0) memcpy(blocks, gathered, bytes);
+    if (gathered != at_hand) mete__meta_free(gathered, bytes);
+done:
     errno = saved;
     return status;
 }

@@ -1,8 +1,9 @@
 /* A pool behind the interface that all allocators have. */
+#include "base/bits.h"
 #include "pool/pool_state.h"
 
 static bool fits(const mete_pool *pool, size_t size, size_t align) {
-    return size <= pool->block_size && align <= pool->align;
+    return size <= pool->block_size && align <= pool->align && mete__is_power_of_two(align);
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {

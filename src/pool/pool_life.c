@@ -138,6 +138,8 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
         allocations = mete__pool_live(pool) + frees;
     }
     uint64_t live = allocations - frees;
+    /* Shared: with what the threads have at hand, which is not more than may be live at once. */
+    uint64_t peak = pool->shared && used > pool->peak ? used : pool->peak;
     uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
     *out = (mete_pool_stats){
         .reserved_bytes = slabs + pool->metadata,
@@ -146,7 +148,7 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
         .metadata_bytes = pool->metadata,
         .live_blocks = live,
         .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired,
-        .peak_blocks = pool->shared && used > pool->peak ? used : pool->peak,
+        .peak_blocks = peak < pool->max_blocks ? peak : pool->max_blocks,
         .allocations = allocations,
         .frees = frees,
         .failures = __atomic_load_n(&pool->failures, __ATOMIC_RELAXED),

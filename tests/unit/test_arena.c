@@ -85,6 +85,12 @@ static void a_wrong_alignment_is_EINVAL(void **state) {
             assert_int_equal(errno, EINVAL);
         }
         assert_int_equal(stats_of(arena).live_bytes, 0);
+        void *block = mete_arena_alloc(arena, 8, 8);
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            errno = 0;
+            assert_null(mete_arena_realloc(arena, block, 8, 16, wrong[i]));
+            assert_int_equal(errno, EINVAL);
+        }
         mete_arena_destroy(arena);
     }
 }
@@ -155,6 +161,7 @@ static void contradicting_options_are_EINVAL(void **state) {
         {.reserve = 1, .allocator = mete_allocator_heap()},
         {.reserve = 1, .first_chunk = 1},
         {.buffer = memory, .buffer_size = 63},
+        {.buffer = NULL, .buffer_size = sizeof memory}, /* what malloc gave, unlooked at */
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -164,6 +171,9 @@ static void contradicting_options_are_EINVAL(void **state) {
     }
     errno = 0;
     assert_null(mete_arena_create(&(mete_arena_options){.reserve = SIZE_MAX}));
+    assert_int_equal(errno, ENOMEM);
+    errno = 0;
+    assert_null(mete_arena_create(&(mete_arena_options){.first_chunk = SIZE_MAX}));
     assert_int_equal(errno, ENOMEM);
     mete_arena *arena = mete_arena_create(NULL);
     assert_non_null(arena);

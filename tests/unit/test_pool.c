@@ -179,8 +179,44 @@ static void many_are_all_or_none(void **state) {
         assert_int_equal(mete_pool_alloc_many(pool, blocks, 150), 0);
         mete_pool_free_many(pool, blocks, 150);
         assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(stats_of(pool).peak_blocks, 150); /* no more than may be */
         mete_pool_destroy(pool);
     }
+}
+
+/* Constructs `*context` blocks, then none. */
+static int construct_so_many(void *context, void *block) {
+    int *left = context;
+    (void)block;
+    return (*left)-- > 0 ? 0 : EXDEV;
+}
+
+static void many_that_fail_leave_the_array_alone(void **state) {
+    static const size_t counts[] = {1, 40, 64, 65, 200};
+    int left = 0;
+    (void)state;
+    for (int shared = 0; shared < 2; shared++)
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            void *blocks[200];
+            size_t count = counts[c];
+            mete_pool_options options = {.block_size = 64, .max_blocks = count, .context = &left};
+            options.construct = construct_so_many;
+            mete_pool *pool = pool_of(shared != 0, options);
+            for (size_t i = 0; i < 200; i++) blocks[i] = &left;
+            left = (int)count - 1;
+            assert_int_equal(mete_pool_alloc_many(pool, blocks, count), -EXDEV);
+            left = 1;
+            void *one = mete_pool_alloc(pool);
+            left = 1000;
+            assert_int_equal(mete_pool_alloc_many(pool, blocks, count), -ENOBUFS);
+            assert_int_equal(mete_pool_alloc_many(pool, blocks, SIZE_MAX), -ENOBUFS);
+            for (size_t i = 0; i < 200; i++) assert_ptr_equal(blocks[i], &left);
+            assert_int_equal(stats_of(pool).live_blocks, 1);
+            mete_pool_free(pool, one);
+            assert_int_equal(mete_pool_alloc_many(pool, blocks, count), 0);
+            for (size_t i = 0; i < count; i++) assert_true(mete_pool_contains(pool, blocks[i]));
+            mete_pool_destroy(pool);
+        }
 }
 
 static void reset_keeps_slabs_and_trim_gives_them_back(void **state) {
@@ -536,6 +572,11 @@ static void a_pool_is_an_allocator_for_what_fits(void **state) {
     assert_null(mete_allocator_alloc(allocator, (mete_layout){65, 1}));
     assert_int_equal(errno, EINVAL);
     assert_null(mete_allocator_alloc(allocator, (mete_layout){8, 32}));
+    for (size_t align = 0; align <= 3; align += 3) {
+        errno = 0;
+        assert_null(mete_allocator_alloc(allocator, (mete_layout){8, align}));
+        assert_int_equal(errno, EINVAL);
+    }
     mete_pool_destroy(pool);
 }
 
@@ -633,6 +674,7 @@ int main(void) {
         cmocka_unit_test(at_its_limit_it_says_ENOBUFS),
         cmocka_unit_test(what_was_reserved_cannot_fail),
         cmocka_unit_test(many_are_all_or_none),
+        cmocka_unit_test(many_that_fail_leave_the_array_alone),
         cmocka_unit_test(reset_keeps_slabs_and_trim_gives_them_back),
         cmocka_unit_test(peak_and_counts_are_exact_at_each_step),
         cmocka_unit_test(every_misuse_has_its_name),
