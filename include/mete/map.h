@@ -5,8 +5,8 @@
  * Beyond what mmap does:
  *
  *   - A file that somebody cuts short under a map is an error, not a signal: what is gone reads as
- *     zeros, stores to it go nowhere, and mete_map_error() says -ENXIO. The same for a page that
- *     the disk cannot read (-EIO) or has no room for (-ENOSPC).
+ *     zeros, stores to it reach this map only and no file, and mete_map_error() says -ENXIO. The
+ *     same for a page that the disk cannot read (-EIO) or has no room for (-ENOSPC).
  *   - Growth takes the disk's space first: a full disk is -ENOSPC from the call that grows, with
  *     the map unchanged. With a reservation, growth never moves the bytes.
  *   - A write-back that failed stays reported until mete_map_error() has told of it.
