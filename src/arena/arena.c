@@ -175,6 +175,7 @@ static bool make_room_for_mark(mete_arena *arena) {
     size_t capacity = arena->mark_capacity * 2;
     struct mete__mark *marks = mete__meta_alloc(capacity * sizeof *marks);
     if (marks == NULL) return false;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there always are some */
     memcpy(marks, arena->marks, arena->mark_count * sizeof *marks);
     if (arena->marks != arena->marks_at_hand)
         mete__meta_free(arena->marks, arena->mark_capacity * sizeof *marks);
@@ -195,6 +196,7 @@ mete_arena_mark mete_arena_save(mete_arena *arena) {
         last->endings != here.endings) {
         if (!make_room_for_mark(arena)) return (mete_arena_mark){0, 0, 0};
         here.serial = ++arena->serial;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as above */
         arena->marks[arena->mark_count++] = here;
     }
     return (mete_arena_mark){.arena = arena->number,
@@ -214,7 +216,8 @@ static void run_endings(mete_arena *arena, const struct mete__ending *until) {
 static void go_back(mete_arena *arena, struct mete__chunk *chunk, char *next) {
     mete__arena_note_peak(arena);
     if (arena->current != NULL) arena->current->used_end = arena->front.next;
-    for (struct mete__chunk *later = arena->current; later != chunk; later = later->previous) {
+    for (struct mete__chunk *later = arena->current; later != chunk && later != NULL;
+         later = later->previous) {
         mete__arena_chunk_clear(arena, later, later->start, later->used_end);
         later->used_end = later->start;
     }

@@ -72,6 +72,7 @@ static_assert(sizeof(struct mete__long_record) <= 64, "as large as the least pie
 /* Bytes from where the heap's block begins to where the program's does: 0, but in the modes check
  * and guard. In the record it is 0, or n for 2^(n + 3) bytes, or METE__LEAD_LONG. */
 METE_INLINE size_t mete__record_lead(const struct mete__record *record) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a watched span has records */
     if (METE_LIKELY(record->lead == 0)) return 0;
     if (record->lead == METE__LEAD_LONG) return ((const struct mete__long_record *)record)->lead;
     return (size_t)8 << record->lead;

@@ -5,8 +5,10 @@
 #include <valgrind/memcheck.h>
 
 /* In every process that AddressSanitizer is in, and nowhere else. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): its own names */
 __attribute__((weak)) void __asan_poison_memory_region(void const volatile *start, size_t size);
 __attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *start, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 bool mete__checkers_listen;
 static bool in_valgrind;
