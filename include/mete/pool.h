@@ -57,7 +57,8 @@ typedef struct mete_pool_options {
     size_t block_align; /* a power of two; 0: 16, or less where block_size is no multiple of 16 */
     size_t initial_blocks; /* memory for so many is taken at once */
     size_t max_blocks;     /* that may be live at once; 0: no limit */
-    size_t max_bytes;      /* that may be reserved, metadata included; 0: no limit */
+    size_t max_bytes;      /* that may be reserved, metadata included; 0: no limit. Shared: what a
+                            * thread that comes late has at hand may pass it */
     size_t slab_bytes;     /* a power of two, at least 4 KiB; 0: 64 KiB, more for large blocks */
     bool shared;           /* any thread may use it at any time */
     bool handles;          /* mete_pool_handle_of and mete_pool_get work: 4 bytes more a block */

@@ -131,6 +131,16 @@ void *mete_arena_calloc(mete_arena *arena, size_t count, size_t size, size_t ali
     return block;
 }
 
+/* Marks that lie behind the present position, because the last block has shrunk, come back to it: a
+ * rewind never goes forward. */
+static void pull_back_marks(mete_arena *arena) {
+    for (size_t i = arena->mark_count; i > 0; i--) {
+        struct mete__mark *mark = &arena->marks[i - 1];
+        if (mark->chunk != arena->current || mark->next <= arena->front.next) return;
+        mark->next = arena->front.next;
+    }
+}
+
 int mete_arena_extend(mete_arena *arena, void *block, size_t old_size, size_t new_size) {
     char *start = block;
     struct mete__chunk *chunk = arena->current;
@@ -140,6 +150,7 @@ int mete_arena_extend(mete_arena *arena, void *block, size_t old_size, size_t ne
     if (new_size <= old_size) {
         mete__arena_note_peak(arena);
         arena->front.next = start + new_size;
+        pull_back_marks(arena);
         mete__arena_chunk_clear(arena, chunk, arena->front.next, start + old_size);
     } else {
         size_t more = new_size - old_size;
@@ -346,7 +357,8 @@ int mete_arena_stats_read(const mete_arena *arena, mete_arena_stats *out) {
 
     for (const struct mete__chunk *chunk = arena->first; chunk != NULL; chunk = chunk->next) {
         chunks++;
-        reserved += (uint64_t)(chunk->end - chunk->start);
+        bool is_range = arena->source == METE__ARENA_RESERVE; /* its last page is nobody's */
+        reserved += is_range ? (uint64_t)(chunk->end - chunk->start) : chunk->bytes;
     }
     *out = (mete_arena_stats){
         .reserved_bytes = reserved,

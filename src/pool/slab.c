@@ -46,13 +46,21 @@ static size_t table_bytes(size_t capacity) {
     return sizeof *table + capacity * sizeof table->entries[0];
 }
 
+static bool has_room_in_table(const mete_pool *pool) {
+    return pool->table != NULL && pool->table->filled + 1 <= pool->table->capacity / 2;
+}
+
+static size_t next_table_capacity(const mete_pool *pool) {
+    return mete__power_of_two_ceil((size_t)(pool->slabs_held + FIRST_SLABS) * 4);
+}
+
 /* Makes sure that a key can be entered. Entries of slabs that are gone are left out of a new table.
  */
 static bool make_room_in_table(mete_pool *pool) {
     struct mete__slab_table *old = pool->table;
 
-    if (old != NULL && old->filled + 1 <= old->capacity / 2) return true;
-    size_t capacity = mete__power_of_two_ceil((size_t)(pool->slabs_held + FIRST_SLABS) * 4);
+    if (has_room_in_table(pool)) return true;
+    size_t capacity = next_table_capacity(pool);
     struct mete__slab_table *table = mete__meta_alloc(table_bytes(capacity));
     if (table == NULL) return false;
     table->capacity = capacity;
@@ -93,9 +101,13 @@ static size_t numbers_bytes(uint32_t capacity) {
     return sizeof(struct old_numbers) + capacity * sizeof(struct mete__slab *);
 }
 
+static uint32_t next_numbers_capacity(const mete_pool *pool) {
+    return pool->slab_capacity == 0 ? FIRST_SLABS : pool->slab_capacity * 2;
+}
+
 static bool make_room_in_numbers(mete_pool *pool) {
     if (pool->slab_count < pool->slab_capacity) return true;
-    uint32_t capacity = pool->slab_capacity == 0 ? FIRST_SLABS : pool->slab_capacity * 2;
+    uint32_t capacity = next_numbers_capacity(pool);
     char *memory = mete__meta_alloc(numbers_bytes(capacity));
     if (memory == NULL) return false;
     struct mete__slab **slabs = (struct mete__slab **)(void *)(memory + sizeof(struct old_numbers));
@@ -177,11 +189,22 @@ static void start_lists(mete_pool *pool, struct mete__slab *slab) {
     }
 }
 
+/* What one more slab takes, with all that has to grow for it. */
+static size_t growth_bytes(const mete_pool *pool) {
+    size_t bytes = slab_bytes(pool);
+
+    if (!has_room_in_table(pool)) bytes += table_bytes(next_table_capacity(pool));
+    if (pool->spare != NULL) return bytes;
+    if (pool->slab_count == pool->slab_capacity)
+        bytes += numbers_bytes(next_numbers_capacity(pool));
+    return bytes + description_bytes(pool);
+}
+
 int mete__slab_add(mete_pool *pool) {
     size_t bytes = slab_bytes(pool);
     uint64_t reserved = ((uint64_t)pool->slabs_held << pool->slab_shift) + pool->metadata;
 
-    if (reserved > pool->max_bytes || pool->max_bytes - reserved < bytes + description_bytes(pool))
+    if (reserved > pool->max_bytes || pool->max_bytes - reserved < growth_bytes(pool))
         return -ENOBUFS;
     if (!make_room_in_table(pool)) return -ENOMEM;
     struct mete__slab *slab = describe_slab(pool);

@@ -537,9 +537,32 @@ static void running_out_of_memory_leaves_it_whole(void **state) {
     assert_in_range(requests, 2, 10);
 }
 
+/* The mark comes back with the block: what is behind it was nobody's meanwhile. */
+static void a_rewind_to_before_the_last_block_shrank_goes_nowhere(void **state) {
+    (void)state;
+    mete_arena *arena = mete_arena_create(&(mete_arena_options){.zero = true, .poison = true});
+    mete_arena_stats stats;
+
+    assert_non_null(arena);
+    char *block = mete_arena_alloc(arena, 100, 1);
+    assert_non_null(block);
+    memset(block, 1, 100);
+    mete_arena_mark mark = mete_arena_save(arena);
+    assert_int_equal(mete_arena_extend(arena, block, 100, 10), 0);
+    assert_int_equal(mete_arena_rewind(arena, mark), 0);
+    assert_int_equal(mete_arena_stats_read(arena, &stats), 0);
+    assert_int_equal(stats.live_bytes, 10);
+    assert_int_equal(block[9], 1);
+    char *next = mete_arena_alloc(arena, 8, 1);
+    assert_ptr_equal(next, block + 10);
+    assert_int_equal(next[0], 0);
+    mete_arena_destroy(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_apart),
+        cmocka_unit_test(a_rewind_to_before_the_last_block_shrank_goes_nowhere),
         cmocka_unit_test(a_request_larger_than_a_chunk_has_its_own),
         cmocka_unit_test(a_wrong_alignment_is_EINVAL),
         cmocka_unit_test(what_is_too_large_fails_and_changes_nothing),

@@ -665,8 +665,22 @@ static void a_thread_may_end_after_its_pool(void **state) {
     mete_pool_destroy(pool);
 }
 
+static void what_grows_with_the_slabs_counts_against_max_bytes(void **state) {
+    (void)state;
+    for (size_t most = 16384; most < 131072; most += 1000) {
+        mete_pool *pool = pool_of(
+            false, (mete_pool_options){
+                       .block_size = 256, .slab_bytes = 4096, .handles = true, .max_bytes = most});
+        while (mete_pool_alloc(pool) != NULL) continue;
+        assert_int_equal(errno, ENOBUFS);
+        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
+        mete_pool_destroy(pool);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_grows_with_the_slabs_counts_against_max_bytes),
         cmocka_unit_test(blocks_of_any_size_are_aligned_and_apart),
         cmocka_unit_test(alignment_is_what_was_asked_for),
         cmocka_unit_test(wrong_layouts_are_refused),
