@@ -6,9 +6,15 @@
 
 enum { ALWAYS_ALIGNED = 16 };
 
+/* Whether every block of the heap is aligned so; false also for what is no alignment. */
+static bool is_always(size_t align) {
+    const unsigned powers = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16;
+    return align <= ALWAYS_ALIGNED && (powers >> align & 1) != 0;
+}
+
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     (void)state, (void)site;
-    if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED)) return mete__alloc(layout.size);
+    if (METE_LIKELY(is_always(layout.align))) return mete__alloc(layout.size);
     struct mete__caller caller = METE__CALLER;
     if (!mete_layout_is_valid(layout)) {
         errno = EINVAL;

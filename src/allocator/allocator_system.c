@@ -4,11 +4,16 @@
 
 #include "base/compiler.h"
 
+/* Whether malloc aligns every block so; false also for what is no alignment. */
+static bool is_always(size_t align) {
+    return align <= METE_ALIGN_OF(max_align_t) && align != 0 && (align & (align - 1)) == 0;
+}
+
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     void *block = NULL;
 
     (void)state, (void)site;
-    if (METE_LIKELY(layout.align <= METE_ALIGN_OF(max_align_t))) return malloc(layout.size);
+    if (METE_LIKELY(is_always(layout.align))) return malloc(layout.size);
     int error = posix_memalign(&block, layout.align, layout.size);
     if (error == 0) return block;
     errno = error;

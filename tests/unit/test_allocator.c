@@ -47,6 +47,17 @@ static void every_alignment_is_served(void **state) {
         }
 }
 
+static void what_is_no_alignment_is_EINVAL(void **state) {
+    static const size_t wrong[] = {0, 3, 5, 6, 7, 9, 12, 15, 17, 24, 48, 4097};
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
+            errno = 0;
+            assert_null(mete_allocator_alloc(from_memory(i), (mete_layout){64, wrong[w]}));
+            assert_int_equal(errno, EINVAL);
+        }
+}
+
 static void remap_keeps_contents_and_alignment(void **state) {
     static const size_t sizes[] = {1, 17, 5000, 100, 300000, 3000000, 64, 200000};
     (void)state;
@@ -212,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_size_of_0_is_refused_before_the_call),
         cmocka_unit_test(every_alignment_is_served),
+        cmocka_unit_test(what_is_no_alignment_is_EINVAL),
         cmocka_unit_test(remap_keeps_contents_and_alignment),
         cmocka_unit_test(the_heap_resizes_in_place_what_fits),
         cmocka_unit_test(the_system_never_resizes_in_place),
