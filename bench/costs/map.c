@@ -132,7 +132,7 @@ static void compare(const char *title, const struct way *ways, size_t count_of_w
 
     for (int round = -1; round < ROUNDS; round++)
         for (size_t i = 0; i < count_of_ways; i++) {
-            place = (uint64_t)(round + 2);
+            place = (uint64_t)round + 2;
             double start = now();
             ways[i].run(size, count);
             if (round < 0) continue;
@@ -159,7 +159,7 @@ static const struct way onces[] = {{"open, read, close", by_reading_once},
                                    {"map, populated", by_populating_once}};
 
 int main(int argc, char **argv) {
-    char name[4096];
+    static char name[4096];
     const mete_map_options options = {.access = METE_MAP_WRITE, .create_size = FILE_BYTES};
 
     snprintf(name, sizeof name, "%s/mete-bench-map-%d", argc > 1 ? argv[1] : "/tmp", (int)getpid());
