@@ -14,7 +14,8 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
 
     (void)state, (void)site;
     if (METE_LIKELY(is_always(layout.align))) return malloc(layout.size);
-    int error = posix_memalign(&block, layout.align, layout.size);
+    int error =
+        mete_layout_is_valid(layout) ? posix_memalign(&block, layout.align, layout.size) : EINVAL;
     if (error == 0) return block;
     errno = error;
     return NULL;

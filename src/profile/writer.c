@@ -144,7 +144,8 @@ static int extend(enum mete_profile_section section, uint64_t populated) {
     if (step < SMALLEST_STEP) step = SMALLEST_STEP;
     if (step > LARGEST_STEP) step = LARGEST_STEP;
     size_t end = bytes - start <= step ? bytes : start + step;
-    int status = mete__space_populate(&space, state->chunk[chunk] + start, end - start);
+    uint64_t offset = __atomic_load_n(&state->chunk[chunk], __ATOMIC_ACQUIRE);
+    int status = mete__space_populate(&space, offset + start, end - start);
     if (status != 0) return status;
     raise_to(&state->populated, first + end / record);
     return 0;
