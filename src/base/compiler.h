@@ -6,6 +6,9 @@
 #ifndef METE_BASE_COMPILER_H
 #define METE_BASE_COMPILER_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define METE_LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define METE_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
@@ -26,5 +29,9 @@
 #define METE_CACHE_LINE 64
 
 #define METE_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The `type`, const or not, whose `member` is what the pointer points to. */
+#define METE_CONTAINER_OF(pointer, type, member) \
+    ((type *)(void *)((char *)(uintptr_t)(pointer)-offsetof(type, member)))
 
 #endif

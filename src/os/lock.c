@@ -5,6 +5,8 @@
 
 enum { SPINS = 100 };
 
+__thread char mete__lock_token_mark;
+
 /* A futex is 32 bits wide: here the half with the bit that says somebody may wait. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half comes first");
 

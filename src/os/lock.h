@@ -6,8 +6,8 @@
  * interrupts the holder, at whatever instruction, is told so instead of waiting for itself for
  * ever.
  *
- * The holder is named by the address of one of its thread-locals, its token: no system call, unique
- * among living threads. A child of fork must call mete__lock_reset before its first use: the holder
+ * The holder is named by the address of a thread-local, its token: no system call, unique among
+ * living threads. A child of fork must call mete__lock_reset before its first use: the holder
  * may not exist there.
  */
 #ifndef METE_OS_LOCK_H
@@ -22,6 +22,12 @@
 struct mete__lock {
     uint64_t word; /* atomic: 0 free, else the holder's token * 2, + 1 where somebody may wait */
 };
+
+/* Names the calling thread to its locks. */
+extern METE_HIDDEN __thread char mete__lock_token_mark;
+METE_INLINE uintptr_t mete__lock_token(void) {
+    return (uintptr_t)&mete__lock_token_mark;
+}
 
 METE_HIDDEN void mete__lock_contended(struct mete__lock *lock, uintptr_t token);
 METE_HIDDEN void mete__lock_wake(struct mete__lock *lock);

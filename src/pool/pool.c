@@ -13,10 +13,8 @@
 
 enum { MANY_AT_HAND = 64 }; /* blocks that alloc_many gathers on the stack */
 
-static __thread char token; /* its address names the thread to the locks */
-
 static bool lock_pool(mete_pool *pool) {
-    return mete__lock_acquire(&pool->lock, (uintptr_t)&token);
+    return mete__lock_acquire(&pool->lock, mete__lock_token());
 }
 
 /* ---- faults ---- */

@@ -24,12 +24,11 @@ struct mete__magazine {
 };
 
 __thread struct mete__thread_caches *mete__pool_cache_mine;
-static __thread char token; /* its address names the thread to the locks */
 static struct mete__lock life_lock;
 static uint64_t slots[SHARED_POOLS / 64]; /* a bit each; under life_lock */
 
 static bool acquire(struct mete__lock *lock) {
-    return mete__lock_acquire(lock, (uintptr_t)&token);
+    return mete__lock_acquire(lock, mete__lock_token());
 }
 
 /* ---- under the pool's lock ---- */

@@ -2,7 +2,7 @@
 #include "pool/pool_holder.h"
 
 static const mete_pool *pool_of(const struct mete__holder *holder) {
-    return (const mete_pool *)((const char *)holder - offsetof(mete_pool, holder));
+    return METE_CONTAINER_OF(holder, const mete_pool, holder);
 }
 
 static bool find(const struct mete__holder *holder, const void *address,
