@@ -1,0 +1,21 @@
+#include "analysis/type.h"
+
+#include <stdio.h>
+
+const char *mete__type_keyword(enum mete__type_kind kind) {
+    switch (kind) {
+    case METE__TYPE_UNION: return "union";
+    case METE__TYPE_CLASS: return "class";
+    case METE__TYPE_STRUCT: break;
+    }
+    return "struct";
+}
+
+int mete__type_declare(char *buffer, size_t size, const char *type, size_t name_at,
+                       const char *name) {
+    if (name == NULL) return snprintf(buffer, size, "%s", type);
+    /* "char *name", "int (*name)(void)", but "int name". */
+    char before = name_at == 0 ? ' ' : type[name_at - 1];
+    const char *gap = before == '*' || before == '(' || before == '&' || before == ' ' ? "" : " ";
+    return snprintf(buffer, size, "%.*s%s%s%s", (int)name_at, type, gap, name, type + name_at);
+}
