@@ -1,12 +1,12 @@
 /* mete/allocator.h: what is the same for every allocator. */
 #include <mete/allocator.h>
 
-#include "base/compiler.h"
+#include "allocator/move.h"
 
-static void *move(const mete_allocator *allocator, void *block, mete_layout layout,
-                  size_t new_size) {
+void *mete__allocator_move(const mete_allocator *allocator, void *block, mete_layout layout,
+                           size_t new_size, const mete_site *site) {
     mete_layout wanted = {new_size, layout.align};
-    void *moved = mete_allocator_alloc(allocator, wanted);
+    void *moved = mete_allocator_alloc_at(allocator, wanted, site);
 
     if (moved == NULL) return NULL;
     memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
@@ -25,7 +25,7 @@ void *mete_allocator_remap(const mete_allocator *allocator, void *block, mete_la
     if (allocator->methods->remap != NULL)
         return allocator->methods->remap(allocator->state, block, layout, new_size);
     if (mete_allocator_resize(allocator, block, layout, new_size) == 0) return block;
-    return move(allocator, block, layout, new_size);
+    return mete__allocator_move(allocator, block, layout, new_size, NULL);
 }
 
 int mete_allocator_stats_read(const mete_allocator *allocator, mete_allocator_stats *out) {

@@ -1,6 +1,8 @@
 /* mete's heap as an allocator. The layout of a free is not needed: the heap knows its blocks. */
 #include <mete/allocator.h>
 
+#include "allocator/move.h"
+#include "base/bits.h"
 #include "base/caller.h"
 #include "heap/alloc.h"
 
@@ -8,8 +10,7 @@ enum { ALWAYS_ALIGNED = 16 };
 
 /* Whether every block of the heap is aligned so; false also for what is no alignment. */
 static bool is_always(size_t align) {
-    const unsigned powers = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16;
-    return align <= ALWAYS_ALIGNED && (powers >> align & 1) != 0;
+    return align <= ALWAYS_ALIGNED && mete__is_power_of_two(align);
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
@@ -36,15 +37,9 @@ static int resize(void *state, void *block, mete_layout layout, size_t new_size)
 
 /* realloc keeps no more than the alignment every block has. */
 static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
-    mete_layout wanted = {new_size, layout.align};
-
     if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED)) return mete__alloc_resize(block, new_size);
     if (resize(state, block, layout, new_size) == 0) return block;
-    void *moved = take(state, wanted, NULL);
-    if (moved == NULL) return NULL;
-    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
-    mete__alloc_free(block);
-    return moved;
+    return mete__allocator_move(mete_allocator_heap(), block, layout, new_size, NULL);
 }
 
 static size_t usable(void *state, const void *block, mete_layout layout) {

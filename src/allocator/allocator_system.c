@@ -2,11 +2,12 @@
 #include <mete/allocator.h>
 #include <stdlib.h>
 
-#include "base/compiler.h"
+#include "allocator/move.h"
+#include "base/bits.h"
 
 /* Whether malloc aligns every block so; false also for what is no alignment. */
 static bool is_always(size_t align) {
-    return align <= METE_ALIGN_OF(max_align_t) && align != 0 && (align & (align - 1)) == 0;
+    return align <= METE_ALIGN_OF(max_align_t) && mete__is_power_of_two(align);
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
@@ -30,14 +31,9 @@ static void give(void *state, void *block, mete_layout layout) {
 }
 
 static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
-    mete_layout wanted = {new_size, layout.align};
-
+    (void)state;
     if (METE_LIKELY(layout.align <= METE_ALIGN_OF(max_align_t))) return realloc(block, new_size);
-    void *moved = take(state, wanted, NULL);
-    if (moved == NULL) return NULL;
-    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
-    give(state, block, layout);
-    return moved;
+    return mete__allocator_move(mete_allocator_system(), block, layout, new_size, NULL);
 }
 
 static const mete_allocator_methods methods = {

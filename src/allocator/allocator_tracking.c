@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "allocator/ledger.h"
+#include "allocator/move.h"
 #include "allocator/wrapper.h"
+#include "base/sort.h"
 #include "base/text.h"
 #include "os/meta.h"
 #include "os/process.h"
@@ -170,26 +172,19 @@ static int resize(void *state, void *block, mete_layout layout, size_t new_size)
     return status;
 }
 
-static const mete_allocator_methods methods;
-
 /* By hand, so that the ledger knows both places at no time and one at each. */
 static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
     struct tracking *tracking = state;
+    const mete_allocator *self = &tracking->wrapper.self;
     struct mete__ledger_entry entry;
-    mete_layout wanted = {new_size, layout.align};
 
     if (!is_right(tracking, block, layout)) {
         errno = EINVAL;
         return NULL;
     }
-    if (tracking->wrapper.methods.resize != NULL && resize(state, block, layout, new_size) == 0)
-        return block;
+    if (mete_allocator_resize(self, block, layout, new_size) == 0) return block;
     const mete_site *site = mete__ledger_find(&tracking->ledger, block, &entry) ? entry.site : NULL;
-    void *moved = take(state, wanted, site);
-    if (moved == NULL) return NULL;
-    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
-    give(state, block, layout);
-    return moved;
+    return mete__allocator_move(self, block, layout, new_size, site);
 }
 
 static void destroy(void *state) {
@@ -246,7 +241,8 @@ static struct mete__ledger_entry *copy_live(const mete_allocator *allocator, lon
     return entries;
 }
 
-static bool is_older(const struct mete__ledger_entry *a, const struct mete__ledger_entry *b) {
+static bool is_older(const void *left, const void *right) {
+    const struct mete__ledger_entry *a = left, *b = right;
     return a->sequence < b->sequence;
 }
 
@@ -258,7 +254,7 @@ long mete_allocator_tracking_each(const mete_allocator *allocator,
     struct mete__ledger_entry *entries = copy_live(allocator, &count, &bytes);
 
     if (entries == NULL) return count;
-    mete__ledger_sort(entries, (size_t)count, is_older);
+    mete__sort(entries, (size_t)count, sizeof *entries, is_older);
     for (long i = 0; i < count; i++) {
         const struct mete__ledger_entry *entry = &entries[i];
         mete_tracked_block live = {
@@ -273,11 +269,13 @@ long mete_allocator_tracking_each(const mete_allocator *allocator,
     return count;
 }
 
-static bool has_lower_site(const struct mete__ledger_entry *a, const struct mete__ledger_entry *b) {
+static bool has_lower_site(const void *left, const void *right) {
+    const struct mete__ledger_entry *a = left, *b = right;
     return (uintptr_t)a->site < (uintptr_t)b->site;
 }
 
-static bool has_more_bytes(const struct mete__ledger_entry *a, const struct mete__ledger_entry *b) {
+static bool has_more_bytes(const void *left, const void *right) {
+    const struct mete__ledger_entry *a = left, *b = right;
     return a->size > b->size;
 }
 
@@ -286,7 +284,7 @@ static bool has_more_bytes(const struct mete__ledger_entry *a, const struct mete
 static size_t merge_sites(struct mete__ledger_entry *entries, size_t count) {
     size_t sites = 0;
 
-    mete__ledger_sort(entries, count, has_lower_site);
+    mete__sort(entries, count, sizeof *entries, has_lower_site);
     for (size_t i = 0; i < count; i++) {
         if (sites > 0 && entries[sites - 1].site == entries[i].site) {
             entries[sites - 1].size += entries[i].size;
@@ -296,7 +294,7 @@ static size_t merge_sites(struct mete__ledger_entry *entries, size_t count) {
             entries[sites++].sequence = 1;
         }
     }
-    mete__ledger_sort(entries, sites, has_more_bytes);
+    mete__sort(entries, sites, sizeof *entries, has_more_bytes);
     return sites;
 }
 

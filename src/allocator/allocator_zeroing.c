@@ -23,25 +23,12 @@ static int resize(void *state, void *block, mete_layout layout, size_t new_size)
     return mete__wrapper_resize(state, block, layout, new_size);
 }
 
-/* Moved by hand, so that the old place can be erased before it goes back. */
-static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
-    const struct mete__wrapper *wrapper = state;
-    mete_layout wanted = {new_size, layout.align};
-
-    if (mete_allocator_resize(&wrapper->self, block, layout, new_size) == 0) return block;
-    void *moved = mete__wrapper_alloc(state, wanted, NULL);
-    if (moved == NULL) return NULL;
-    memcpy(moved, block, layout.size < new_size ? layout.size : new_size);
-    give(state, block, layout);
-    return moved;
-}
-
+/* No remap: by alloc, copy and free, the old place is erased before it goes back. */
 static const mete_allocator_methods methods = {
     .name = "zeroing",
     .alloc = mete__wrapper_alloc,
     .free = give,
     .resize = resize,
-    .remap = remap,
     .usable = mete__wrapper_usable,
 };
 

@@ -156,27 +156,3 @@ struct mete__ledger_entry *mete__ledger_copy(struct mete__ledger *ledger, size_t
     leave(ledger);
     return copy;
 }
-
-typedef bool comparison(const struct mete__ledger_entry *, const struct mete__ledger_entry *);
-
-static void sift(struct mete__ledger_entry *entries, size_t at, size_t count,
-                 comparison *comes_before) {
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && comes_before(&entries[child], &entries[child + 1])) child++;
-        if (!comes_before(&entries[at], &entries[child])) return;
-        struct mete__ledger_entry entry = entries[at];
-        entries[at] = entries[child];
-        entries[child] = entry;
-    }
-}
-
-/* Heapsort, because it needs no memory (Williams, 1964). */
-void mete__ledger_sort(struct mete__ledger_entry *entries, size_t count, comparison *comes_before) {
-    for (size_t i = count / 2; i-- > 0;) sift(entries, i, count, comes_before);
-    for (size_t end = count; end-- > 1;) {
-        struct mete__ledger_entry last = entries[0];
-        entries[0] = entries[end];
-        entries[end] = last;
-        sift(entries, 0, end, comes_before);
-    }
-}

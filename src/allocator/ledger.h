@@ -71,9 +71,4 @@ METE_HIDDEN bool mete__ledger_has_left(struct mete__ledger *ledger, const void *
 METE_HIDDEN struct mete__ledger_entry *mete__ledger_copy(struct mete__ledger *ledger, size_t *count,
                                                          size_t *bytes);
 
-/* Sorts entries so that comes_before(a, b) is false for every b in front of an a. */
-METE_HIDDEN void mete__ledger_sort(struct mete__ledger_entry *entries, size_t count,
-                                   bool (*comes_before)(const struct mete__ledger_entry *,
-                                                        const struct mete__ledger_entry *));
-
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/bits.h"
+#include "base/sort.h"
 #include "heap/heap.h"
 #include "os/loader.h"
 #include "os/memory.h"
@@ -56,27 +57,9 @@ static void leave_out(void *context, uintptr_t start, size_t size) {
     walk->left_out[walk->count++] = (struct range){start, start + size};
 }
 
-/* ---- heapsort, because it needs no memory (Williams, 1964) ---- */
-
-static void sift(struct range *ranges, size_t at, size_t count) {
-    struct range moving = ranges[at];
-
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && ranges[child + 1].start > ranges[child].start) child++;
-        if (ranges[child].start <= moving.start) break;
-        ranges[at] = ranges[child];
-    }
-    ranges[at] = moving;
-}
-
-static void sort(struct range *ranges, size_t count) {
-    for (size_t i = count / 2; i-- > 0;) sift(ranges, i, count);
-    for (size_t i = count; i-- > 1;) {
-        struct range largest = ranges[0];
-        ranges[0] = ranges[i];
-        ranges[i] = largest;
-        sift(ranges, 0, i);
-    }
+static bool begins_lower(const void *left, const void *right) {
+    const struct range *a = left, *b = right;
+    return a->start < b->start;
 }
 
 /* ---- what is left out ---- */
@@ -255,7 +238,7 @@ int mete__leak_roots_scan(const struct mete__leak_roots *roots, struct mete__lea
     if (walk.full)
         status = -ENOMEM;
     else {
-        sort(walk.left_out, walk.count);
+        mete__sort(walk.left_out, walk.count, sizeof *walk.left_out, begins_lower);
         for (size_t i = 0; i < scan->maps->count; i++)
             if (is_root(&scan->maps->list[i])) scan_mapping(&walk, &scan->maps->list[i]);
         mete__heap_each_region(scan_unwatched, &walk);

@@ -88,12 +88,9 @@ static void what_left_is_remembered_until_it_comes_back(void **state) {
     mete__ledger_end(&ledger);
 }
 
-static bool is_older(const struct mete__ledger_entry *a, const struct mete__ledger_entry *b) {
-    return a->sequence < b->sequence;
-}
-
-static void a_copy_can_be_sorted(void **state) {
+static void a_copy_has_each_entry_once(void **state) {
     struct mete__ledger ledger = {.entries = NULL};
+    bool seen[1000] = {false};
     size_t count, bytes;
 
     (void)state;
@@ -103,10 +100,11 @@ static void a_copy_can_be_sorted(void **state) {
     struct mete__ledger_entry *entries = mete__ledger_copy(&ledger, &count, &bytes);
     assert_non_null(entries);
     assert_int_equal(count, 1000);
-    mete__ledger_sort(entries, count, is_older);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(entries[i].sequence, i + 1);
-        assert_int_equal(entries[i].size, i + 1);
+        assert_int_equal(entries[i].sequence, entries[i].size);
+        assert_in_range(entries[i].size, 1, 1000);
+        assert_false(seen[entries[i].size - 1]);
+        seen[entries[i].size - 1] = true;
     }
     mete__meta_unmap(entries, bytes);
     mete__ledger_end(&ledger);
@@ -117,7 +115,7 @@ int main(void) {
         cmocka_unit_test(it_knows_exactly_what_is_live),
         cmocka_unit_test(an_empty_one_knows_nothing),
         cmocka_unit_test(what_left_is_remembered_until_it_comes_back),
-        cmocka_unit_test(a_copy_can_be_sorted),
+        cmocka_unit_test(a_copy_has_each_entry_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
