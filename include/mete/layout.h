@@ -70,9 +70,12 @@ typedef struct mete_layout {
 #define METE__LAYOUT_PRODUCT(size, count) \
     ((size) * (count) * sizeof(char[(count) <= METE_SIZE_MAX / 2 / (size) ? 1 : -1]))
 
+/* L1. */
+#define METE__LAYOUT_IS_ALIGN(align) ((align) != 0 && ((align) & ((align)-1)) == 0)
+
 /* As mete_layout_is_valid, _padding_for and the size of _pad. align is a power of two. */
 #define METE_LAYOUT_IS_VALID(size, align) \
-    ((align) != 0 && ((align) & ((align)-1)) == 0 && (size) <= METE_SIZE_MAX - ((align)-1))
+    (METE__LAYOUT_IS_ALIGN(align) && (size) <= METE_SIZE_MAX - ((align)-1))
 #define METE_LAYOUT_PADDING_FOR(size, align) ((0 - (size_t)(size)) & ((size_t)(align)-1))
 #define METE_LAYOUT_PADDED(size, align)      ((size_t)(size) + METE_LAYOUT_PADDING_FOR(size, align))
 
@@ -84,7 +87,7 @@ METE_CONSTEXPR bool mete_layout_is_valid(mete_layout layout) {
 
 /* A layout of these two. */
 METE_NODISCARD METE_CONSTEXPR int mete_layout_make(size_t size, size_t align, mete_layout *out) {
-    if (align == 0 || (align & (align - 1)) != 0) return -EINVAL;
+    if (!METE__LAYOUT_IS_ALIGN(align)) return -EINVAL;
     if (!METE_LAYOUT_IS_VALID(size, align)) return -EOVERFLOW;
     out->size = size;
     out->align = align;
@@ -94,7 +97,7 @@ METE_NODISCARD METE_CONSTEXPR int mete_layout_make(size_t size, size_t align, me
 /* How many bytes must follow the layout so that what comes next is aligned to `align`. */
 METE_NODISCARD METE_CONSTEXPR int mete_layout_padding_for(mete_layout layout, size_t align,
                                                           size_t *out) {
-    if (!mete_layout_is_valid(layout) || align == 0 || (align & (align - 1)) != 0) return -EINVAL;
+    if (!mete_layout_is_valid(layout) || !METE__LAYOUT_IS_ALIGN(align)) return -EINVAL;
     if (!METE_LAYOUT_IS_VALID(layout.size, align)) return -EOVERFLOW;
     *out = METE_LAYOUT_PADDING_FOR(layout.size, align);
     return 0;
@@ -111,7 +114,7 @@ METE_CONSTEXPR mete_layout mete_layout_pad(mete_layout layout) {
 METE_NODISCARD METE_CONSTEXPR int mete_layout_align_to(mete_layout layout, size_t align,
                                                        mete_layout *out) {
     if (!mete_layout_is_valid(layout)) return -EINVAL;
-    if (align != 0 && (align & (align - 1)) == 0 && align < layout.align) align = layout.align;
+    if (METE__LAYOUT_IS_ALIGN(align) && align < layout.align) align = layout.align;
     return mete_layout_make(layout.size, align, out);
 }
 

@@ -50,7 +50,7 @@ METE__PTR_CALL int mete__ptr_status(int status) {
 
 /* Of addresses as numbers: gcc takes a pointer that is passed on for a read of what is there. */
 METE__PTR_INLINE bool mete__ptr_is_aligned(uintptr_t address, size_t align) {
-    return align != 0 && (align & (align - 1)) == 0 && (address & (align - 1)) == 0;
+    return METE__LAYOUT_IS_ALIGN(align) && (address & (align - 1)) == 0;
 }
 METE__PTR_INLINE bool mete__ptr_overlap(uintptr_t a, uintptr_t b, size_t size) {
     return a - b < size || b - a < size;
