@@ -88,12 +88,13 @@ METE_API void *mete_arena_alloc_slow(mete_arena *arena, size_t size, size_t alig
  * allowed, and gives an address that may be that of the next block. */
 METE_API METE_NODISCARD void *mete_arena_alloc(mete_arena *arena, size_t size, size_t align);
 
-#ifndef METE_ARENA_NO_INLINE
-extern inline __attribute__((gnu_inline)) void *mete_arena_alloc(mete_arena *arena, size_t size,
-                                                                 size_t align) {
+/* The fast path: inlined wherever mete_arena_alloc is, and into the library's function of that
+ * name. */
+extern inline __attribute__((gnu_inline, always_inline)) void *
+mete__arena_alloc_fast(mete_arena *arena, size_t size, size_t align) {
     struct mete_arena_front *front = (struct mete_arena_front *)(void *)arena;
     size_t left = (size_t)(front->end - front->next);
-    size_t padding = (0 - (size_t)(uintptr_t)front->next) & (align - 1);
+    size_t padding = METE_LAYOUT_PADDING_FOR((uintptr_t)front->next, align);
     size_t taken;
 
     if (__builtin_expect((align ^ (align - 1)) <= align - 1, 0) ||
@@ -105,7 +106,11 @@ extern inline __attribute__((gnu_inline)) void *mete_arena_alloc(mete_arena *are
     front->allocations++;
     return block;
 }
-#endif
+
+extern inline __attribute__((gnu_inline)) void *mete_arena_alloc(mete_arena *arena, size_t size,
+                                                                 size_t align) {
+    return mete__arena_alloc_fast(arena, size, align);
+}
 
 /* count * size bytes; EOVERFLOW where the product is too large. */
 METE_API METE_NODISCARD void *mete_arena_alloc_array(mete_arena *arena, size_t count, size_t size,

@@ -29,18 +29,6 @@ void mete__arena_point(mete_arena *arena) {
     front->end += left < allowed ? left : allowed;
 }
 
-/* The padding in front of a block at the present position. */
-static size_t padding_for(const mete_arena *arena, size_t align) {
-    return (0 - (size_t)(uintptr_t)arena->front.next) & (align - 1);
-}
-
-static bool fits(const mete_arena *arena, size_t size, size_t align) {
-    if (arena->current == NULL) return false;
-    size_t left = (size_t)(arena->current->end - arena->front.next);
-    size_t padding = padding_for(arena, align);
-    return padding <= left && size <= left - padding;
-}
-
 /* What the program gets must be open to it, and zero where that was promised. */
 static void hand_out(mete_arena *arena, char *block, size_t size) {
     struct mete__chunk *chunk = arena->current;
@@ -57,7 +45,7 @@ static void hand_out(mete_arena *arena, char *block, size_t size) {
 /* Takes [next, next + padding + size) of the current chunk, where it fits. 0 or a negative errno.
  */
 static int take(mete_arena *arena, size_t size, size_t align, char **out) {
-    size_t padding = padding_for(arena, align);
+    size_t padding = METE_LAYOUT_PADDING_FOR((uintptr_t)arena->front.next, align);
     char *block = arena->front.next + padding;
 
     if (padding + size > limit_left(arena)) return -ENOBUFS;
@@ -91,7 +79,7 @@ void *mete_arena_alloc_slow(mete_arena *arena, size_t size, size_t align) {
         status = -ENOMEM;
     else if (size > arena->largest)
         status = -ENOBUFS;
-    else if (!fits(arena, size, align))
+    else if (chunk == NULL || !mete__arena_fits(next, chunk->end, size, align))
         status = mete__arena_chunk_advance(arena, size, align);
     if (status == 0) status = take(arena, size, align, &block);
     if (METE_LIKELY(status == 0)) return block;
@@ -100,19 +88,9 @@ void *mete_arena_alloc_slow(mete_arena *arena, size_t size, size_t align) {
     return NULL;
 }
 
-/* The fast path of the header, for who takes its address or does not inline. */
+/* For who takes its address or does not inline. */
 void *mete_arena_alloc(mete_arena *arena, size_t size, size_t align) {
-    struct mete_arena_front *front = &arena->front;
-    size_t taken;
-
-    if (METE_UNLIKELY(!mete__is_power_of_two(align)) ||
-        METE_UNLIKELY(mete__add_overflows(size, padding_for(arena, align), &taken)) ||
-        METE_UNLIKELY(taken > (size_t)(front->end - front->next)))
-        return mete_arena_alloc_slow(arena, size, align);
-    char *block = front->next + (taken - size);
-    front->next += taken;
-    front->allocations++;
-    return block;
+    return mete__arena_alloc_fast(arena, size, align);
 }
 
 void *mete_arena_alloc_array(mete_arena *arena, size_t count, size_t size, size_t align) {

@@ -140,12 +140,6 @@ static void drop_chunk(mete_arena *arena, struct mete__chunk *chunk) {
         mete__memory_release(chunk, bytes + mete__memory_page_size());
 }
 
-static bool has_room(const struct mete__chunk *chunk, size_t size, size_t align) {
-    size_t padding = (0 - (size_t)(uintptr_t)chunk->start) & (align - 1);
-    size_t left = (size_t)(chunk->end - chunk->start);
-    return padding <= left && size <= left - padding;
-}
-
 static void link_behind(mete_arena *arena, struct mete__chunk *before, struct mete__chunk *chunk) {
     chunk->previous = before;
     chunk->next = before != NULL ? before->next : arena->first;
@@ -174,7 +168,7 @@ int mete__arena_chunk_advance(mete_arena *arena, size_t size, size_t align) {
 
     if (arena->source == METE__ARENA_RESERVE || arena->source == METE__ARENA_BUFFER)
         return -ENOBUFS;
-    if (chunk == NULL || !has_room(chunk, size, align)) {
+    if (chunk == NULL || !mete__arena_fits(chunk->start, chunk->end, size, align)) {
         chunk = chunk_for(arena, size, align);
         if (chunk == NULL) return -ENOMEM;
         link_behind(arena, last, chunk);

@@ -16,7 +16,6 @@
 #ifndef METE_ARENA_ARENA_STATE_H
 #define METE_ARENA_ARENA_STATE_H
 
-#define METE_ARENA_NO_INLINE
 #include <mete/arena.h>
 
 #include "base/compiler.h"
@@ -87,6 +86,13 @@ struct mete_arena {
     bool poison;
     bool is_careful; /* every request takes the slow path */
 };
+
+/* Whether a block fits between the two addresses, the padding in front of it included. */
+METE_INLINE bool mete__arena_fits(const char *from, const char *to, size_t size, size_t align) {
+    size_t left = (size_t)(to - from);
+    size_t padding = METE_LAYOUT_PADDING_FOR((uintptr_t)from, align);
+    return padding <= left && size <= left - padding;
+}
 
 METE_INLINE uint64_t mete__arena_live(const mete_arena *arena) {
     const struct mete__chunk *chunk = arena->current;
