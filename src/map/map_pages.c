@@ -97,22 +97,22 @@ int mete_map_advise(mete_map *map, size_t offset, size_t length, mete_map_advice
 
 /* ---- locks, residency ---- */
 
-int mete_map_lock(mete_map *map, size_t offset, size_t length) {
+static int on_pages(mete_map *map, size_t offset, size_t length,
+                    int (*act)(void *start, size_t size)) {
     struct mete__extent_range range;
     int status = mete__extent_range(map, offset, length, &range);
 
     if (status != 0 || range.from == range.to) return status;
     range = mete__extent_pages(map, range);
-    return mete__mapping_lock((void *)range.from, range.to - range.from);
+    return act((void *)range.from, range.to - range.from);
+}
+
+int mete_map_lock(mete_map *map, size_t offset, size_t length) {
+    return on_pages(map, offset, length, mete__mapping_lock);
 }
 
 int mete_map_unlock(mete_map *map, size_t offset, size_t length) {
-    struct mete__extent_range range;
-    int status = mete__extent_range(map, offset, length, &range);
-
-    if (status != 0 || range.from == range.to) return status;
-    range = mete__extent_pages(map, range);
-    return mete__mapping_unlock((void *)range.from, range.to - range.from);
+    return on_pages(map, offset, length, mete__mapping_unlock);
 }
 
 int mete_map_residency(const mete_map *map, size_t offset, size_t length, size_t *resident_bytes) {

@@ -198,29 +198,30 @@ static bool note_error(const struct mete__error *error) {
     return started && mete__error_note(error) && !is_quiet;
 }
 
-static bool misused(enum mete__misuse kind, const void *address, const void *block,
-                    size_t block_bytes, const struct mete__record *record,
-                    const struct mete__caller *caller) {
-    return note_error(&(struct mete__error){
+static struct mete__error error_of(enum mete__misuse kind, const void *address, const void *block,
+                                   size_t block_bytes, const struct mete__record *record) {
+    return (struct mete__error){
         .kind = (enum mete_profile_error_kind)kind,
         .address = (uintptr_t)address,
         .block = (uintptr_t)block,
         .block_bytes = block_bytes,
         .record = record,
-        .caller = caller,
-    });
+    };
+}
+
+static bool misused(enum mete__misuse kind, const void *address, const void *block,
+                    size_t block_bytes, const struct mete__record *record,
+                    const struct mete__caller *caller) {
+    struct mete__error error = error_of(kind, address, block, block_bytes, record);
+    error.caller = caller;
+    return note_error(&error);
 }
 
 static bool trapped(enum mete__misuse kind, const void *address, const void *block,
                     size_t block_bytes, const struct mete__record *record, const void *context) {
-    return note_error(&(struct mete__error){
-        .kind = (enum mete_profile_error_kind)kind,
-        .address = (uintptr_t)address,
-        .block = (uintptr_t)block,
-        .block_bytes = block_bytes,
-        .record = record,
-        .context = context,
-    });
+    struct mete__error error = error_of(kind, address, block, block_bytes, record);
+    error.context = context;
+    return note_error(&error);
 }
 
 static uint32_t stack_of(struct mete__cache *cache, const struct mete__caller *caller) {
