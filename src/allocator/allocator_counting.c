@@ -11,7 +11,7 @@ struct counting {
 };
 
 static const struct counting *counting_of(const struct mete__holder *holder) {
-    return (const struct counting *)((const char *)holder - offsetof(struct counting, holder));
+    return METE_CONTAINER_OF(holder, const struct counting, holder);
 }
 
 static bool find(const struct mete__holder *holder, const void *address,

@@ -9,10 +9,8 @@ struct locking {
     struct mete__lock lock;
 };
 
-static __thread char token; /* its address names the thread to the lock */
-
 static bool enter(struct locking *locking) {
-    return mete__lock_acquire(&locking->lock, (uintptr_t)&token);
+    return mete__lock_acquire(&locking->lock, mete__lock_token());
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {

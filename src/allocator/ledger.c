@@ -9,11 +9,9 @@
 
 enum { FIRST_CAPACITY = 128 };
 
-static __thread char token; /* its address names the thread to the lock */
-
 /* False in a signal handler that interrupted the holder. */
 static bool enter(struct mete__ledger *ledger) {
-    return mete__lock_acquire(&ledger->lock, (uintptr_t)&token);
+    return mete__lock_acquire(&ledger->lock, mete__lock_token());
 }
 
 static void leave(struct mete__ledger *ledger) {

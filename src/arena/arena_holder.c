@@ -2,7 +2,7 @@
 #include "arena/arena_state.h"
 
 static const mete_arena *arena_of(const struct mete__holder *holder) {
-    return (const mete_arena *)((const char *)holder - offsetof(mete_arena, holder));
+    return METE_CONTAINER_OF(holder, const mete_arena, holder);
 }
 
 /* An arena does not know where blocks begin: the whole chunk is one. */

@@ -15,7 +15,7 @@ struct scratch {
 static __thread struct scratch *scratches;
 
 static void end_scratch(struct mete__thread_end *end) {
-    struct scratch *scratch = (struct scratch *)(void *)end; /* its first member */
+    struct scratch *scratch = METE_CONTAINER_OF(end, struct scratch, end);
 
     for (struct scratch **link = &scratches; *link != NULL; link = &(*link)->next) {
         if (*link != scratch) continue;

@@ -3,8 +3,6 @@
 
 #include "os/meta.h"
 
-static __thread char token; /* its address names the thread to the locks */
-
 static struct mete__quarantine_entry *entry_at(struct mete__quarantine *quarantine, size_t number) {
     return &quarantine->ring[number % METE__QUARANTINE_BLOCKS];
 }
@@ -17,7 +15,7 @@ static bool has_ring(struct mete__quarantine *quarantine) {
 
 bool mete__quarantine_put(struct mete__quarantine *quarantine,
                           struct mete__quarantine_entry entry) {
-    if (!mete__lock_acquire(&quarantine->lock, (uintptr_t)&token)) return false;
+    if (!mete__lock_acquire(&quarantine->lock, mete__lock_token())) return false;
     bool fits = has_ring(quarantine) && quarantine->in - quarantine->out < METE__QUARANTINE_BLOCKS;
     if (fits) {
         *entry_at(quarantine, quarantine->in) = entry;
@@ -30,7 +28,7 @@ bool mete__quarantine_put(struct mete__quarantine *quarantine,
 
 bool mete__quarantine_take(struct mete__quarantine *quarantine, bool any,
                            struct mete__quarantine_entry *entry) {
-    if (!mete__lock_acquire(&quarantine->lock, (uintptr_t)&token)) return false;
+    if (!mete__lock_acquire(&quarantine->lock, mete__lock_token())) return false;
     size_t held = quarantine->in - quarantine->out;
     bool due = held > 0 && (any || held == METE__QUARANTINE_BLOCKS ||
                             quarantine->bytes > quarantine->limit_bytes);
@@ -44,7 +42,7 @@ bool mete__quarantine_take(struct mete__quarantine *quarantine, bool any,
 }
 
 void mete__quarantine_each(struct mete__quarantine *quarantine, void (*visit)(char *block)) {
-    if (!mete__lock_try(&quarantine->lock, (uintptr_t)&token)) return;
+    if (!mete__lock_try(&quarantine->lock, mete__lock_token())) return;
     for (size_t i = quarantine->out; i < quarantine->in; i++) visit(entry_at(quarantine, i)->block);
     mete__lock_release(&quarantine->lock);
 }

@@ -43,10 +43,6 @@ static uint32_t phase;
 enum { BEFORE, STARTED, STARTING };
 static uintptr_t starter; /* token of the thread that runs mete__heap_starting */
 
-static uintptr_t token(void) {
-    return (uintptr_t)&mete__cache_self;
-}
-
 struct mete__cache *mete__cache_all(void) {
     return __atomic_load_n(&all_caches, __ATOMIC_ACQUIRE);
 }
@@ -109,14 +105,14 @@ static void take_in_for_nobody(struct mete__cache *cache) {
 
 /* Where the lock is the caller's own already, the next sender or owner takes it in. */
 static METE_COLD void take_in_idle(struct mete__cache *cache) {
-    if (!mete__lock_acquire(&caches_lock, token())) return;
+    if (!mete__lock_acquire(&caches_lock, mete__lock_token())) return;
     if (cache->state == METE__CACHE_IDLE) take_in_for_nobody(cache);
     mete__lock_release(&caches_lock);
 }
 
 /* Where a late thread is in it just now, it or the next sender does. */
 static METE_COLD void take_in_late(struct mete__cache *cache) {
-    if (!mete__lock_try(&late_lock, token())) return;
+    if (!mete__lock_try(&late_lock, mete__lock_token())) return;
     if (!cache->busy) take_in_for_nobody(cache);
     mete__lock_release(&late_lock);
 }
@@ -220,7 +216,7 @@ static bool hand_over(void) {
     begin_work(cache);
     mete__outbox_flush(&cache->outbox);
     end_work(cache);
-    if (!mete__lock_acquire(&caches_lock, token())) return false;
+    if (!mete__lock_acquire(&caches_lock, mete__lock_token())) return false;
     mete__cache_self = &mete__cache_empty; /* before anybody, or a handler, can adopt it */
     make_idle(cache);
     take_in_for_nobody(cache);
@@ -260,13 +256,13 @@ static void start(void) {
     if (!__atomic_compare_exchange_n(&phase, &expected, STARTING * mete__process_id(), false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
         /* Started from within mete__heap_starting itself, or by another thread just now. */
-        while (is_starting() && __atomic_load_n(&starter, __ATOMIC_RELAXED) != token()) {
+        while (is_starting() && __atomic_load_n(&starter, __ATOMIC_RELAXED) != mete__lock_token()) {
             take_over_start();
             mete__process_yield();
         }
         return;
     }
-    __atomic_store_n(&starter, token(), __ATOMIC_RELAXED);
+    __atomic_store_n(&starter, mete__lock_token(), __ATOMIC_RELAXED);
     watch_process();
     mete__heap_starting();
     __atomic_store_n(&phase, STARTED, __ATOMIC_RELEASE);
@@ -285,8 +281,8 @@ static struct mete__cache *make_cache(enum mete__cache_state state) {
 
 /* The late cache, with the late lock held; NULL, without it, where that cannot be. */
 static struct mete__cache *share_late(void) {
-    if (!mete__lock_acquire(&late_lock, token())) return NULL;
-    if (late_cache == NULL && mete__lock_acquire(&caches_lock, token())) {
+    if (!mete__lock_acquire(&late_lock, mete__lock_token())) return NULL;
+    if (late_cache == NULL && mete__lock_acquire(&caches_lock, mete__lock_token())) {
         late_cache = make_cache(METE__CACHE_LATE);
         mete__lock_release(&caches_lock);
     }
@@ -295,7 +291,7 @@ static struct mete__cache *share_late(void) {
 }
 
 static struct mete__cache *idle_or_new(void) {
-    if (!mete__lock_acquire(&caches_lock, token())) return NULL;
+    if (!mete__lock_acquire(&caches_lock, mete__lock_token())) return NULL;
     struct mete__cache *cache = idle_caches;
     if (cache != NULL) {
         idle_caches = cache->next_idle;
@@ -348,8 +344,8 @@ METE_COLD void mete__cache_leave_late(void) {
 }
 
 bool mete__cache_hold(void) {
-    if (!mete__lock_try(&late_lock, token())) return false;
-    if (mete__lock_try(&caches_lock, token())) return true;
+    if (!mete__lock_try(&late_lock, mete__lock_token())) return false;
+    if (mete__lock_try(&caches_lock, mete__lock_token())) return true;
     mete__lock_release(&late_lock);
     return false;
 }

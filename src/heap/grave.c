@@ -7,7 +7,6 @@
 enum { GRAVES = 64, RECORD_BYTES_MAX = 256 * 1024 };
 
 static struct mete__lock lock;
-static __thread char token; /* its address names the thread to the lock */
 static struct mete__grave graves[GRAVES];
 static size_t oldest, count, record_bytes; /* of `count` graves from `oldest` on */
 
@@ -25,7 +24,7 @@ static void clear_oldest(void) {
 }
 
 void mete__grave_bury(const struct mete__grave *grave) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) {
+    if (!mete__lock_acquire(&lock, mete__lock_token())) {
         mete__meta_free(grave->records, bytes_of(grave)); /* a signal handler in our midst */
         return;
     }
@@ -57,7 +56,7 @@ static bool lies_in(const struct mete__grave *grave, const char *address,
 bool mete__grave_find(const void *address, struct mete__found *found) {
     bool known = false;
 
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return false;
     for (size_t i = count; i-- > 0 && !known;)
         known = lies_in(&graves[(oldest + i) % GRAVES], address, found);
     mete__lock_release(&lock);

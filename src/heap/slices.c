@@ -12,7 +12,6 @@ static const size_t dirty_always = ((size_t)4 << 20) >> METE__SLICE_SHIFT;
 static const size_t very_large = ((size_t)32 << 20) >> METE__SLICE_SHIFT;
 
 static struct mete__lock lock;
-static __thread char token; /* its address names the thread to the lock */
 /* In slices; written under the lock. */
 static size_t used_count, peak_used_count, dirty_count, committed_count;
 static bool strict;   /* committed pages are charged at once, so decommit instead of purging */
@@ -191,7 +190,7 @@ struct mete__span *mete__slices_take(size_t count, size_t align, enum mete__span
     bool refused = false;
 
     if (count == 0 || count > UINT32_MAX) return NULL;
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return NULL;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return NULL;
     for (size_t i = 0; i < mete__region_count() && span == NULL; i++)
         span = take_from(mete__region_at(i), count, align, kind, zeroed, &refused);
     /* More address space is no help where memory is what is missing. */
@@ -284,7 +283,7 @@ static void purge_where_too_much(void) {
 }
 
 bool mete__slices_give(struct mete__span *span) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return false;
     struct mete__region *region = mete__region_of(span);
     size_t from = (size_t)(span - mete__region_span(region, 0));
     size_t count = span->slices;
@@ -303,7 +302,7 @@ bool mete__slices_give(struct mete__span *span) {
 
 void mete__slices_tick(void) {
     if (__atomic_load_n(&dirty_count, __ATOMIC_RELAXED) <= dirty_always) return;
-    if (!mete__lock_try(&lock, (uintptr_t)&token)) return;
+    if (!mete__lock_try(&lock, mete__lock_token())) return;
     purge_where_too_much();
     mete__lock_release(&lock);
 }
@@ -312,7 +311,7 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
     bool done = false;
 
     if (count == 0 || count > UINT32_MAX) return false;
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return false;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return false;
     struct mete__region *region = mete__region_of(span);
     size_t from = (size_t)(span - mete__region_span(region, 0));
     size_t now = span->slices;
@@ -402,7 +401,7 @@ bool mete__slices_each(bool (*visit)(void *context, struct mete__span *span, cha
 }
 
 size_t mete__slices_purge(void) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return 0;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return 0;
     size_t before = dirty_count;
     purge_down_to(0);
     size_t purged = before - dirty_count;
@@ -412,7 +411,7 @@ size_t mete__slices_purge(void) {
 
 void mete__slices_read_stats(struct mete__slices_stats *stats) {
     /* In a signal handler that interrupted the holder the counts may be between two values. */
-    bool held = mete__lock_acquire(&lock, (uintptr_t)&token);
+    bool held = mete__lock_acquire(&lock, mete__lock_token());
     stats->used_bytes = used_count << METE__SLICE_SHIFT;
     stats->peak_used_bytes = peak_used_count << METE__SLICE_SHIFT;
     stats->dirty_bytes = dirty_count << METE__SLICE_SHIFT;

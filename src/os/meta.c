@@ -29,7 +29,6 @@ struct range_page {
 };
 
 static struct mete__lock lock;
-static __thread char token; /* its address names the thread to the lock */
 static struct free_block *free_blocks[LARGEST_SHIFT + 1];
 static char *chunk_end;   /* of the newest chunk */
 static size_t chunk_left; /* bytes before its end that nobody has; 0 while chunk_end changes */
@@ -105,7 +104,7 @@ static unsigned shift_of(size_t size) {
 void *mete__meta_alloc(size_t size) {
     if (size > (size_t)1 << LARGEST_SHIFT) return mete__meta_map(size);
     /* Interrupted in here by a signal whose handler allocates: it gets nothing, but no deadlock. */
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return NULL;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return NULL;
     void *memory = alloc_locked(shift_of(size));
     mete__lock_release(&lock);
     return memory;
@@ -117,7 +116,7 @@ void mete__meta_free(void *memory, size_t size) {
         mete__meta_unmap(memory, size);
         return;
     }
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return; /* lost, not broken */
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return; /* lost, not broken */
     unsigned shift = shift_of(size);
     struct free_block *block = memory;
     block->next = free_blocks[shift];
@@ -130,7 +129,7 @@ static size_t whole_pages(size_t size) {
 }
 
 void *mete__meta_map(size_t size) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return NULL;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return NULL;
     void *memory = map_locked(whole_pages(size));
     mete__lock_release(&lock);
     return memory;
@@ -144,13 +143,13 @@ void mete__meta_unmap(void *memory, size_t size) {
 }
 
 void mete__meta_register(const void *memory, size_t size) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return;
     if (add_range(memory, size)) total_bytes += size;
     mete__lock_release(&lock);
 }
 
 void mete__meta_forget(const void *memory, size_t size) {
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return;
     for (struct range_page *page = ranges; page != NULL; page = page->next) {
         for (size_t i = 0; i < page->count; i++) {
             if (page->ranges[i].start != (uintptr_t)memory || page->ranges[i].size != size)

@@ -6,7 +6,6 @@
 #include "os/lock.h"
 
 static struct mete__lock lock;
-static __thread char token; /* its address names the thread to the lock */
 static struct mete__holder *newest;
 static const struct mete__registry_hooks *hooks; /* atomic */
 
@@ -42,7 +41,7 @@ void mete__registry_enter(struct mete__holder *holder, const struct mete__holder
     holder->name[length] = '\0';
     if (told != NULL) told->entered(holder, caller);
     /* Nobody creates or destroys one from a signal handler that interrupted the same. */
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return;
     holder->previous = NULL;
     holder->next = newest;
     if (newest != NULL) newest->previous = holder;
@@ -56,7 +55,7 @@ void mete__registry_leave(struct mete__holder *holder) {
 
     if (!holder->is_entered) return;
     if (told != NULL) told->leaves(holder);
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return;
     if (holder->previous != NULL)
         holder->previous->next = holder->next;
     else
@@ -67,7 +66,7 @@ void mete__registry_leave(struct mete__holder *holder) {
 }
 
 bool mete__registry_hold(void) {
-    return mete__lock_acquire(&lock, (uintptr_t)&token);
+    return mete__lock_acquire(&lock, mete__lock_token());
 }
 
 void mete__registry_release(void) {

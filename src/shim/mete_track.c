@@ -25,7 +25,6 @@ static_assert((int)METE_TRACK_SAMPLED == (int)METE_PROFILE_SAMPLED &&
 enum { SAMPLE_BYTES = 512 << 10 };
 
 static struct mete__lock lock; /* of starting and stopping */
-static __thread char token;    /* its address names the thread to the lock */
 
 /* Tables in memory: the program has not asked for a file. */
 static int start_in_memory(mete_track_mode mode) {
@@ -64,7 +63,7 @@ int mete_track_start(mete_track_mode mode) {
     if (mode != METE_TRACK_SAMPLED && mode != METE_TRACK_EXACT) return -EINVAL;
     mete__startup_run();
     mete__tracker_settle();
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return -EBUSY;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return -EBUSY;
     int status = start(mode);
     mete__lock_release(&lock);
     return status;
@@ -82,7 +81,7 @@ static int stop(void) {
 
 int mete_track_stop(void) {
     mete__tracker_settle();
-    if (!mete__lock_acquire(&lock, (uintptr_t)&token)) return -EBUSY;
+    if (!mete__lock_acquire(&lock, mete__lock_token())) return -EBUSY;
     int status = stop();
     mete__lock_release(&lock);
     return status;

@@ -23,7 +23,6 @@ static uint32_t used;
 
 static struct mete__stack_memo *memo; /* for stacks of creators */
 static struct mete__lock lock;        /* of all the above, the records, and holder->record */
-static __thread char token;           /* its address names the thread to the lock */
 
 /* FNV-1a (Fowler, Noll, Vo, 1991). */
 static uint64_t hash_of(const char *name) {
@@ -71,7 +70,7 @@ static uint32_t find_or_add(const struct mete__holder *holder) {
 static bool begin(void) {
     mete__tracker_settle();
     if (!mete__tracker_is_started()) return false;
-    return mete__lock_acquire(&lock, (uintptr_t)&token);
+    return mete__lock_acquire(&lock, mete__lock_token());
 }
 
 static void enter(struct mete__holder *holder) {
