@@ -196,7 +196,7 @@ plant_library() {
 
 @test "a_path_of_one_machine_is_found" {
     git init -q .
-    printf 'See /usr/bin/env, a/work/b and ~/home.\n' >good.txt
+    printf 'See /usr/bin/env, a/home/b and ~/home.\n' >good.txt
     "$tools/check_words" .
     for word in home/somebody/x root/x; do
         echo "see /$word" >bad.txt
