@@ -4,12 +4,18 @@
  *     cc stats.c $(pkg-config --cflags --libs mete_malloc) -o stats && ./stats
  *
  * libmete_malloc is the malloc of the whole program here, so the C library's own blocks count too.
+ * Pools, arenas and maps have figures of their own, under their names; and a thread can be had that
+ * looks at the figures while the program does something else.
  */
 #include <mete/stats.h>
 
+#include <mete/pool.h>
+
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct node {
     struct node *left, *right;
@@ -43,6 +49,47 @@ static void print_difference(const char *what, const mete_stats *before) {
            (int64_t)(now.live_blocks - before->live_blocks));
 }
 
+/* ---- who holds what ---- */
+
+static void list_holders(void) {
+    mete_pool *pool =
+        mete_pool_create(&(mete_pool_options){.block_size = sizeof(struct node), .name = "nodes"});
+    if (pool == NULL) return;
+    struct node *node = mete_pool_alloc(pool);
+    if (node != NULL) *node = (struct node){.key = 1};
+    fflush(stdout); /* what follows does not go through stdio */
+    mete_stats_print_fd(METE_STATS_TEXT, STDOUT_FILENO);
+    mete_pool_destroy(pool);
+}
+
+/* ---- an alarm ---- */
+
+enum { MUCH = 1000000 }; /* bytes */
+
+static void ring_when_much_is_live(void *context, const mete_stats *stats) {
+    if (stats->live_bytes > MUCH) atomic_store((atomic_bool *)context, true);
+}
+
+static void allocate_until_it_rings(void) {
+    struct node *nodes = NULL;
+    atomic_bool rings = false;
+    mete_stats_timer *timer = mete_stats_every(10, ring_when_much_is_live, &rings);
+
+    while (timer != NULL && !atomic_load(&rings)) {
+        struct node *node = calloc(1, sizeof *node);
+        if (node == NULL) break;
+        node->left = nodes;
+        nodes = node;
+    }
+    mete_stats_every_stop(timer);
+    if (atomic_load(&rings)) printf("more than %d bytes are live\n", MUCH);
+    while (nodes != NULL) {
+        struct node *next = nodes->left;
+        free(nodes);
+        nodes = next;
+    }
+}
+
 int main(void) {
     struct node *tree = NULL;
     mete_stats before;
@@ -55,5 +102,7 @@ int main(void) {
     mete_stats_read(&before);
     destroy(tree);
     print_difference("destroying", &before);
+    list_holders();
+    allocate_until_it_rings();
     return 0;
 }

@@ -6,7 +6,7 @@
  * else the calls of mete_malloc and its kin. Pools, arenas, maps and counting allocators have
  * figures of their own.
  *
- * All functions are thread-safe and allocate nothing.
+ * All functions are thread-safe, and none allocates from the heap but mete_stats_every.
  */
 #ifndef METE_STATS_H
 #define METE_STATS_H
@@ -66,6 +66,36 @@ typedef enum mete_stats_form {
  * or -EINVAL for another form, NULL or size 0. In names, bytes that are not printable ASCII become
  * '?'. */
 METE_API int mete_stats_print(mete_stats_form form, char *buffer, size_t size);
+
+/* Writes the same to a descriptor, all of it whatever its length, at the descriptor's position: a
+ * file, pipe or terminal. -EINVAL for another form, -ENOMEM, or an errno of write(2) (-EBADF,
+ * -EPIPE with its signal, -EAGAIN where it does not wait): then part may be written. */
+METE_API int mete_stats_print_fd(mete_stats_form form, int file);
+
+/* A thread that calls back every so often. */
+typedef struct mete_stats_timer mete_stats_timer;
+
+/* Starts a thread that reads the figures and calls callback with them, for the first time after
+ * `milliseconds`, then again each time that many have passed, measured from the start: what falls
+ * due while a callback still runs is left out. All signals are blocked in the thread. It is an
+ * ordinary one otherwise, so the callback may do anything, print and allocate included, but must
+ * return by itself, neither by an exception nor by pthread_exit. A program that asks for no timer
+ * gets no thread of mete's.
+ *
+ * Starting one allocates what pthread_create does. NULL with errno: EINVAL for 0 milliseconds or
+ * callback NULL; EAGAIN or ENOMEM where there is no room for a thread.
+ *
+ * After fork the child has no such thread, and nothing is called there; what it has inherited may
+ * be stopped. A child that the callback itself forks ends when the callback returns there. Stop
+ * timers before the program ends where what the callback uses goes then. */
+METE_API METE_NODISCARD mete_stats_timer *
+mete_stats_every(uint32_t milliseconds, void (*callback)(void *context, const mete_stats *stats),
+                 void *context);
+
+/* No callback begins any more; waits for one that runs to return, then forgets the timer. From
+ * within its own callback: does not wait, and that call is the last. Each timer once; NULL is
+ * nothing. */
+METE_API void mete_stats_every_stop(mete_stats_timer *timer);
 
 METE_END_DECLS
 

@@ -47,6 +47,9 @@ METE_HIDDEN int mete__file_trim(const char *path, const struct mete__file_identi
 METE_HIDDEN int mete__file_take_space(int file, uint64_t size);
 /* Bytes read at `offset`: fewer than `size` only at the file's end. */
 METE_HIDDEN int64_t mete__file_read(int file, void *data, size_t size, uint64_t offset);
+/* Writes all of it at the descriptor's own position, which may be no file's: a pipe, a terminal.
+ * Where it fails part may be written. */
+METE_HIDDEN int mete__file_append(int file, const void *data, size_t size);
 /* Writes all of it at `offset`. */
 METE_HIDDEN int mete__file_write(int file, const void *data, size_t size, uint64_t offset);
 

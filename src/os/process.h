@@ -37,6 +37,8 @@ METE_HIDDEN void mete__process_at_fork(void (*in_child)(void));
 /* Waits while *word is `value`; wakes one waiter. Spurious returns happen. */
 METE_HIDDEN void mete__process_wait(uint32_t *word, uint32_t value);
 METE_HIDDEN void mete__process_wake(uint32_t *word);
+/* The same, until mete__process_clock() says `deadline` at the latest. */
+METE_HIDDEN void mete__process_wait_until(uint32_t *word, uint32_t value, uint64_t deadline);
 
 /* Lets another thread run. */
 METE_HIDDEN void mete__process_yield(void);

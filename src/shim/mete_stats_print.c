@@ -1,10 +1,15 @@
 /*
  * shim/mete_stats_print.c - mete/stats.h: each holder's figures, and all figures as text.
+ *
+ * They are written to memory first, and from there to a descriptor: a reader who is slow must not
+ * hold up those who create and destroy holders.
  */
 #include <errno.h>
 #include <mete/stats.h>
 
 #include "base/text.h"
+#include "os/file.h"
+#include "os/meta.h"
 #include "registry/registry.h"
 
 struct walk {
@@ -126,4 +131,20 @@ int mete_stats_print(mete_stats_form form, char *buffer, size_t size) {
         mete__text_add(&print.text, "]}\n");
     }
     return (int)print.text.wanted;
+}
+
+int mete_stats_print_fd(mete_stats_form form, int file) {
+    size_t size = 8192;
+
+    for (;;) {
+        char *text = mete__meta_map(size);
+        if (text == NULL) return -ENOMEM;
+        int length = mete_stats_print(form, text, size);
+        bool fits = length < 0 || (size_t)length < size;
+        int status = length < 0 ? length : 0;
+        if (fits && length > 0) status = mete__file_append(file, text, (size_t)length);
+        mete__meta_unmap(text, size);
+        if (fits) return status;
+        size *= 2; /* and once more where further holders come meanwhile */
+    }
 }

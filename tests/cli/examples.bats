@@ -122,6 +122,9 @@ beyond all memory: Value too large for defined data type' ]
     run -0 ./stats
     [ "${lines[1]}" = 'building: 1000 allocations, 0 frees, 1000 blocks more' ]
     [ "${lines[2]}" = 'destroying: 0 allocations, 1000 frees, -1000 blocks more' ]
+    [[ "${lines[3]}" =~ ^'heap: '[0-9]+' allocations, '[0-9]+' frees, '[0-9]+' bytes live in '[0-9]+' blocks' ]]
+    [[ "${lines[4]}" =~ ^'pool nodes: 24 bytes live in 1 blocks, peak 24, reserved '[0-9]+$ ]]
+    [ "${lines[5]}" = 'more than 1000000 bytes are live' ]
 }
 
 @test "raw_map" {

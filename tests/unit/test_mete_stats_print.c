@@ -1,6 +1,10 @@
 /* mete/stats.h: figures of holders, and all figures as text. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <mete/malloc.h>
 #include <mete/pool.h>
@@ -75,11 +79,48 @@ static void what_does_not_fit_is_cut(void) {
     CHECK(mete_stats_print(METE_STATS_JSON, some, 0) == -EINVAL);
 }
 
+static void descriptor_is_written_all_of_it(void) {
+    enum { POOLS = 300 }; /* names of 40 bytes: more than the first buffer */
+    static char expected[1 << 17], got[1 << 17];
+    static mete_pool *pools[POOLS];
+    for (int i = 0; i < POOLS; i++) {
+        pools[i] = mete_pool_create(&(mete_pool_options){
+            .block_size = 48, .name = "a pool whose name is rather a long one"});
+        CHECK(pools[i] != NULL);
+    }
+    for (mete_stats_form form = METE_STATS_TEXT; form <= METE_STATS_JSON; form++) {
+        int file = memfd_create("figures", 0);
+        CHECK(file >= 0 && write(file, "before\n", 7) == 7);
+        int length = mete_stats_print(form, expected, sizeof expected);
+        CHECK(length > 8192 && length < (int)sizeof expected);
+        CHECK(mete_stats_print_fd(form, file) == 0);
+        CHECK(pread(file, got, sizeof got, 0) == 7 + length);
+        CHECK(memcmp(got, "before\n", 7) == 0 && memcmp(got + 7, expected, (size_t)length) == 0);
+        CHECK(close(file) == 0);
+    }
+    for (int i = 0; i < POOLS; i++) mete_pool_destroy(pools[i]);
+}
+
+static void descriptor_that_takes_nothing_is_an_error(void) {
+    int ends[2];
+    int full = open("/dev/full", O_WRONLY);
+    CHECK(mete_stats_print_fd((mete_stats_form)3, 1) == -EINVAL);
+    CHECK(mete_stats_print_fd(METE_STATS_TEXT, -1) == -EBADF);
+    CHECK(full >= 0 && mete_stats_print_fd(METE_STATS_JSON, full) == -ENOSPC);
+    CHECK(pipe(ends) == 0 && close(ends[0]) == 0);
+    CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    CHECK(mete_stats_print_fd(METE_STATS_TEXT, ends[1]) == -EPIPE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FACT(newest_pool_comes_first),  FACT(visit_within_a_visit_is_refused),
-        FACT(text_has_a_line_for_each), FACT(json_names_cannot_break_out),
+        FACT(newest_pool_comes_first),
+        FACT(visit_within_a_visit_is_refused),
+        FACT(text_has_a_line_for_each),
+        FACT(json_names_cannot_break_out),
         FACT(what_does_not_fit_is_cut),
+        FACT(descriptor_is_written_all_of_it),
+        FACT(descriptor_that_takes_nothing_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,19 @@ int64_t mete__file_read(int file, void *data, size_t size, uint64_t offset) {
     return (int64_t)done;
 }
 
+int mete__file_append(int file, const void *data, size_t size) {
+    const char *next = data;
+    while (size > 0) {
+        long written = RAW(SYS_write, file, next, size);
+        if (written == -EINTR) continue;
+        if (written < 0) return (int)written;
+        if (written == 0) return -ENOSPC;
+        next += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
 int mete__file_write(int file, const void *data, size_t size, uint64_t offset) {
     const char *next = data;
     while (size > 0) {

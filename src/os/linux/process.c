@@ -82,6 +82,15 @@ void mete__process_wait(uint32_t *word, uint32_t value) {
     errno = saved;
 }
 
+void mete__process_wait_until(uint32_t *word, uint32_t value, uint64_t deadline) {
+    const uint64_t second = 1000000000;
+    struct timespec end = {(time_t)(deadline / second), (long)(deadline % second)};
+    int saved = errno;
+    /* Of the two ways to wait this is the one whose time is a point of CLOCK_MONOTONIC. */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, &end, NULL, FUTEX_BITSET_MATCH_ANY);
+    errno = saved;
+}
+
 void mete__process_wake(uint32_t *word) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
