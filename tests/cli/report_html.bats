@@ -71,6 +71,47 @@ END
     use leaks
 }
 
+@test "the_page_lists_pools_arenas_and_maps" {
+    cat >holders.c <<'END'
+#include <mete/arena.h>
+#include <mete/pool.h>
+#include <stdio.h>
+static void *blocks[3];
+__attribute__((noinline)) static mete_pool *forgetful(void) {
+    return mete_pool_create(&(mete_pool_options){.block_size = 48, .name = "nodes"});
+}
+__attribute__((noinline)) static void many_pools(void) {
+    for (int i = 0; i < 40; i++) {
+        mete_pool *pool =
+            mete_pool_create(&(mete_pool_options){.block_size = 16, .name = "</td><b>twin"});
+        if (i > 1) mete_pool_destroy(pool);
+    }
+}
+int main(void) {
+    mete_pool *pool = forgetful();
+    for (int i = 0; i < 3; i++) blocks[i] = mete_pool_alloc(pool);
+    many_pools();
+    mete_arena *arena = mete_arena_create(&(mete_arena_options){.name = "request"});
+    if (mete_arena_alloc(arena, 2000, 1) == NULL) return 1;
+    mete_arena_destroy(arena);
+    for (int i = 0; i < 30; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "number %d", i);
+        mete_pool_destroy(
+            mete_pool_create(&(mete_pool_options){.block_size = 16, .name = name}));
+    }
+    return 0;
+}
+END
+    ${compiler-cc} -g -O1 holders.c -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete \
+        -Wl,-rpath,"$METE_STAGE/lib" -o holders
+    mete run --quiet -o holders.mete ./holders
+    page holders.mete
+    use holders
+    mete run --quiet --mode=stats -o stats.mete ./holders
+    page stats.mete
+}
+
 @test "a_program_without_findings_or_allocations_has_a_page_too" {
     mete run --quiet -o true.mete true
     page true.mete

@@ -91,7 +91,12 @@ def check_data(data, report, wrong):
         for kind in ("definite", "indirect", "possible", "reachable"):
             if data["leaks"][kind] != report["leaks"][kind]:
                 wrong.append(f"leaks: {kind}")
-    for site in data["sites"] + ([] if data["leaks"] is None else data["leaks"]["records"]):
+    def figures(report):
+        return [{key: value for key, value in holder.items() if key != "stack"}
+                for holder in report["holders"]]
+    if figures(data) != figures(report):
+        wrong.append(f"holders: {figures(data)} instead of {figures(report)}")
+    for site in data["sites"] + data["holders"] + ([] if data["leaks"] is None else data["leaks"]["records"]):
         node, cut, first, last, *_ = site["stack"]
         if not (0 <= node <= len(data["nodes"]) / 3 and cut >= 0 and first <= last):
             wrong.append(f"a stack: {site['stack']}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """use_page CHROMIUM PAGE KIND: uses a page of `mete report --html` as a person would.
 
-KIND says what is known of the profile: "leaks" (of the bats file), "hostile" or "large". Whatever
+KIND says what is known of the profile: "leaks" or "holders" (of the bats file), "hostile" or "large". Whatever
 the page, nothing may be logged, thrown or loaded. Prints what is wrong; exits with 1.
 """
 import os
@@ -78,6 +78,35 @@ def use_leaks(browser):
     expect("filtered", text(browser, "#site-count"), "2 of 3 places")
 
 
+def use_holders(browser):
+    def cells(row):
+        return browser.run(f"[...document.querySelectorAll('#holder-table tbody tr')[{row}].cells]"
+                           ".map((cell) => cell.textContent)")
+
+    expect("heads", browser.run("[...document.querySelectorAll('#holder-table th')]"
+                                ".map((cell) => cell.textContent)"),
+           ["Name and creator", "Created", "Not destroyed", "Live blocks", "Live bytes", "Peak",
+            "Reserved"])
+    expect("chapter", "Pools, arenas and maps3" in text(browser, "#chapters"))
+    # What is left over comes first, whatever its size; then the highest peak.
+    expect("first", [cells(0)[0].startswith("poolnodesforgetful"), *cells(0)[1:6]],
+           [True, "1", "1", "3", "144 B", "144 B"])
+    expect("second", [cells(1)[0].startswith("pool</td><b>twinmany_pools"), *cells(1)[1:4]],
+           [True, "40", "2", "0"])
+    expect("third", [cells(2)[0].startswith("arenarequestmain"), *cells(2)[1:6]],
+           [True, "1", "0", "0", "0 B", "1.95 KiB"])
+    expect("marked", count(browser, "#holder-table td.bad"), 2)
+    expect("no element of theirs", count(browser, "#holder-table b"), 0)
+    click(browser, "#holder-table .place")
+    expect("stack", "main" in text(browser, "#holder-table .stacks .frames"))
+    click(browser, "#holder-table .place")
+    expect("folded again", count(browser, "#holder-table .stacks"), 0)
+    rows = count(browser, "#holder-table tbody tr")
+    expect("some", rows, 20)
+    click(browser, "#holder-more")
+    expect("all", count(browser, "#holder-table tbody tr") > rows)
+
+
 def use_hostile(browser):
     expect("title", browser.run("document.title"), "<b>bold — mete report")
     expect("no element of theirs", count(browser, "b, img, #page script"), 0)
@@ -108,7 +137,7 @@ def main(program, page, kind):
             expect("requests", len(browser.requests), 1)
             expect("nothing wider than the window",
                    browser.run("document.documentElement.scrollWidth <= innerWidth"))
-        {"leaks": use_leaks, "hostile": use_hostile, "large": use_large}[kind](browser)
+        {"leaks": use_leaks, "holders": use_holders, "hostile": use_hostile, "large": use_large}[kind](browser)
         expect("complaints in the end", browser.complaints, [])
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0

@@ -136,7 +136,8 @@ function drawChapters() {
     if (section.hidden) continue;
     const anchor = make("a", "", section.querySelector("h2").textContent);
     anchor.href = "#" + section.id;
-    const number = section.id === "errors" ? errorCount : section.id === "leaks" ? lost.blocks : 0;
+    const number = section.id === "errors" ? errorCount : section.id === "leaks" ? lost.blocks
+      : section.id === "holders" ? d3.sum(data.holders, (holder) => holder.not_destroyed) : 0;
     if (number !== 0) anchor.append(make("span", "number", countWords(number)));
     byId("chapters").append(make("li", "", anchor));
   }
@@ -153,6 +154,7 @@ drawErrors();
 leakList.start();
 flame.start();
 placeTable.start();
+holderTable.start();
 drawSizes();
 drawNotes();
 drawChapters();

@@ -148,6 +148,90 @@ const leakList = {
   },
 };
 
+/* --- Rows that unfold --- */
+
+/* The row of `thing`, whose button shows and hides another below it: table.open says of which
+   things, table.stackRow makes it. */
+function foldingRow(table, thing, button, cells) {
+  const isOpen = table.open.has(thing);
+  button.setAttribute("aria-expanded", String(isOpen));
+  const row = make("tr", isOpen ? "open" : "", make("td", "", button), ...cells);
+  button.addEventListener("click", () => {
+    if (table.open.delete(thing)) {
+      row.nextSibling.remove();
+    } else {
+      table.open.add(thing);
+      row.after(table.stackRow(thing));
+    }
+    row.classList.toggle("open", table.open.has(thing));
+    button.setAttribute("aria-expanded", String(table.open.has(thing)));
+  });
+  return isOpen ? [row, table.stackRow(thing)] : [row];
+}
+
+/* --- Pools, arenas and maps --- */
+
+const HOLDERS_AT_ONCE = 20;
+
+const HOLDER_COLUMNS = [
+  { name: "Created", key: "created", words: countWords },
+  { name: "Not destroyed", key: "not_destroyed", words: countWords },
+  { name: "Live blocks", key: "live_blocks", words: countWords },
+  { name: "Live bytes", key: "live_bytes", words: byteWords },
+  { name: "Peak", key: "peak_bytes", words: byteWords },
+  { name: "Reserved", key: "reserved_bytes", words: byteWords },
+];
+
+const holderTable = {
+  shown: HOLDERS_AT_ONCE,
+  open: new Set(),
+
+  stackRow(holder) {
+    const cell = make("td", "", make("div", "stack", make("p", "", "created by"),
+                                     stackList(stackOf(holder.stack))));
+    cell.colSpan = HOLDER_COLUMNS.length + 1;
+    return make("tr", "stacks", cell);
+  },
+
+  row(holder) {
+    const stack = stackOf(holder.stack), creator = stack.frames[stack.from] ?? NO_STACK;
+    const button = makeButton("place", make("span", "kind", holder.kind),
+      make("bdi", "name", holder.name),
+      make("span", "where", make("bdi", "", `${creator.name} ${creator.where}`.trim())));
+    button.title = `${holder.kind} ${holder.name}\n${creator.full}\n${creator.where}`;
+    return foldingRow(this, holder, button, HOLDER_COLUMNS.map(({ key, words }) => {
+      const isLeft = key === "not_destroyed" && holder[key] !== 0;
+      return make("td", holder[key] === 0 ? "none" : isLeft ? "bad" : "", words(holder[key]));
+    }));
+  },
+
+  draw() {
+    /* First those that are left over. */
+    const rows = [...data.holders].sort((a, b) =>
+      (b.not_destroyed !== 0) - (a.not_destroyed !== 0) || b.peak_bytes - a.peak_bytes);
+    byId("holder-table").tBodies[0].replaceChildren(
+      ...rows.slice(0, this.shown).flatMap((holder) => this.row(holder)));
+    const rest = rows.length - this.shown, more = byId("holder-more");
+    more.hidden = rest <= 0;
+    more.textContent = `Show ${countWords(Math.min(rest, 4 * HOLDERS_AT_ONCE))} more`;
+  },
+
+  start() {
+    byId("holders").hidden = data.holders.length === 0;
+    byId("holder-table").tHead.rows[0].append(...["Name and creator",
+      ...HOLDER_COLUMNS.map((column) => column.name)].map((name) => {
+      const head = make("th", "", name);
+      head.scope = "col";
+      return head;
+    }));
+    byId("holder-more").addEventListener("click", () => {
+      this.shown += 4 * HOLDERS_AT_ONCE;
+      this.draw();
+    });
+    this.draw();
+  },
+};
+
 /* --- Places --- */
 
 const PLACES_AT_ONCE = 25;
@@ -228,23 +312,10 @@ const placeTable = {
   },
 
   row(place) {
-    const isOpen = this.open.has(place);
     const button = makeButton("place", nameOf(place.head),
       make("span", "where", make("bdi", "", place.head.where)));
     button.title = `${place.head.full}\n${place.head.where}\n${place.head.module}`;
-    button.setAttribute("aria-expanded", String(isOpen));
-    const row = make("tr", isOpen ? "open" : "", make("td", "", button), ...this.cells(place));
-    button.addEventListener("click", () => {
-      if (this.open.delete(place)) {
-        row.nextSibling.remove();
-      } else {
-        this.open.add(place);
-        row.after(this.stackRow(place));
-      }
-      row.classList.toggle("open", this.open.has(place));
-      button.setAttribute("aria-expanded", String(this.open.has(place)));
-    });
-    return isOpen ? [row, this.stackRow(place)] : [row];
+    return foldingRow(this, place, button, this.cells(place));
   },
 
   draw() {
