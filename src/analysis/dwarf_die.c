@@ -85,8 +85,10 @@ static bool count_of(Dwarf_Die *dimension, uint64_t *count) {
 
     if (mete__dwarf_die_number(dimension, DW_AT_count, count)) return true;
     if (dwarf_attr(dimension, DW_AT_upper_bound, &attribute) == NULL) return false;
-    /* The bound of an array of no elements is -1, in whatever form. */
-    if (dwarf_formsdata(&attribute, &upper) == 0 && upper == -1) {
+    /* The bound of an array of no elements is -1; but 255 in one byte is 255. */
+    unsigned int form = dwarf_whatform(&attribute);
+    if (form != DW_FORM_data1 && form != DW_FORM_data2 &&
+        dwarf_formsdata(&attribute, &upper) == 0 && upper == -1) {
         *count = 0;
         return true;
     }

@@ -65,6 +65,7 @@ static bool measure_member(struct mete__dwarf_type_cache *cache,
     uint32_t align = declared_align(member);
     if (align != 0) entry->type.declares_align = true;
     if (align < type->type.align) align = type->type.align;
+    if (align == 0) align = 1;
     /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed. */
     if (mete__dwarf_die_number(member, DW_AT_bit_size, &bits)) {
         uint64_t width = type->type.size * 8;

@@ -53,8 +53,12 @@ const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwa
     const char *keyword = keyword_of(tag);
     const char *scope = NULL;
 
-    if (cache->scope != NULL && name != NULL)
-        scope = cache->scope(cache->scope_context, type->addr);
+    if (cache->scope != NULL && name != NULL) {
+        /* Of a class that is defined outside of the one it is declared in, that one counts. */
+        Dwarf_Die declared;
+        bool is_outside = mete__dwarf_die_follow(type, DW_AT_specification, &declared);
+        scope = cache->scope(cache->scope_context, is_outside ? declared.addr : type->addr);
+    }
     if (name == NULL || name[0] == '\0') {
         name = "{...}";
     } else if (!cache->has_keywords) {
@@ -78,8 +82,8 @@ static bool describe_pointer(struct mete__dwarf_type_cache *cache,
 
     if (target == NULL) return false;
     const struct mete__dwarf_type *to = &target->type;
-    char before = to->name_at == 0 ? ' ' : to->text[to->name_at - 1];
-    bool needs_gap = before != '*' && before != '(';
+    const char *end = to->text + to->name_at;
+    bool needs_gap = end == to->text || (end[-1] != '*' && end[-1] != '(');
     /* int (*)[4], int (*)(void) */
     bool in_braces = to->text[to->name_at] == '[' || to->text[to->name_at] == '(';
     const char *owner = "";
@@ -122,8 +126,9 @@ static bool describe_qualified(struct mete__dwarf_type_cache *cache,
     entry->type.target = of->type.target;
     if (word == NULL) return wrap(cache, entry, &of->type, "", "");
     if (qualifies_pointer(&entry->die)) {
-        char before = of->type.name_at == 0 ? ' ' : of->type.text[of->type.name_at - 1];
-        snprintf(left, sizeof left, "%s%s", before == '*' ? "" : " ", word);
+        const char *end = of->type.text + of->type.name_at;
+        bool touches = end != of->type.text && end[-1] == '*';
+        snprintf(left, sizeof left, "%s%s", touches ? "" : " ", word);
         return wrap(cache, entry, &of->type, left, "");
     }
     int length = snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "%s %s", word, of->type.text);

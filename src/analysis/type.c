@@ -1,6 +1,7 @@
 #include "analysis/type.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *mete__type_keyword(enum mete__type_kind kind) {
     switch (kind) {
@@ -15,7 +16,6 @@ int mete__type_declare(char *buffer, size_t size, const char *type, size_t name_
                        const char *name) {
     if (name == NULL) return snprintf(buffer, size, "%s", type);
     /* "char *name", "int (*name)(void)", but "int name". */
-    char before = name_at == 0 ? ' ' : type[name_at - 1];
-    const char *gap = before == '*' || before == '(' || before == '&' || before == ' ' ? "" : " ";
+    const char *gap = name_at == 0 || strchr("*(& ", type[name_at - 1]) != NULL ? "" : " ";
     return snprintf(buffer, size, "%.*s%s%s%s", (int)name_at, type, gap, name, type + name_at);
 }

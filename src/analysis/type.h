@@ -10,7 +10,7 @@
 #ifndef METE_ANALYSIS_TYPE_H
 #define METE_ANALYSIS_TYPE_H
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,10 +51,10 @@ struct mete__member {
     uint64_t offset;                 /* bytes; of a bit-field, those of its storage */
     uint64_t size;                   /* bytes; of a bit-field, those of its storage */
     uint32_t align;                  /* bytes: a power of two, at least 1 */
-    uint16_t name_at;                /* where in `type` a declaration has the name */
+    uint32_t flags;                  /* enum mete__member_flag */
+    uint32_t name_at;                /* where in `type` a declaration has the name */
     uint16_t bit_offset;             /* of a bit-field: bits from `offset`, in storage order */
     uint16_t bit_size;               /* 0: no bit-field */
-    uint16_t flags;                  /* enum mete__member_flag */
 };
 
 struct mete__type {
@@ -71,6 +71,9 @@ struct mete__type {
     uint32_t member_count;
     struct mete__member members[]; /* in order of declaration, without static ones */
 };
+
+/* Members are compared byte by byte. */
+static_assert(sizeof(struct mete__member) == 4 * sizeof(void *) + 32, "no padding");
 
 /* The name without "struct ", as users may give it. */
 static inline const char *mete__type_plain_name(const struct mete__type *type) {

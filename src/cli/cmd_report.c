@@ -1,19 +1,12 @@
 /*
  * cli/cmd_report.c - `mete report FILE`: says what a profile holds, as text or in other forms.
- *
- * Forms that go to files are written beside their names and renamed when they are whole: nobody
- * finds half a report, and an older one survives a full disk.
  */
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/compiler.h"
 #include "cli/command.h"
+#include "cli/document.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "report/report.h"
@@ -106,72 +99,42 @@ static const struct mete__usage usage = {
     .option_count = METE_COUNT_OF(options),
 };
 
-typedef int print_function(struct mete__report *report, FILE *out);
-
-static int complain_write(const char *path, int status) {
-    mete__message_say("report: cannot write %s: %s",
-                      strcmp(path, "-") == 0 ? "to standard output" : path, strerror(-status));
-    return METE__EXIT_FAILED;
-}
-
-/* Writes a new file of the same folder, then gives it the name. What is there and no regular file,
- * as /dev/stdout, is written itself. */
-static int print_to_file(print_function *print, struct mete__report *report, const char *path) {
-    struct stat there;
-    char *temporary = NULL;
-    int status;
-
-    bool direct = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
-    if (!direct && asprintf(&temporary, "%s.XXXXXX", path) < 0) return -ENOMEM;
-    int fd = direct ? -1 : mkstemp(temporary);
-    FILE *file = direct ? fopen(path, "we") : fd < 0 ? NULL : fdopen(fd, "w");
-    if (file == NULL) {
-        status = -errno;
-        goto fail_open;
+/* The forms, as cli/document.h calls them. */
+#define FORM(name)                                     \
+    static int print_##name(void *report, FILE *out) { \
+        return mete__report_##name(report, out);       \
     }
-    if (!direct) {
-        mode_t mask = umask(0);
-        umask(mask);
-        (void)!fchmod(fd, 0666 & ~mask);
-    }
-    status = print(report, file);
-    if (fclose(file) != 0 && status == 0) status = -errno;
-    if (status == 0 && !direct && rename(temporary, path) != 0) status = -errno;
-    if (status != 0 && !direct) unlink(temporary);
-fail_open:
-    free(temporary);
-    return status;
-}
-
-static int print_to(print_function *print, struct mete__report *report, const char *path) {
-    int status =
-        strcmp(path, "-") == 0 ? print(report, stdout) : print_to_file(print, report, path);
-
-    return status == 0 ? METE__EXIT_OK : complain_write(path, status);
-}
+FORM(json)
+FORM(html)
+FORM(pprof)
+FORM(folded)
+FORM(speedscope)
+FORM(suppressions)
+FORM(text)
+#undef FORM
 
 /* Every form that was asked for; text where none was. */
 static int print_forms(struct mete__report *report, const struct report_options *given) {
     const struct {
-        print_function *print;
+        mete__document_print *print;
         const char *path;
     } forms[] = {
-        {mete__report_json, given->json},
-        {mete__report_html, given->html},
-        {mete__report_pprof, given->pprof},
-        {mete__report_folded, given->folded},
-        {mete__report_speedscope, given->speedscope},
-        {mete__report_suppressions, given->gen_suppressions ? "-" : NULL},
+        {print_json, given->json},
+        {print_html, given->html},
+        {print_pprof, given->pprof},
+        {print_folded, given->folded},
+        {print_speedscope, given->speedscope},
+        {print_suppressions, given->gen_suppressions ? "-" : NULL},
     };
     bool any = false;
 
     for (size_t i = 0; i < METE_COUNT_OF(forms); i++) {
         if (forms[i].path == NULL) continue;
         any = true;
-        int code = print_to(forms[i].print, report, forms[i].path);
+        int code = mete__document_write(forms[i].print, report, forms[i].path, "report");
         if (code != METE__EXIT_OK) return code;
     }
-    return any ? METE__EXIT_OK : print_to(mete__report_text, report, "-");
+    return any ? METE__EXIT_OK : mete__document_write(print_text, report, "-", "report");
 }
 
 int mete__cmd_report(int argc, char **argv) {

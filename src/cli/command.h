@@ -24,5 +24,6 @@ enum mete__exit {
 
 int mete__cmd_run(int argc, char **argv);
 int mete__cmd_report(int argc, char **argv);
+int mete__cmd_layout(int argc, char **argv);
 
 #endif

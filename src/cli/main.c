@@ -20,6 +20,7 @@ static const struct {
 } commands[] = {
     {"run", mete__cmd_run, "run a program and say what its memory did"},
     {"report", mete__cmd_report, "say what a profile holds"},
+    {"layout", mete__cmd_layout, "say where the members of structs lie"},
 };
 
 /* A standard stream that is closed would be the next file we open, and our messages would go into

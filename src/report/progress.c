@@ -26,8 +26,9 @@ void mete__progress_show(void *context, size_t done, size_t total, const char *m
         (progress->shown && seconds_since(&progress->latest, &now) < DISTANCE))
         return;
     const char *slash = strrchr(module, '/');
-    fprintf(stderr, "\r\033[Kmete: finding names: %zu %% (%.60s)", done * 100 / (total ? total : 1),
-            slash == NULL ? module : slash + 1);
+    fprintf(stderr, "\r\033[Kmete: %s: %zu %% (%.60s)",
+            progress->work == NULL ? "finding names" : progress->work,
+            done * 100 / (total ? total : 1), slash == NULL ? module : slash + 1);
     fflush(stderr);
     progress->shown = true;
     progress->latest = now;

@@ -13,13 +13,14 @@
 
 struct mete__progress {
     bool enabled;
-    bool shown; /* there is a line to wipe */
+    const char *work; /* what takes so long; NULL: finding names */
+    bool shown;       /* there is a line to wipe */
     struct timespec begun;
     struct timespec latest; /* when the line was last written */
 };
 
 void mete__progress_begin(struct mete__progress *progress, bool enabled);
-/* For struct mete__symbols_options: `context` is the struct mete__progress. */
+/* For struct mete__symbols_options and its like: `context` is the struct mete__progress. */
 void mete__progress_show(void *context, size_t done, size_t total, const char *module);
 void mete__progress_end(struct mete__progress *progress);
 

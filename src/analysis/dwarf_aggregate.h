@@ -1,0 +1,40 @@
+/*
+ * analysis/dwarf_aggregate.h - makes the type of a struct, union or class from its DIE.
+ *
+ * What lies inside it by value is made first, to any depth that C allows; a circle, which it does
+ * not, is cut.
+ */
+#ifndef METE_ANALYSIS_DWARF_AGGREGATE_H
+#define METE_ANALYSIS_DWARF_AGGREGATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/dwarf_type.h"
+#include "analysis/dwarf_unit.h"
+#include "analysis/names.h"
+#include "analysis/type_table.h"
+
+/* Begins with the first five set and the rest 0. */
+struct mete__dwarf_aggregate_reader {
+    struct mete__names *names;
+    struct mete__type_table *table;
+    struct mete__dwarf_type_cache *cache; /* told of the unit already */
+    struct mete__dwarf_unit unit;         /* read already */
+    uint32_t unit_number;                 /* what new types say of it */
+    bool is_big_endian;
+    uint16_t type_flags;          /* of all types of the unit: CXX or FOREIGN */
+    struct mete__member *members; /* of the types that are being made, one behind the other */
+    size_t member_count, member_capacity;
+};
+
+/* The type of what the unit found, kept in the table. NULL: memory ran out, or it lies within
+ * itself; `*status` says which: -ENOMEM or 0. */
+const struct mete__type *mete__dwarf_aggregate_read(struct mete__dwarf_aggregate_reader *reader,
+                                                    struct mete__dwarf_found *found, int *status);
+
+/* Frees what the reader made itself: not the table, the cache, the unit or the names. */
+void mete__dwarf_aggregate_free(struct mete__dwarf_aggregate_reader *reader);
+
+#endif

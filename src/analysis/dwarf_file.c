@@ -1,0 +1,170 @@
+#include "analysis/dwarf_file.h"
+
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define USUAL_DEBUG_PATH ":.debug:/usr/lib/debug" /* libdwfl's default, as gdb's */
+
+struct mete__dwarf_file {
+    Dwfl *dwfl;
+    Dwfl_Callbacks callbacks; /* dwfl points here */
+    char *debug_path;         /* callbacks points here */
+    Dwarf **parts;
+    size_t part_count;
+    int machine;
+    bool failed; /* memory ran out while parts were collected */
+};
+
+static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
+                   void *context) {
+    struct mete__dwarf_file *file = context;
+    GElf_Ehdr header;
+    Dwarf_Addr bias;
+    GElf_Addr elf_bias;
+
+    (void)user_data, (void)name, (void)base;
+    Elf *elf = dwfl_module_getelf(module, &elf_bias);
+    if (elf != NULL && file->machine == EM_NONE && gelf_getehdr(elf, &header) != NULL)
+        file->machine = header.e_machine;
+    Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
+    if (dwarf == NULL) return DWARF_CB_OK;
+    Dwarf **parts = reallocarray(file->parts, file->part_count + 1, sizeof(Dwarf *));
+    if (parts == NULL) {
+        file->failed = true;
+        return DWARF_CB_ABORT;
+    }
+    file->parts = parts;
+    parts[file->part_count++] = dwarf;
+    return DWARF_CB_OK;
+}
+
+static int start_libdwfl(struct mete__dwarf_file *file, const char *directory) {
+    /* libdwfl looks for build-ids in absolute directories only. */
+    char *absolute = directory == NULL ? NULL : realpath(directory, NULL);
+    int length = asprintf(&file->debug_path, "%s%s%s", absolute == NULL ? "" : absolute,
+                          absolute == NULL ? "" : ":", USUAL_DEBUG_PATH);
+
+    free(absolute);
+    if (length < 0) {
+        file->debug_path = NULL;
+        return -ENOMEM;
+    }
+    file->callbacks = (Dwfl_Callbacks){
+        .find_elf = dwfl_build_id_find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .section_address = dwfl_offline_section_address,
+        .debuginfo_path = &file->debug_path,
+    };
+    elf_version(EV_CURRENT);
+    file->dwfl = dwfl_begin(&file->callbacks);
+    return file->dwfl == NULL ? -ENOMEM : 0;
+}
+
+/* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
+static int open_regular(const char *path, char *why, size_t why_size) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        int error = errno;
+        snprintf(why, why_size, "cannot open %s: %s", path, strerror(error));
+        if (fd >= 0) close(fd);
+        return -error;
+    }
+    if (S_ISREG(status.st_mode)) return fd;
+    snprintf(why, why_size, "%s is no regular file", path);
+    close(fd);
+    return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+}
+
+static int report(struct mete__dwarf_file *file, const char *path, int fd) {
+    dwfl_report_begin(file->dwfl);
+    Dwfl_Module *module = dwfl_report_offline(file->dwfl, path, path, fd);
+    if (module == NULL) close(fd); /* else it is libdwfl's */
+    dwfl_report_end(file->dwfl, NULL, NULL);
+    return module == NULL ? -EINVAL : 0;
+}
+
+/* Whether the name is one of an object file or an archive, which only a compiler makes. */
+static bool is_object(const char *path) {
+    size_t length = strlen(path);
+
+    return length > 2 && path[length - 2] == '.' &&
+           (path[length - 1] == 'o' || path[length - 1] == 'a');
+}
+
+static void say_no_data(const char *path, char *why, size_t why_size) {
+    const char *servers = getenv("DEBUGINFOD_URLS");
+    bool has_servers = servers != NULL && servers[0] != '\0';
+
+    if (is_object(path))
+        snprintf(why, why_size, "%s has no debug information: compile it with -g", path);
+    else
+        snprintf(why, why_size,
+                 "%s has no debug information: compile it with -g, or install its package's "
+                 "-dbgsym%s",
+                 path, has_servers ? "" : ", or set DEBUGINFOD_URLS");
+}
+
+int mete__dwarf_file_open(const char *path, const char *debug_directory,
+                          struct mete__dwarf_file **out, char *why, size_t why_size) {
+    int fd = open_regular(path, why, why_size);
+    if (fd < 0) return fd;
+
+    int status = -ENOMEM;
+    snprintf(why, why_size, "out of memory");
+    struct mete__dwarf_file *file = calloc(1, sizeof *file);
+    if (file == NULL || start_libdwfl(file, debug_directory) != 0) {
+        close(fd);
+        goto fail_file;
+    }
+    status = report(file, path, fd);
+    if (status != 0) {
+        snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
+        goto fail_file;
+    }
+    dwfl_getmodules(file->dwfl, collect, file, 0);
+    if (file->failed) {
+        status = -ENOMEM;
+        goto fail_file;
+    }
+    if (file->part_count == 0) {
+        status = -ENODATA;
+        say_no_data(path, why, why_size);
+        goto fail_file;
+    }
+    *out = file;
+    return 0;
+
+fail_file:
+    mete__dwarf_file_close(file);
+    return status;
+}
+
+void mete__dwarf_file_close(struct mete__dwarf_file *file) {
+    if (file == NULL) return;
+    if (file->dwfl != NULL) dwfl_end(file->dwfl);
+    free(file->parts);
+    free(file->debug_path);
+    free(file);
+}
+
+size_t mete__dwarf_file_parts(const struct mete__dwarf_file *file) {
+    return file->part_count;
+}
+
+Dwarf *mete__dwarf_file_part(const struct mete__dwarf_file *file, size_t number) {
+    return file->parts[number];
+}
+
+int mete__dwarf_file_machine(const struct mete__dwarf_file *file) {
+    return file->machine;
+}

@@ -1,0 +1,174 @@
+#include "analysis/dwarf_types.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/dwarf_aggregate.h"
+#include "analysis/dwarf_type.h"
+#include "analysis/dwarf_unit.h"
+
+#define NOTES_MAX 10 /* of damaged units, one by one */
+
+struct reading {
+    const struct mete__dwarf_types_options *options;
+    struct mete__dwarf_aggregate_reader reader;
+    size_t unit_count;
+    size_t damaged_count;
+    size_t split_count; /* units whose .dwo file is not there */
+};
+
+static void say(const struct reading *reading, const char *text) {
+    if (reading->options->note != NULL)
+        reading->options->note(reading->options->note_context, text);
+}
+
+static void say_damaged(struct reading *reading, Dwarf_Die *root) {
+    const char *name = dwarf_diename(root);
+    char text[512];
+
+    if (reading->damaged_count++ >= NOTES_MAX) return;
+    snprintf(text, sizeof text, "unit %.400s at 0x%llx is damaged: left out",
+             name == NULL ? "without a name" : name, (unsigned long long)dwarf_dieoffset(root));
+    say(reading, text);
+}
+
+static bool is_cxx(int language) {
+    switch (language) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case DW_LANG_ObjC_plus_plus: return true;
+    default: return false;
+    }
+}
+
+static bool is_c(int language) {
+    switch (language) {
+    case -1: /* not said */
+    case 0:
+    case DW_LANG_C:
+    case DW_LANG_C89:
+    case DW_LANG_C99:
+    case DW_LANG_C11:
+    case DW_LANG_ObjC:
+    case DW_LANG_Mips_Assembler: return true;
+    default: return false;
+    }
+}
+
+static int read_found(struct reading *reading) {
+    struct mete__dwarf_aggregate_reader *reader = &reading->reader;
+    int status = 0;
+
+    for (size_t i = 0; i < reader->unit.count && status == 0; i++)
+        (void)mete__dwarf_aggregate_read(reader, &reader->unit.found[i], &status);
+    return status;
+}
+
+static int read_unit(struct reading *reading, Dwarf_Die *root) {
+    struct mete__dwarf_aggregate_reader *reader = &reading->reader;
+    int language = dwarf_srclang(root);
+    bool has_scopes = !is_c(language);
+
+    reader->type_flags = is_cxx(language) ? METE__TYPE_CXX : has_scopes ? METE__TYPE_FOREIGN : 0;
+    reader->unit_number = (uint32_t)reading->unit_count++;
+    int status = mete__dwarf_unit_read(&reader->unit, root, has_scopes, reader->names);
+    if (status == -EBADMSG) {
+        say_damaged(reading, root);
+        return 0;
+    }
+    if (status != 0) return status;
+    mete__dwarf_type_forget(reader->cache, language, reading->options->machine,
+                            has_scopes ? mete__dwarf_unit_scope : NULL, &reader->unit);
+    return read_found(reading);
+}
+
+static void show_progress(const struct reading *reading, Dwarf *dwarf, Dwarf_Die *root) {
+    size_t total = 0;
+    GElf_Ehdr header;
+
+    if (reading->options->progress == NULL) return;
+    /* The end of the last unit is not known before; the file's size is near enough for a hint. */
+    if (gelf_getehdr(dwarf_getelf(dwarf), &header) != NULL) total = (size_t)header.e_shoff;
+    size_t done = (size_t)dwarf_dieoffset(root);
+    const char *name = dwarf_diename(root);
+    reading->options->progress(reading->options->progress_context, done,
+                               total < done ? done : total, name == NULL ? "" : name);
+}
+
+static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root, split;
+    uint8_t type;
+    int more, status = 0;
+
+    while (status == 0 &&
+           (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, &split)) == 0) {
+        if (root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid) {
+            if (root.addr != NULL) say_damaged(reading, &root);
+            continue;
+        }
+        show_progress(reading, dwarf, &root);
+        if (type == DW_UT_skeleton && split.addr == NULL)
+            reading->split_count++;
+        else
+            status = read_unit(reading, type == DW_UT_skeleton ? &split : &root);
+    }
+    if (status == 0 && more < 0)
+        say(reading, "the units that follow a damaged one cannot be found: left out");
+    return status;
+}
+
+static void say_what_is_missing(struct reading *reading) {
+    char text[160];
+
+    if (reading->damaged_count > NOTES_MAX) {
+        snprintf(text, sizeof text, "%zu more units are damaged: left out",
+                 reading->damaged_count - NOTES_MAX);
+        say(reading, text);
+    }
+    if (reading->split_count > 0) {
+        snprintf(text, sizeof text,
+                 "%zu unit%s in .dwo files that are not there: left out (they are where the "
+                 "program was compiled)",
+                 reading->split_count, reading->split_count == 1 ? " is" : "s are");
+        say(reading, text);
+    }
+}
+
+static bool is_big_endian(Dwarf *dwarf) {
+    const char *ident = elf_getident(dwarf_getelf(dwarf), NULL);
+
+    return ident != NULL && ident[EI_DATA] == ELFDATA2MSB;
+}
+
+int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options *options,
+                           struct mete__names *names, struct mete__type_table *table,
+                           size_t *units) {
+    struct reading reading = {
+        .options = options,
+        .reader = {.names = names,
+                   .table = table,
+                   .cache = mete__dwarf_type_open(names),
+                   .is_big_endian = is_big_endian(dwarf)},
+    };
+    int status = -ENOMEM;
+
+    if (reading.reader.cache == NULL) return -ENOMEM;
+    Dwarf *supplement = dwarf_getalt(dwarf);
+    status = supplement == NULL ? 0 : read_dwarf(&reading, supplement);
+    if (status == 0) status = read_dwarf(&reading, dwarf);
+    if (status == 0) {
+        say_what_is_missing(&reading);
+        *units = reading.unit_count;
+    }
+    mete__dwarf_aggregate_free(&reading.reader);
+    mete__dwarf_unit_free(&reading.reader.unit);
+    mete__dwarf_type_close(reading.reader.cache);
+    return status;
+}

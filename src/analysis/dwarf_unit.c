@@ -1,0 +1,225 @@
+#include "analysis/dwarf_unit.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis/dwarf_die.h"
+
+#define DEPTH_MAX      192  /* nesting of scopes; real programs stay below 60 */
+#define SCOPE_TEXT_MAX 4096 /* bytes of "one::two::" */
+
+/* A typedef of an aggregate without a name. */
+struct alias {
+    Dwarf_Die target;
+    const char *name;
+    size_t number; /* in order of the unit: of several typedefs the first counts */
+};
+
+/* Of one call of mete__dwarf_unit_read. */
+struct walk {
+    struct mete__dwarf_unit *unit;
+    struct mete__names *names;
+    bool has_scopes;
+    const char *scope; /* around what is being looked at: "ns::", or NULL */
+    const void *last;  /* the DIE seen last: the end of a scope */
+    struct alias *aliases;
+    size_t alias_count, alias_capacity;
+};
+
+static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth);
+
+/* Whether types may be declared inside a DIE of this kind. */
+static bool holds_types(int tag) {
+    switch (tag) {
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+    case DW_TAG_subprogram:
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block: return true;
+    default: return mete__dwarf_die_is_aggregate(tag);
+    }
+}
+
+static int add_found(struct mete__dwarf_unit *unit, const Dwarf_Die *die) {
+    if (unit->count == unit->capacity) {
+        size_t capacity = unit->capacity == 0 ? 256 : unit->capacity * 2;
+        struct mete__dwarf_found *found = reallocarray(unit->found, capacity, sizeof *found);
+        if (found == NULL) return -ENOMEM;
+        unit->found = found;
+        unit->capacity = capacity;
+    }
+    unit->found[unit->count++] = (struct mete__dwarf_found){.die = *die};
+    return 0;
+}
+
+static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
+    const char *name = dwarf_diename(typedef_die);
+    Dwarf_Die target;
+
+    if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || dwarf_diename(&target) != NULL)
+        return 0;
+    if (walk->alias_count == walk->alias_capacity) {
+        size_t capacity = walk->alias_capacity == 0 ? 64 : walk->alias_capacity * 2;
+        struct alias *aliases = reallocarray(walk->aliases, capacity, sizeof *aliases);
+        if (aliases == NULL) return -ENOMEM;
+        walk->aliases = aliases;
+        walk->alias_capacity = capacity;
+    }
+    walk->aliases[walk->alias_count] =
+        (struct alias){.target = target, .name = name, .number = walk->alias_count};
+    walk->alias_count++;
+    return 0;
+}
+
+static int add_scope(struct mete__dwarf_unit *unit, const void *low, const void *high,
+                     const char *text) {
+    if (unit->scope_count == unit->scope_capacity) {
+        size_t capacity = unit->scope_capacity == 0 ? 64 : unit->scope_capacity * 2;
+        const char **texts = reallocarray(unit->scope_texts, capacity, sizeof(char *));
+        if (texts == NULL) return -ENOMEM;
+        unit->scope_texts = texts;
+        unit->scope_capacity = capacity;
+    }
+    unit->scope_texts[unit->scope_count] = text;
+    return mete__address_ranges_add(&unit->scopes, (uintptr_t)low + 1, (uintptr_t)high + 1,
+                                    (uint32_t)unit->scope_count++);
+}
+
+/* Walks a namespace or a class, whose name is put before those inside. */
+static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
+    const char *outer = walk->scope;
+    const char *name = dwarf_diename(die);
+    char text[SCOPE_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%s%s::", outer == NULL ? "" : outer,
+             name == NULL ? "(anonymous)" : name);
+    walk->scope = mete__names_keep(walk->names, text);
+    if (walk->scope == NULL) return -ENOMEM;
+    int status = walk_children(walk, die, depth);
+    if (status == 0) status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
+    walk->scope = outer;
+    return status;
+}
+
+static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
+    int tag = dwarf_tag(die);
+    bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
+
+    walk->last = die->addr;
+    if (tag == DW_TAG_typedef) return add_alias(walk, die);
+    if (is_aggregate &&
+        (!dwarf_hasattr(die, DW_AT_declaration) || dwarf_hasattr(die, DW_AT_signature))) {
+        int status = add_found(walk->unit, die);
+        if (status != 0) return status;
+    }
+    if (!holds_types(tag) || depth >= DEPTH_MAX || !dwarf_haschildren(die)) return 0;
+    if (walk->has_scopes && (is_aggregate || tag == DW_TAG_namespace || tag == DW_TAG_module))
+        return walk_scope(walk, die, depth + 1);
+    return walk_children(walk, die, depth + 1);
+}
+
+static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth) {
+    Dwarf_Die die, next;
+    int status = dwarf_child(parent, &die);
+
+    if (status != 0) return status < 0 ? -EBADMSG : 0;
+    for (;;) {
+        int visited = visit(walk, &die, depth);
+        if (visited != 0) return visited;
+        status = dwarf_siblingof(&die, &next);
+        if (status != 0) return status < 0 ? -EBADMSG : 0;
+        /* A sibling that lies before would lead in a circle. */
+        if ((uintptr_t)next.addr <= (uintptr_t)die.addr) return -EBADMSG;
+        die = next;
+    }
+}
+
+static int compare_addresses(const void *one, const void *other) {
+    return (uintptr_t)one < (uintptr_t)other ? -1 : (uintptr_t)one > (uintptr_t)other;
+}
+
+static int found_in_order(const void *left, const void *right) {
+    const struct mete__dwarf_found *a = left, *b = right;
+
+    return compare_addresses(a->die.addr, b->die.addr);
+}
+
+static int aliases_in_order(const void *left, const void *right) {
+    const struct alias *a = left, *b = right;
+    int order = compare_addresses(a->target.addr, b->target.addr);
+
+    return order != 0 ? order : a->number < b->number ? -1 : 1;
+}
+
+/* Gives the aggregates their typedefs' names. One that is in a type unit, where it has no name at
+ * all, is found by its typedef only. */
+static int name_aliases(struct walk *walk) {
+    struct mete__dwarf_unit *unit = walk->unit;
+    size_t own_count = unit->count;
+    int status = 0;
+
+    if (walk->alias_count == 0) return 0;
+    qsort(walk->aliases, walk->alias_count, sizeof *walk->aliases, aliases_in_order);
+    for (size_t i = 0; i < walk->alias_count && status == 0; i++) {
+        const struct alias *alias = &walk->aliases[i];
+        if (i > 0 && alias[-1].target.addr == alias->target.addr) continue;
+        size_t all = unit->count;
+        unit->count = own_count; /* which are in order */
+        struct mete__dwarf_found *found = mete__dwarf_unit_find(unit, alias->target.addr);
+        unit->count = all;
+        if (found == NULL) {
+            status = add_found(unit, &alias->target);
+            found = status == 0 ? &unit->found[unit->count - 1] : NULL;
+        }
+        if (found != NULL) found->alias = alias->name;
+    }
+    if (unit->count > own_count)
+        qsort(unit->found, unit->count, sizeof *unit->found, found_in_order);
+    return status;
+}
+
+int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
+                          struct mete__names *names) {
+    struct walk walk = {.unit = unit, .names = names, .has_scopes = has_scopes, .last = root->addr};
+
+    unit->count = 0;
+    unit->scopes.count = 0;
+    unit->scope_count = 0;
+    int status = walk_children(&walk, root, 0);
+    mete__address_ranges_complete(&unit->scopes);
+    int named = name_aliases(&walk);
+    free(walk.aliases);
+    return status != 0 ? status : named;
+}
+
+void mete__dwarf_unit_free(struct mete__dwarf_unit *unit) {
+    free(unit->found);
+    free(unit->scope_texts);
+    mete__address_ranges_free(&unit->scopes);
+}
+
+struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *unit,
+                                                const void *die_address) {
+    size_t low = 0, high = unit->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uintptr_t)unit->found[middle].die.addr < (uintptr_t)die_address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < unit->count && unit->found[low].die.addr == die_address ? &unit->found[low] : NULL;
+}
+
+const char *mete__dwarf_unit_scope(void *context, const void *die_address) {
+    struct mete__dwarf_unit *unit = context;
+    int64_t index = mete__address_ranges_find(&unit->scopes, (uintptr_t)die_address);
+
+    return index < 0 ? NULL : unit->scope_texts[index];
+}

@@ -1,0 +1,49 @@
+/*
+ * analysis/dwarf_unit.h - which structs, unions and classes a compilation unit has, and where.
+ *
+ * One walk over the unit finds them in namespaces, functions and each other, with the typedef that
+ * names an anonymous one, and remembers the scopes that C++ names are qualified by.
+ */
+#ifndef METE_ANALYSIS_DWARF_UNIT_H
+#define METE_ANALYSIS_DWARF_UNIT_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "analysis/address_ranges.h"
+#include "analysis/names.h"
+#include "analysis/type.h"
+
+/* An aggregate: a definition, or a declaration with a signature. */
+struct mete__dwarf_found {
+    Dwarf_Die die;
+    const char *alias;             /* the typedef's name, where it has no other */
+    const struct mete__type *type; /* the reader's; NULL: not read yet */
+    bool is_being_read;            /* the reader's */
+};
+
+/* Zero-initialised it is empty. */
+struct mete__dwarf_unit {
+    struct mete__dwarf_found *found; /* in order of DIE addresses */
+    size_t count, capacity;
+    struct mete__address_ranges scopes; /* of DIE addresses; the index is one of scope_texts */
+    const char **scope_texts;           /* "ns::" */
+    size_t scope_count, scope_capacity;
+};
+
+/* Walks the unit whose root is `root`; what was found before is forgotten. `has_scopes`: names of
+ * the language are qualified. 0, -ENOMEM, or -EBADMSG where the unit is damaged: what was found
+ * before the damage is there. */
+int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
+                          struct mete__names *names);
+void mete__dwarf_unit_free(struct mete__dwarf_unit *unit);
+
+/* NULL where the unit has no aggregate at this DIE. */
+struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *unit,
+                                                const void *die_address);
+
+/* The text before the name of the DIE: a mete__dwarf_type_scope whose context is the unit. */
+const char *mete__dwarf_unit_scope(void *context, const void *die_address);
+
+#endif

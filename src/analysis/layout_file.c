@@ -1,0 +1,151 @@
+#include "analysis/layout_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/dwarf_file.h"
+#include "analysis/dwarf_types.h"
+#include "analysis/names.h"
+#include "analysis/type_table.h"
+
+struct mete__layout_file {
+    char *path;
+    struct mete__names *names;
+    struct mete__type_table *table;
+    const struct mete__type **listed;
+    size_t listed_count;
+    size_t unit_count;
+    char **notes;
+    size_t note_count;
+};
+
+static void add_note(void *context, const char *text) {
+    struct mete__layout_file *file = context;
+    char **notes = reallocarray(file->notes, file->note_count + 1, sizeof(char *));
+
+    if (notes == NULL) return; /* without memory there are more pressing failures than this */
+    file->notes = notes;
+    notes[file->note_count] = strdup(text);
+    if (notes[file->note_count] != NULL) file->note_count++;
+}
+
+/* By name, then as they came. */
+static int in_order(const void *left, const void *right) {
+    const struct mete__type *const *a = left, *const *b = right;
+    int order = strcmp(mete__type_plain_name(*a), mete__type_plain_name(*b));
+
+    if (order == 0) order = strcmp((*a)->name, (*b)->name);
+    if (order != 0) return order;
+    if ((*a)->unit != (*b)->unit) return (*a)->unit < (*b)->unit ? -1 : 1;
+    if ((*a)->line != (*b)->line) return (*a)->line < (*b)->line ? -1 : 1;
+    return (*a)->size < (*b)->size ? -1 : (*a)->size > (*b)->size;
+}
+
+static int list_types(struct mete__layout_file *file) {
+    size_t count = mete__type_table_count(file->table);
+
+    file->listed = calloc(count + 1, sizeof(struct mete__type *));
+    if (file->listed == NULL) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct mete__type *type = mete__type_table_at(file->table, i);
+        if (!(type->flags & METE__TYPE_ANONYMOUS)) file->listed[file->listed_count++] = type;
+    }
+    if (file->listed_count > 0)
+        qsort(file->listed, file->listed_count, sizeof(struct mete__type *), in_order);
+    return 0;
+}
+
+static int read_dwarf(struct mete__layout_file *file, struct mete__dwarf_file *dwarf,
+                      const struct mete__layout_file_options *options) {
+    struct mete__dwarf_types_options reading = {
+        .machine = mete__dwarf_file_machine(dwarf),
+        .progress = options->progress,
+        .progress_context = options->progress_context,
+        .note = add_note,
+        .note_context = file,
+    };
+    int status = 0;
+
+    for (size_t i = 0; i < mete__dwarf_file_parts(dwarf) && status == 0; i++) {
+        size_t units = 0;
+        status = mete__dwarf_types_read(mete__dwarf_file_part(dwarf, i), &reading, file->names,
+                                        file->table, &units);
+        file->unit_count += units;
+    }
+    return status;
+}
+
+static int read_file(struct mete__layout_file *file,
+                     const struct mete__layout_file_options *options, char *why, size_t why_size) {
+    struct mete__dwarf_file *dwarf;
+    int status = mete__dwarf_file_open(file->path, options->debug_directory, &dwarf, why, why_size);
+
+    if (status != 0) return status;
+    status = read_dwarf(file, dwarf, options);
+    mete__dwarf_file_close(dwarf);
+    if (status == 0 && file->unit_count == 0) {
+        snprintf(why, why_size, "%s has no debug information that can be read%s%s", file->path,
+                 file->note_count == 0 ? "" : ": ", file->note_count == 0 ? "" : file->notes[0]);
+        return -ENODATA;
+    }
+    if (status == 0) status = list_types(file);
+    if (status != 0) snprintf(why, why_size, "%s: %s", file->path, strerror(-status));
+    return status;
+}
+
+int mete__layout_file_open(const char *path, const struct mete__layout_file_options *options,
+                           struct mete__layout_file **out, char *why, size_t why_size) {
+    struct mete__layout_file *file = calloc(1, sizeof *file);
+    int status = -ENOMEM;
+
+    snprintf(why, why_size, "out of memory");
+    if (file == NULL) return -ENOMEM;
+    file->path = strdup(path);
+    file->names = mete__names_open();
+    file->table = mete__type_table_open();
+    if (file->path != NULL && file->names != NULL && file->table != NULL)
+        status = read_file(file, options, why, why_size);
+    if (status == 0)
+        *out = file;
+    else
+        mete__layout_file_close(file);
+    return status;
+}
+
+void mete__layout_file_close(struct mete__layout_file *file) {
+    if (file == NULL) return;
+    for (size_t i = 0; i < file->note_count; i++) free(file->notes[i]);
+    free(file->notes);
+    free(file->listed);
+    mete__type_table_close(file->table);
+    mete__names_close(file->names);
+    free(file->path);
+    free(file);
+}
+
+const char *mete__layout_file_path(const struct mete__layout_file *file) {
+    return file->path;
+}
+
+size_t mete__layout_file_count(const struct mete__layout_file *file) {
+    return file->listed_count;
+}
+
+const struct mete__type *mete__layout_file_type(const struct mete__layout_file *file,
+                                                size_t number) {
+    return file->listed[number];
+}
+
+size_t mete__layout_file_units(const struct mete__layout_file *file) {
+    return file->unit_count;
+}
+
+size_t mete__layout_file_notes(const struct mete__layout_file *file) {
+    return file->note_count;
+}
+
+const char *mete__layout_file_note(const struct mete__layout_file *file, size_t number) {
+    return file->notes[number];
+}

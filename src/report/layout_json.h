@@ -1,0 +1,16 @@
+/*
+ * report/layout_json.h - types as JSON, as mete-layout(1) describes it.
+ */
+#ifndef METE_REPORT_LAYOUT_JSON_H
+#define METE_REPORT_LAYOUT_JSON_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "analysis/type.h"
+
+/* Writes the whole document. `line` is bytes of a cache line. 0 or a negative errno. */
+int mete__layout_json_write(const struct mete__type *const *types, size_t count, uint64_t line,
+                            FILE *out);
+
+#endif

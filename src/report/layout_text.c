@@ -1,0 +1,266 @@
+#include "report/layout_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/layout_facts.h"
+#include "report/layout_map.h"
+#include "report/page.h"
+#include "report/units.h"
+
+#define DEPTH_MAX 32 /* types in each other that are shown */
+
+/* Of one type that is being written. */
+struct sheet {
+    const struct mete__layout_text_options *options;
+    struct mete__page page;
+    struct mete__layout_map map;
+    uint64_t line; /* the cache line that was reached */
+    int status;
+};
+
+static const char *plural(uint64_t count) {
+    return mete__units_plural(count);
+}
+
+/* The columns before a declaration. */
+static void write_place(struct sheet *sheet, const char *offset, const char *size, char letter,
+                        int depth) {
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, "%9s %7s", offset, size);
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, "  %c  ", letter);
+    mete__page_gap(&sheet->page, 4 * (size_t)depth);
+}
+
+static void write_boundary(struct sheet *sheet, uint64_t offset) {
+    uint64_t size = sheet->options->line;
+    uint64_t before = offset % size;
+
+    if (offset / size <= sheet->line) return;
+    sheet->line = offset / size;
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, "          ---- cache line %llu",
+                     (unsigned long long)sheet->line);
+    if (before != 0)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, " began %llu byte%s before",
+                         (unsigned long long)before, plural(before));
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, " ----\n");
+}
+
+static void write_gap(struct sheet *sheet, const char *what, uint64_t count, const char *unit,
+                      int depth) {
+    char size[32];
+
+    if (count == 0) return;
+    snprintf(size, sizeof size, unit[0] == 'b' && unit[1] == 'i' ? "%llu bit%s" : "%llu%.0s",
+             (unsigned long long)count, plural(count));
+    write_place(sheet, "", size, ' ', depth);
+    mete__page_print(&sheet->page, METE__PAGE_BAD, "/* %s: %llu %s%s */\n", what,
+                     (unsigned long long)count, unit, plural(count));
+}
+
+static void write_text(struct sheet *sheet, enum mete__page_style style, const char *text) {
+    mete__page_text(&sheet->page, style, text, METE__PAGE_ENDLESS, false);
+}
+
+/* "int (*done)(void)" */
+static void write_declaration(struct sheet *sheet, const struct mete__member *member) {
+    int length = mete__type_declare(NULL, 0, member->type, member->name_at, member->name);
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+
+    if (text == NULL) {
+        sheet->status = -ENOMEM;
+        return;
+    }
+    mete__type_declare(text, (size_t)length + 1, member->type, member->name_at, member->name);
+    write_text(sheet, METE__PAGE_PLAIN, text);
+    free(text);
+}
+
+/* What else there is to say of a member. */
+static void write_remarks(struct sheet *sheet, const struct mete__member *member, uint64_t offset) {
+    struct mete__member placed = *member;
+
+    placed.offset = offset;
+    if (member->flags & METE__MEMBER_VIRTUAL_BASE)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT,
+                         "  /* virtual base: its place is known at run time */");
+    else if (member->flags & METE__MEMBER_BASE)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* base class%s */",
+                         mete__layout_facts_counts(member) ? "" : ", empty");
+    if (member->flags & METE__MEMBER_INCOMPLETE)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* its size is not in this file */");
+    if (member->flags & METE__MEMBER_DECLARED_ALIGN)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* aligned to %u */", member->align);
+    if (mete__layout_facts_straddles(&placed, sheet->options->line))
+        mete__page_print(&sheet->page, METE__PAGE_STRONG, "  /* in two cache lines */");
+}
+
+static void write_members(struct sheet *sheet, const struct mete__type *type, uint64_t base,
+                          int depth, bool in_union);
+
+static bool is_expanded(const struct sheet *sheet, const struct mete__member *member, int depth) {
+    return member->nested != NULL && member->nested->member_count != 0 && depth < DEPTH_MAX &&
+           (sheet->options->expand || member->nested->flags & METE__TYPE_ANONYMOUS);
+}
+
+static void write_nested(struct sheet *sheet, const struct mete__member *member, uint64_t base,
+                         int depth, bool in_union) {
+    const struct mete__type *nested = member->nested;
+    struct mete__member closing = *member;
+
+    if (nested->flags & METE__TYPE_ANONYMOUS)
+        mete__page_print(&sheet->page, METE__PAGE_PLAIN, "%s {\n",
+                         mete__type_keyword((enum mete__type_kind)nested->kind));
+    else {
+        write_declaration(sheet, &(struct mete__member){.type = nested->name});
+        mete__page_print(&sheet->page, METE__PAGE_PLAIN, " {\n");
+    }
+    write_members(sheet, nested, base + member->offset, depth + 1,
+                  in_union || nested->kind == METE__TYPE_UNION ||
+                      member->flags & METE__MEMBER_ARRAY);
+    write_place(sheet, "", "", ' ', depth);
+    /* The text of the type, without the type: "} name[4]" */
+    const char *rest = strstr(member->type, nested->name);
+    size_t skip = rest == NULL ? 0 : (size_t)(rest - member->type) + strlen(nested->name);
+    closing.type = rest == NULL ? "" : member->type + skip;
+    closing.name_at = member->name_at >= skip ? (uint32_t)(member->name_at - skip) : 0;
+    if (rest == NULL) closing.name_at = 0;
+    mete__page_print(&sheet->page, METE__PAGE_PLAIN, member->name == NULL ? "}" : "} ");
+    write_declaration(sheet, &closing);
+}
+
+static void write_member(struct sheet *sheet, const struct mete__member *member, uint64_t base,
+                         int depth, bool in_union) {
+    uint64_t offset = base + member->offset;
+    char place[48], size[32];
+    bool is_bits = member->bit_size != 0;
+    bool expanded = is_expanded(sheet, member, depth);
+
+    if (!in_union) write_boundary(sheet, offset + (is_bits ? member->bit_offset / 8 : 0));
+    if (is_bits) {
+        snprintf(place, sizeof place, "%llu:%u", (unsigned long long)offset, member->bit_offset);
+        snprintf(size, sizeof size, "%u bit%s", member->bit_size, plural(member->bit_size));
+    } else {
+        snprintf(place, sizeof place, "%llu", (unsigned long long)offset);
+        snprintf(size, sizeof size, "%llu", (unsigned long long)member->size);
+    }
+    bool is_mapped = !in_union && mete__layout_facts_counts(member) &&
+                     !(expanded && member->nested->kind != METE__TYPE_UNION);
+    char letter = ' ';
+    if (is_mapped) letter = mete__layout_map_add(&sheet->map, member, offset);
+    if (member->flags & METE__MEMBER_VIRTUAL_BASE) place[0] = '\0';
+    write_place(sheet, place, size, letter, depth);
+    if (expanded)
+        write_nested(sheet, member, base, depth, in_union);
+    else
+        write_declaration(sheet, member);
+    if (is_bits) mete__page_print(&sheet->page, METE__PAGE_PLAIN, ":%u", member->bit_size);
+    mete__page_print(&sheet->page, METE__PAGE_PLAIN, ";");
+    if (!expanded) write_remarks(sheet, member, offset);
+    mete__page_print(&sheet->page, METE__PAGE_PLAIN, "\n");
+}
+
+static void write_members(struct sheet *sheet, const struct mete__type *type, uint64_t base,
+                          int depth, bool in_union) {
+    struct mete__layout_facts facts;
+    struct mete__layout_gap *gaps = calloc(type->member_count + 1, sizeof *gaps);
+
+    if (gaps == NULL) {
+        sheet->status = -ENOMEM;
+        return;
+    }
+    mete__layout_facts_find(type, sheet->options->line, &facts);
+    mete__layout_facts_gaps(type, gaps);
+    for (uint32_t i = 0; i < type->member_count; i++) {
+        write_gap(sheet, "bit hole", gaps[i].bits, "bit", depth);
+        write_gap(sheet, "hole", gaps[i].bytes, "byte", depth);
+        write_member(sheet, &type->members[i], base, depth, in_union);
+    }
+    write_gap(sheet, "bits left", facts.tail_padding_bits, "bit", depth);
+    write_gap(sheet, "tail padding", facts.tail_padding, "byte", depth);
+    free(gaps);
+}
+
+static void write_head(struct sheet *sheet, const struct mete__type *type) {
+    const char *keyword = mete__type_keyword((enum mete__type_kind)type->kind);
+    bool has_keyword = type->plain_at != 0;
+
+    if (type->flags & METE__TYPE_TYPEDEF)
+        mete__page_print(&sheet->page, METE__PAGE_STRONG, "typedef %s", keyword);
+    else if (has_keyword)
+        write_text(sheet, METE__PAGE_STRONG, type->name);
+    else {
+        mete__page_print(&sheet->page, METE__PAGE_STRONG, "%s ", keyword);
+        write_text(sheet, METE__PAGE_STRONG, type->name);
+    }
+    mete__page_print(&sheet->page, METE__PAGE_STRONG, " {");
+    if (type->file != NULL) {
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* ");
+        write_text(sheet, METE__PAGE_FAINT, type->file);
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, ":%u */", type->line);
+    }
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, "\n%9s %7s\n", "offset", "size");
+}
+
+static void write_foot(struct sheet *sheet, const struct mete__type *type) {
+    mete__page_print(&sheet->page, METE__PAGE_STRONG, "}");
+    if (type->flags & METE__TYPE_TYPEDEF) {
+        mete__page_print(&sheet->page, METE__PAGE_STRONG, " ");
+        write_text(sheet, METE__PAGE_STRONG, type->name);
+    }
+    mete__page_print(&sheet->page, METE__PAGE_STRONG, ";%s\n",
+                     type->flags & METE__TYPE_PACKED ? " /* packed */" : "");
+}
+
+static void write_figures(struct sheet *sheet, const struct mete__type *type) {
+    const struct mete__page *page = &sheet->page;
+    struct mete__layout_facts facts;
+
+    mete__layout_facts_find(type, sheet->options->line, &facts);
+    uint64_t wasted = mete__layout_facts_wasted(&facts);
+    mete__page_print(page, METE__PAGE_STRONG, "size %llu", (unsigned long long)type->size);
+    mete__page_print(page, METE__PAGE_PLAIN, ", align %u, %llu cache line%s", type->align,
+                     (unsigned long long)facts.lines, plural(facts.lines));
+    if (facts.holes != 0)
+        mete__page_print(page, METE__PAGE_PLAIN, "; %u hole%s: %llu byte%s", facts.holes,
+                         plural(facts.holes), (unsigned long long)facts.hole_bytes,
+                         plural(facts.hole_bytes));
+    if (facts.bit_holes != 0)
+        mete__page_print(page, METE__PAGE_PLAIN, "; %u bit hole%s: %llu bit%s", facts.bit_holes,
+                         plural(facts.bit_holes), (unsigned long long)facts.hole_bits,
+                         plural(facts.hole_bits));
+    if (facts.tail_padding != 0)
+        mete__page_print(page, METE__PAGE_PLAIN, "; tail padding: %llu byte%s",
+                         (unsigned long long)facts.tail_padding, plural(facts.tail_padding));
+    if (wasted != 0)
+        mete__page_print(page, METE__PAGE_BAD, "; %s wasted",
+                         mete__units_share(METE__UNITS, wasted, type->size));
+    if (facts.straddling != 0)
+        mete__page_print(page, METE__PAGE_PLAIN, "; %u member%s in two cache lines",
+                         facts.straddling, plural(facts.straddling));
+    mete__page_print(page, METE__PAGE_PLAIN, "\n");
+}
+
+static void write_type(struct sheet *sheet, const struct mete__type *type) {
+    sheet->line = 0;
+    mete__layout_map_begin(&sheet->map, type, sheet->options->line);
+    write_head(sheet, type);
+    write_members(sheet, type, 0, 0, false);
+    write_foot(sheet, type);
+    write_figures(sheet, type);
+    if (type->kind != METE__TYPE_UNION) mete__layout_map_write(&sheet->map, &sheet->page);
+}
+
+int mete__layout_text_write(const struct mete__type *const *types, size_t count,
+                            const struct mete__layout_text_options *options, FILE *out) {
+    struct sheet sheet = {.options = options};
+
+    mete__page_open(&sheet.page, out);
+    for (size_t i = 0; i < count && sheet.status == 0; i++) {
+        if (i != 0) putc('\n', out);
+        write_type(&sheet, types[i]);
+    }
+    if (sheet.status == 0 && (fflush(out) != 0 || ferror(out)))
+        sheet.status = errno != 0 ? -errno : -EIO;
+    return sheet.status;
+}

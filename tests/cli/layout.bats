@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# `mete layout`: types of every kind, from debug information in every form.
+
+load layout_helpers
+
+write_types() {
+    cat >types.c <<'END'
+struct inner { int first; char second; };
+typedef struct { char tag; long value; } boxed;
+struct conn {
+    char kind;
+    struct conn *next;
+    unsigned state : 3, mode : 7;
+    struct inner inside;
+    union { int number; void *pointer; };
+    int (*done)(struct conn *, int);
+    char name[20];
+    boxed box;
+    short tail[];
+};
+struct __attribute__((packed)) tight { char tag; long value; };
+union choice { char small; double large; };
+struct conn *first;
+int main(void) { struct local { char c; int i; } here = {0}; return here.i; }
+END
+}
+
+@test "a_struct_is_shown_with_holes_and_lines" {
+    write_types
+    gcc -g -c types.c -o types.o
+    mete layout types.o conn >out
+    grep -qE '^struct conn \{  /\* .*types.c:3 \*/$' out
+    grep -qE '^ +0 +1  a  char kind;$' out
+    grep -qE '^ +7 +/\* hole: 7 bytes \*/$' out
+    grep -qE '^ +8 +8  b  struct conn \*next;$' out
+    grep -qE '^ +16:0 +3 bits  c  unsigned int state:3;$' out
+    grep -qE '^ +16:3 +7 bits  d  unsigned int mode:7;$' out
+    grep -qE '^ +22 bits +/\* bit hole: 22 bits \*/$' out
+    grep -qE '^ +40 +8  g  int \(\*done\)\(struct conn \*, int\);$' out
+    grep -qE '^ +48 +20  h  char name\[20\];  /\* in two cache lines \*/$' out
+    grep -q -e '---- cache line 1 began 8 bytes before ----' out
+    grep -qE '^size 88, align 8, 2 cache lines; ' out
+    [ "$(grep -cE '^ +(0|64)  [a-j.+ ]+$' out)" = 2 ]
+}
+
+@test "named_types_inside_are_expanded_on_demand" {
+    write_types
+    gcc -g -c types.c -o types.o
+    mete layout types.o conn >out
+    run -1 grep -q 'char second;' out
+    mete layout types.o conn --expand >out
+    grep -qE '^ +24 +1  .      char second;$' out
+    grep -qE '^ +} inside;$' out
+    grep -qE '^ +} box;$' out
+}
+
+@test "json_keeps_the_contract" {
+    write_types
+    gcc -g -fno-eliminate-unused-debug-types -c types.c -o types.o
+    json types.o
+    holds '[.types[] | .name] | index("struct conn") and index("boxed") and index("struct local")
+        and index("union choice") | type == "boolean"'
+    holds '.types[] | select(.name == "struct conn") |
+        .size == 88 and .align == 8 and .holes == 3 and .hole_bytes == 15 and .bit_holes == 1 and
+        .line == 3 and (.members[3] | .name == "mode" and .bit_offset == 3 and .bit_size == 7)'
+    holds '.types[] | select(.name == "struct tight") | .packed and .align == 1 and .size == 9'
+    mete layout types.o conn --json - | jq -e '.types | length == 1'
+}
+
+@test "types_are_the_same_in_every_form_of_debug_information" {
+    write_types
+    gcc -gdwarf-5 types.c -o program
+    mete layout program '*' >expected
+    for flags in -gdwarf-2 -gdwarf-3 -gdwarf-4 "-g -gz" "-g -gsplit-dwarf" \
+        "-gdwarf-4 -fdebug-types-section" "-g -O2 -flto"; do
+        echo "$flags"
+        # shellcheck disable=SC2086
+        gcc $flags types.c -o program
+        mete layout program '*' >out
+        diff <(grep -v 'types.c:' expected) <(grep -v 'types.c:' out)
+    done
+    clang -g types.c -o program
+    mete layout program '*' >out
+    diff <(sed 's/\(long\|short\) int/\1/' expected | grep -v 'types.c:') <(grep -v 'types.c:' out)
+}
+
+@test "debug_information_is_found_in_a_file_of_its_own" {
+    write_types
+    gcc -g types.c -o program
+    mete layout program conn >expected
+    objcopy --only-keep-debug program program.debug
+    objcopy --strip-debug --add-gnu-debuglink=program.debug program
+    mete layout program conn >out
+    diff expected out
+    id=$(readelf -n program | sed -n 's/.*Build ID: //p')
+    mkdir -p "debug/.build-id/${id:0:2}"
+    mv program.debug "debug/.build-id/${id:0:2}/${id:2}.debug"
+    mete layout program conn --debug-dir=debug >out
+    diff expected out
+    METE_DEBUG_DIR=debug mete layout program conn >out
+    diff expected out
+}
+
+@test "equal_types_of_many_units_are_one_and_differing_ones_are_told_apart" {
+    echo 'struct same { int a; }; struct same same_one; struct other { char c; } one;' >one.c
+    echo 'struct same { int a; }; struct same same_two; struct other { long l; } two;' >two.c
+    echo 'int main(void) { return 0; }' >main.c
+    gcc -g one.c two.c main.c -o program
+    json program
+    holds '[.types[] | select(.name == "struct same")] | length == 1 and .[0].units == 2'
+    holds '[.types[] | select(.name == "struct other") | .size] == [1, 8]'
+    holds '[.types[] | select(.name == "struct other") | .file | endswith("one.c", "two.c")] |
+        . == [true, false, false, true]'
+}
+
+@test "cxx_classes_have_bases_tables_and_scopes" {
+    g++ -g -x c++ -c - -o types.o <<'END'
+namespace ns {
+struct empty {};
+class base { public: virtual ~base(); int number; char tag; static int shared; };
+base::~base() {}
+struct derived : base, empty { char last; struct inner { int x; } in; };
+struct diamond : virtual base { int own; };
+template <class T> struct pair { T first; char second; };
+}
+ns::derived d; ns::diamond m; ns::pair<long> p;
+END
+    json types.o 'ns::*'
+    holds '[.types[].name] | index("struct ns::derived") == null and index("ns::derived") != null
+        and index("ns::derived::inner") != null and index("ns::pair<long int>") != null'
+    holds '.types[] | select(.name == "ns::derived") | .members[0].base and .members[0].size == 16
+        and ([.members[].name] == [null, null, "last", "in"]) and .members[2].offset == 13'
+    holds '.types[] | select(.name == "ns::base") | [.members[].name] == ["_vptr.base", "number", "tag"]'
+    holds '.types[] | select(.name == "ns::diamond") | .members[] | select(.virtual) | .base'
+    mete layout types.o ns::derived | grep -qF 'ns::empty;  /* base class, empty */'
+}
+
+@test "a_file_without_debug_information_is_told_what_to_do" {
+    echo 'int main(void) { return 0; }' | gcc -x c - -o program
+    run -125 --separate-stderr mete layout program
+    [ -z "$output" ]
+    # shellcheck disable=SC2154 # bats sets it
+    [[ $stderr == "mete: layout: program has no debug information: compile it with -g, or install its package's -dbgsym, or set DEBUGINFOD_URLS" ]]
+    echo 'int x;' | gcc -x c -c - -o x.o
+    run -125 mete layout x.o
+    [[ $output == "mete: layout: x.o has no debug information: compile it with -g" ]]
+    write_types
+    gcc -g -gsplit-dwarf -c types.c -o types.o
+    rm types.dwo
+    run -125 mete layout types.o
+    [[ $output == *"1 unit is in .dwo files that are not there"* ]]
+}
+
+@test "what_is_no_program_is_refused_in_one_line" {
+    echo text >text
+    mkfifo pipe
+    for file in text pipe missing .; do
+        run -125 mete layout "$file"
+        [ "${#lines[@]}" = 1 ]
+        [[ $output == "mete: layout: "*"$file"* ]]
+    done
+    run -2 mete layout
+    write_types
+    gcc -g -c types.c -o types.o
+    run -125 mete layout types.o con
+    [[ $output == "mete: layout: types.o has no type 'con': did you mean 'conn'?" ]]
+    run -2 mete layout types.o --cache-line=48
+}
+
+@test "the_summary_begins_with_what_wastes_most" {
+    write_types
+    gcc -g -fno-eliminate-unused-debug-types -c types.c -o types.o
+    mete layout types.o >out
+    grep -qE '^types.o: 5 structs, 1 union in 1 unit; [0-9]+ bytes in one of each, [0-9]+ of them wasted' out
+    sed -n 4p out | grep -q 'struct conn '
+    mete layout types.o --top=1 | grep -q '^and [0-9] more'
+}
+
+@test "colour_is_for_terminals_only" {
+    write_types
+    gcc -g -c types.c -o types.o
+    run -1 grep -q $'\033' <(mete layout types.o conn)
+    TERM=xterm script -qec "mete layout types.o conn" /dev/null </dev/null | grep -q $'\033\[1;31m'
+    NO_COLOR=1 TERM=xterm script -qec "mete layout types.o conn" /dev/null </dev/null >out
+    run -1 grep -q $'\033\[1' out
+}
