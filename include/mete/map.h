@@ -269,8 +269,9 @@ METE_API METE_NODISCARD int mete_map_residency(const mete_map *map, size_t offse
 #define METE_MAP_SEAL_FUTURE_WRITE 16u /* by maps and writes that do not exist yet */
 
 /* Adds seals. -EINVAL where the file is none that can be sealed; -EPERM after METE_MAP_SEAL_SEAL;
- * -EBUSY also where there are views (METE_MAP_SEAL_WRITE only). mete_map_info has those there are:
- * a receiver who finds SHRINK there knows that no byte will be lost. */
+ * -EBUSY (METE_MAP_SEAL_WRITE only) also where there are views, and to most kernels a map for
+ * reading is another writer, too, if its descriptor may be written to. mete_map_info has those
+ * there are: a receiver who finds SHRINK there knows that no byte will be lost. */
 METE_API METE_NODISCARD int mete_map_seal(mete_map *map, unsigned seals) METE_NONNULL(1);
 
 METE_END_DECLS

@@ -92,8 +92,8 @@ typedef struct mete_where_info {
     uint32_t thread;   /* whose stack: its kernel id */
     uint32_t allocated_frames; /* so many of allocated_at are known */
     uint32_t freed_frames;     /* so many of freed_at */
-    uint64_t file_offset;      /* METE_WHERE_FILE: of the address in the file; static
-                                  data and code: as addr2line and nm count */
+    uint64_t file_offset;      /* METE_WHERE_FILE and _MAP: of the address in the file (0 without
+                                  one); static data and code: as addr2line and nm count */
     uintptr_t allocated_at[METE_WHERE_FRAMES]; /* return addresses, the innermost first */
     uintptr_t freed_at[METE_WHERE_FRAMES];     /* the same, of the call that freed the block */
     char name[METE_WHERE_NAME_BYTES]; /* of the pool, arena, map, file or mapping; of a path that

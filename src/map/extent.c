@@ -22,9 +22,18 @@ static bool find(const struct mete__holder *holder, const void *address,
     size_t distance = (uintptr_t)address - (uintptr_t)extent->start;
 
     if (distance >= extent->room) return false;
-    bool mapped = distance < mete__extent_size(extent);
-    *out = (struct mete__holder_block){mapped ? extent->start : NULL,
-                                       mapped ? mete__extent_size(extent) : 0, mapped};
+    if (distance >= mete__extent_size(extent)) {
+        *out = (struct mete__holder_block){.block = NULL};
+        return true;
+    }
+    size_t from = __atomic_load_n(&extent->shown_from, __ATOMIC_RELAXED);
+    size_t to = __atomic_load_n(&extent->shown_to, __ATOMIC_RELAXED);
+    *out = (struct mete__holder_block){
+        .block = extent->start + from,
+        .size = to - from,
+        .live = true,
+        .file_offset = extent->file < 0 ? 0 : extent->offset + distance,
+    };
     return true;
 }
 
@@ -213,6 +222,7 @@ int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__c
     mete_map *map = mete__extent_view(extent, (size_t)(plan->offset - extent->offset), plan->size);
     status = -ENOMEM;
     if (map == NULL) goto fail_view;
+    mete__extent_show(map);
     grant_wishes(extent, plan);
     mete__registry_enter(&extent->holder, &methods, plan->name, caller);
     *out = map;
@@ -237,6 +247,12 @@ mete_map *mete__extent_view(struct mete__extent *extent, size_t offset, size_t s
     __atomic_fetch_add(&extent->views, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&extent->views_made, 1, __ATOMIC_RELAXED);
     return map;
+}
+
+void mete__extent_show(const mete_map *map) {
+    __atomic_store_n(&map->extent->shown_from, map->offset, __ATOMIC_RELAXED);
+    __atomic_store_n(&map->extent->shown_to, map->offset + mete__extent_view_size(map),
+                     __ATOMIC_RELAXED);
 }
 
 static void drop_replacement(struct mete__extent *extent) {

@@ -39,11 +39,12 @@ struct mete__extent {
     struct mete__holder holder; /* the registry's; first, so that the one is the other */
     struct mete__loss loss;
     char *start;
-    size_t size;      /* bytes; atomic: grows beside readers */
-    size_t room;      /* bytes */
-    size_t peak_size; /* highest size */
-    uint64_t offset;  /* bytes, in the file, of start */
-    size_t page;      /* bytes of its pages; those of the system, or huge ones */
+    size_t size;                 /* bytes; atomic: grows beside readers */
+    size_t room;                 /* bytes */
+    size_t peak_size;            /* highest size */
+    size_t shown_from, shown_to; /* bytes from start: what the views show; atomic */
+    uint64_t offset;             /* bytes, in the file, of start */
+    size_t page;                 /* bytes of its pages; those of the system, or huge ones */
     struct mete__backing_identity identity; /* of the file */
     struct mete__backing_identity directory_identity;
     int file;        /* -1: anonymous */
@@ -89,6 +90,8 @@ METE_HIDDEN int mete__extent_make(const struct mete__extent_plan *plan,
 
 /* Another window on the extent, which has one already. NULL: no memory. */
 METE_HIDDEN mete_map *mete__extent_view(struct mete__extent *extent, size_t offset, size_t size);
+/* Notes that all the program sees of the extent is this window, and parts of it. */
+METE_HIDDEN void mete__extent_show(const mete_map *map);
 /* Ends the window; the extent, too, where it was the last. */
 METE_HIDDEN void mete__extent_leave(mete_map *map);
 

@@ -47,10 +47,12 @@ int mete_map_resize(mete_map *map, size_t size) {
         if (file_end <= old_file_size) old_file_size = UINT64_MAX;
     }
     status = mete__extent_resize(extent, end);
-    if (status == 0)
+    if (status == 0) {
         __atomic_store_n(&map->size, size, __ATOMIC_RELEASE);
-    else if (old_file_size != UINT64_MAX)
+        mete__extent_show(map);
+    } else if (old_file_size != UINT64_MAX) {
         (void)mete__backing_cut(extent->file, old_file_size);
+    }
     return status;
 }
 

@@ -40,9 +40,10 @@ struct mete__holder_stats {
 
 /* What a holder knows of an address. */
 struct mete__holder_block {
-    const void *block; /* first byte of the block, object or view; NULL: in between */
-    size_t size;       /* of the block */
-    bool live;         /* false: freed, or not yet handed out */
+    const void *block;    /* first byte of the block, object or view; NULL: in between */
+    size_t size;          /* of the block */
+    bool live;            /* false: freed, or not yet handed out */
+    uint64_t file_offset; /* maps: of the address, in the file; 0 without one */
 };
 
 struct mete__holder;

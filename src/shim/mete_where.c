@@ -48,6 +48,7 @@ static bool ask_holder(void *context, struct mete__holder *holder) {
     if (block.block != NULL) {
         set_extent(question, (uintptr_t)block.block, block.size);
         question->info->flags = block.live ? METE_WHERE_LIVE : METE_WHERE_FREE;
+        question->info->file_offset = block.file_offset;
     }
     return false;
 }
@@ -244,6 +245,13 @@ static void add_chunk(struct mete__text *text, const mete_where_info *info, cons
     mete__text_add(text, "the %s '%s'", kind, info->name);
 }
 
+/* Where the map begins later than its file, the place in the file is said, too. */
+static void add_map(struct mete__text *text, const mete_where_info *info) {
+    add_chunk(text, info, "file map");
+    if (info->offset >= 0 && info->file_offset > (uint64_t)info->offset)
+        mete__text_add(text, ", %lu bytes into its file", (unsigned long)info->file_offset);
+}
+
 static void add_stack(struct mete__text *text, const mete_where_info *info) {
     if (info->thread != 0)
         mete__text_add(text, "on the stack of thread %u", info->thread);
@@ -265,7 +273,7 @@ static void add_info(struct mete__text *text, const mete_where_info *info) {
     case METE_WHERE_HEAP: mete__text_add(text, "in the heap's memory, in no block"); break;
     case METE_WHERE_POOL: add_pool(text, info); break;
     case METE_WHERE_ARENA: add_chunk(text, info, "arena"); break;
-    case METE_WHERE_MAP: add_chunk(text, info, "file map"); break;
+    case METE_WHERE_MAP: add_map(text, info); break;
     case METE_WHERE_PRIVATE: add_chunk(text, info, "heap"); break;
     case METE_WHERE_STACK: add_stack(text, info); break;
     case METE_WHERE_STATIC:

@@ -88,6 +88,30 @@ static void map_is_named(void **state) {
     mete_map_close(map);
 }
 
+static void map_of_a_file_is_told_by_the_bytes_of_the_file(void **state) {
+    (void)state;
+    char path[] = "/tmp/mete-where-XXXXXX";
+    int file = mkstemp(path);
+    assert_int_equal(ftruncate(file, 20000), 0);
+    mete_map *map;
+    assert_int_equal(mete_map_open(&map, path, &(mete_map_options){.offset = 5003, .name = "part"}),
+                     0);
+    char *data = mete_map_data(map);
+    mete_where_info info = where(data + 10);
+    assert_int_equal(info.kind, METE_WHERE_MAP);
+    assert_ptr_equal(info.start, data);
+    assert_int_equal(info.size, 20000 - 5003);
+    assert_int_equal(info.offset, 10);
+    assert_int_equal(info.file_offset, 5013);
+    assert_true(describes(&info, "10 bytes into the file map 'part', 5013 bytes into its file"));
+    assert_int_equal(where(data - 1).offset, -1); /* of the same page, and not the program's */
+    assert_int_equal(mete_map_resize(map, 100), 0);
+    assert_int_equal(where(data).size, 100);
+    mete_map_close(map);
+    close(file);
+    unlink(path);
+}
+
 static void static_data_and_code_are_their_modules(void **state) {
     (void)state;
     char self[4096];
@@ -169,6 +193,7 @@ int main(void) {
         cmocka_unit_test(pool_is_named_with_the_block),
         cmocka_unit_test(arena_is_named),
         cmocka_unit_test(map_is_named),
+        cmocka_unit_test(map_of_a_file_is_told_by_the_bytes_of_the_file),
         cmocka_unit_test(static_data_and_code_are_their_modules),
         cmocka_unit_test(stacks_are_told_apart),
         cmocka_unit_test(mapped_file_has_its_offset),
