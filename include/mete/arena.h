@@ -12,8 +12,11 @@
  *   buffer    the caller's own bytes, and no others.
  *
  * What an arena cannot do: free a block (mete_free of one is an invalid free), tell how large a
- * block is, be used by two threads at once without a lock of theirs. Under Valgrind and
- * AddressSanitizer, touching what was rewound is an error they report.
+ * block is, be used by two threads at once without a lock of theirs.
+ *
+ * Valgrind and AddressSanitizer are told of each block where they are there: touching what was
+ * rewound, or the bytes behind a block, is an error they report. For that, blocks stand 16 bytes
+ * farther apart under them (not in a buffer); these bytes count neither as alive nor for a limit.
  *
  * Errors: NULL with errno ENOMEM (no memory), ENOBUFS (the limit, the reservation or the buffer is
  * used up), EINVAL (an alignment that is no power of two); or a negative errno. What fails changes
@@ -124,8 +127,8 @@ METE_API METE_NODISCARD void *mete_arena_calloc(mete_arena *arena, size_t count,
 METE_API METE_NODISCARD int mete_arena_extend(mete_arena *arena, void *block, size_t old_size,
                                               size_t new_size);
 
-/* The block with new_size bytes: where it is, if that can be, else a copy of it at the end. NULL
- * for the block allocates. */
+/* The block with new_size bytes: where it is, if that can be, else a copy of it at the end, and the
+ * old one must not be used any more. NULL for the block allocates. */
 METE_API METE_NODISCARD void *mete_arena_realloc(mete_arena *arena, void *block, size_t old_size,
                                                  size_t new_size, size_t align);
 
@@ -173,7 +176,7 @@ METE_API int mete_arena_steal(mete_arena *parent, mete_arena *child);
 
 /* Moves all that lives in `other` to `arena`, whose next rewind to an earlier mark ends it; other
  * is empty then. Its destructors move along. Only between chained arenas whose chunks come from the
- * same place, else -EINVAL; -ENOBUFS where that passes the limit. */
+ * same place, else -EINVAL; -ENOBUFS where that passes the limit; -ENOMEM. */
 METE_API int mete_arena_adopt(mete_arena *arena, mete_arena *other);
 
 /* The arena as an allocator: free takes back the block that was allocated last, and ignores others.

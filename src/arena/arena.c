@@ -29,11 +29,10 @@ void mete__arena_point(mete_arena *arena) {
     front->end += left < allowed ? left : allowed;
 }
 
-/* What the program gets must be open to it, and zero where that was promised. */
+/* What the program gets is zero where that was promised. */
 static void hand_out(mete_arena *arena, char *block, size_t size) {
     struct mete__chunk *chunk = arena->current;
 
-    mete__checkers_fresh(block, size);
     if (!arena->zero) return;
     if (chunk->touched != NULL && block >= chunk->touched)
         mete__checkers_open(block, size);
@@ -42,14 +41,17 @@ static void hand_out(mete_arena *arena, char *block, size_t size) {
     if (chunk->touched != NULL && block + size > chunk->touched) chunk->touched = block + size;
 }
 
-/* Takes [next, next + padding + size) of the current chunk, where it fits. 0 or a negative errno.
- */
+/* Takes the block from the current chunk, where it fits. 0 or a negative errno. */
 static int take(mete_arena *arena, size_t size, size_t align, char **out) {
-    size_t padding = METE_LAYOUT_PADDING_FOR((uintptr_t)arena->front.next, align);
-    char *block = arena->front.next + padding;
+    size_t gap = mete__checkers_listen ? mete__arena_objects_gap(arena, size, align) : 0;
+    char *from = arena->front.next + gap;
+    size_t padding = METE_LAYOUT_PADDING_FOR((uintptr_t)from, align);
+    char *block = from + padding;
 
     if (padding + size > limit_left(arena)) return -ENOBUFS;
     int status = mete__arena_chunk_commit(arena, block + size);
+    if (status == 0 && mete__checkers_listen)
+        status = mete__arena_objects_enter(arena, block, size, gap);
     if (status < 0) return status;
     arena->front.next = block + size;
     arena->front.allocations++;
@@ -116,6 +118,7 @@ static void pull_back_marks(mete_arena *arena) {
         struct mete__mark *mark = &arena->marks[i - 1];
         if (mark->chunk != arena->current || mark->next <= arena->front.next) return;
         mark->next = arena->front.next;
+        mark->object_count = arena->object_count;
     }
 }
 
@@ -138,10 +141,22 @@ int mete_arena_extend(mete_arena *arena, void *block, size_t old_size, size_t ne
         int status = mete__arena_chunk_commit(arena, start + new_size);
         if (status < 0) return status;
         arena->front.next = start + new_size;
+        mete__checkers_fresh(start + old_size, more);
         hand_out(arena, start + old_size, more);
     }
+    if (mete__checkers_listen) mete__arena_objects_resize(arena, start, new_size);
     mete__arena_point(arena);
     return 0;
+}
+
+void mete__arena_take_back(mete_arena *arena, void *block, size_t size) {
+    bool is_last = mete_arena_extend(arena, block, size, 0) == 0;
+
+    if (!is_last) mete__checkers_close(block, size);
+    if (!is_last || !mete__checkers_listen) return;
+    arena->front.next -= mete__arena_objects_leave(arena, block);
+    pull_back_marks(arena);
+    mete__arena_point(arena);
 }
 
 void *mete_arena_realloc(mete_arena *arena, void *block, size_t old_size, size_t new_size,
@@ -150,10 +165,15 @@ void *mete_arena_realloc(mete_arena *arena, void *block, size_t old_size, size_t
         return mete_arena_alloc(arena, new_size, align);
     if ((uintptr_t)block % align == 0) {
         if (mete_arena_extend(arena, block, old_size, new_size) == 0) return block;
-        if (new_size <= old_size) return block;
+        if (new_size <= old_size) {
+            mete__checkers_close((char *)block + new_size, old_size - new_size);
+            return block;
+        }
     }
     void *moved = mete_arena_alloc(arena, new_size, align);
-    if (moved != NULL) memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    mete__checkers_close(block, old_size);
     return moved;
 }
 
@@ -174,8 +194,10 @@ static bool make_room_for_mark(mete_arena *arena) {
 }
 
 mete_arena_mark mete_arena_save(mete_arena *arena) {
-    struct mete__mark here = {
-        .chunk = arena->current, .next = arena->front.next, .endings = arena->endings};
+    struct mete__mark here = {.chunk = arena->current,
+                              .next = arena->front.next,
+                              .endings = arena->endings,
+                              .object_count = arena->object_count};
     const struct mete__mark *last =
         arena->mark_count > 0 ? &arena->marks[arena->mark_count - 1] : NULL;
 
@@ -201,8 +223,10 @@ static void run_endings(mete_arena *arena, const struct mete__ending *until) {
     }
 }
 
-/* Makes `next` in `chunk` (NULL: before the first) the position again. */
-static void go_back(mete_arena *arena, struct mete__chunk *chunk, char *next) {
+/* Makes the mark's position the present one again. */
+static void go_back(mete_arena *arena, const struct mete__mark *mark) {
+    struct mete__chunk *chunk = mark->chunk;
+
     mete__arena_note_peak(arena);
     if (arena->current != NULL) arena->current->used_end = arena->front.next;
     for (struct mete__chunk *later = arena->current; later != chunk && later != NULL;
@@ -210,9 +234,10 @@ static void go_back(mete_arena *arena, struct mete__chunk *chunk, char *next) {
         mete__arena_chunk_clear(arena, later, later->start, later->used_end);
         later->used_end = later->start;
     }
-    if (chunk != NULL) mete__arena_chunk_clear(arena, chunk, next, chunk->used_end);
+    if (chunk != NULL) mete__arena_chunk_clear(arena, chunk, mark->next, chunk->used_end);
     arena->current = chunk;
-    arena->front.next = chunk != NULL ? next : (char *)arena;
+    arena->front.next = chunk != NULL ? mark->next : (char *)arena;
+    mete__arena_objects_cut(arena, mark->object_count);
     mete__arena_point(arena);
 }
 
@@ -222,7 +247,7 @@ int mete_arena_rewind(mete_arena *arena, mete_arena_mark mark) {
         return -EINVAL;
     run_endings(arena, arena->marks[mark.index].endings);
     arena->mark_count = mark.index + 1;
-    go_back(arena, arena->marks[mark.index].chunk, arena->marks[mark.index].next);
+    go_back(arena, &arena->marks[mark.index]);
     return 0;
 }
 
@@ -269,7 +294,7 @@ int mete_arena_steal(mete_arena *parent, mete_arena *child) {
  * them current. */
 static void splice(mete_arena *arena, mete_arena *other) {
     struct mete__chunk *before = arena->current, *after, *last = other->current;
-    uint64_t live = mete__arena_live(arena);
+    uint64_t position = mete__arena_position(arena);
 
     if (before != NULL) before->used_end = arena->front.next;
     after = before != NULL ? before->next : arena->first;
@@ -279,7 +304,7 @@ static void splice(mete_arena *arena, mete_arena *other) {
         arena->first = other->first;
     other->first->previous = before;
     for (struct mete__chunk *chunk = other->first;; chunk = chunk->next) {
-        chunk->used_before += live;
+        chunk->used_before += position;
         arena->held += chunk->bytes;
         other->held -= chunk->bytes;
         if (chunk == last) break;
@@ -301,6 +326,7 @@ int mete_arena_adopt(mete_arena *arena, mete_arena *other) {
     if (mete__arena_live(other) > limit_left(arena)) return -ENOBUFS;
     if (other->current == NULL) return 0;
     mete__arena_note_peak(other);
+    if (mete__arena_objects_adopt(arena, other) != 0) return -ENOMEM;
     struct mete__ending **oldest = &other->endings;
     while (*oldest != NULL) oldest = &(*oldest)->previous;
     *oldest = arena->endings;
@@ -359,10 +385,9 @@ void mete_arena_reset(mete_arena *arena) {
     run_endings(arena, NULL);
     end_children(arena);
     arena->mark_count = 0;
-    if (arena->source == METE__ARENA_RESERVE || arena->source == METE__ARENA_BUFFER)
-        go_back(arena, &arena->only, arena->only.start);
-    else
-        go_back(arena, NULL, NULL);
+    bool is_one = arena->source == METE__ARENA_RESERVE || arena->source == METE__ARENA_BUFFER;
+    go_back(arena,
+            &(struct mete__mark){.chunk = is_one ? &arena->only : NULL, .next = arena->only.start});
 }
 
 size_t mete_arena_reset_to(mete_arena *arena, size_t keep) {
@@ -377,12 +402,15 @@ void mete_arena_destroy(mete_arena *arena) {
     mete__registry_leave(&arena->holder);
     leave_parent(arena);
     mete_arena_reset_to(arena, 0);
-    if (arena->source == METE__ARENA_RESERVE)
+    if (arena->source == METE__ARENA_RESERVE) {
+        mete__checkers_unroot(arena->only.start, arena->only.bytes);
         mete__memory_release(arena->only.start, arena->only.bytes);
+    }
     if (arena->source == METE__ARENA_BUFFER)
         mete__checkers_open(arena->only.start, arena->only.bytes);
     if (arena->marks != arena->marks_at_hand)
         mete__meta_free(arena->marks, arena->mark_capacity * sizeof *arena->marks);
+    mete__arena_objects_end(arena);
     mete__meta_free(arena, sizeof *arena);
 }
 

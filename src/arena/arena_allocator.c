@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "arena/arena_state.h"
+#include "os/checkers.h"
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     (void)site;
@@ -10,16 +11,16 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
 
 /* The last block goes back, the others wait for the end. */
 static void give(void *state, void *block, mete_layout layout) {
-    mete_arena *arena = state;
-    const char *end = (const char *)block + layout.size;
-    if (end == arena->front.next) (void)!mete_arena_extend(arena, block, layout.size, 0);
+    mete__arena_take_back(state, block, layout.size);
 }
 
 /* A block that is not the last can still shrink: its end is lost until the arena's. */
 static int resize(void *state, void *block, mete_layout layout, size_t new_size) {
     int status = mete_arena_extend(state, block, layout.size, new_size);
     if (status != -EINVAL) return status;
-    return new_size <= layout.size ? 0 : -ENOMEM;
+    if (new_size > layout.size) return -ENOMEM;
+    mete__checkers_close((char *)block + new_size, layout.size - new_size);
+    return 0;
 }
 
 static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {

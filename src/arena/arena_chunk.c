@@ -16,6 +16,19 @@ enum {
 
 /* ---- one chunk: a reservation or a buffer ---- */
 
+/* Where a checker listens, as much again for gaps, if it can be had; the program gets no more of it
+ * than it asked for. */
+static char *reserve_with_gaps(mete_arena *arena, size_t *size, size_t *bytes) {
+    if (!mete__checkers_listen || *size > METE_SIZE_MAX / 4) return NULL;
+    char *memory = mete__memory_reserve(*bytes + *size, mete__memory_page_size());
+    if (memory == NULL) return NULL;
+    if (arena->limit > *size) arena->limit = *size;
+    arena->gaps_most = *size;
+    *bytes += *size;
+    *size *= 2;
+    return memory;
+}
+
 static int reserve(mete_arena *arena, size_t size) {
     size_t page = mete__memory_page_size();
     size_t bytes;
@@ -23,13 +36,15 @@ static int reserve(mete_arena *arena, size_t size) {
     if (size > METE_SIZE_MAX - 2 * page) return -ENOMEM;
     size = mete__round_up(size, page);
     bytes = size + page; /* never committed: the guard */
-    char *memory = mete__memory_reserve(bytes, page);
+    char *memory = reserve_with_gaps(arena, &size, &bytes);
+    if (memory == NULL) memory = mete__memory_reserve(bytes, page);
     if (memory == NULL) return -ENOMEM;
     arena->only = (struct mete__chunk){.start = memory,
                                        .end = memory + size,
                                        .committed = memory,
                                        .touched = memory,
                                        .bytes = bytes};
+    mete__checkers_root(memory, bytes);
     return 0;
 }
 
@@ -61,6 +76,7 @@ int mete__arena_chunk_begin(mete_arena *arena, const mete_arena_options *options
     } else {
         arena->source = options->allocator != NULL ? METE__ARENA_BORROWED : METE__ARENA_SYSTEM;
         arena->allocator = options->allocator;
+        arena->gaps_most = SIZE_MAX;
         arena->next_chunk = options->first_chunk != 0 ? options->first_chunk : FIRST_CHUNK;
         return 0;
     }
@@ -104,7 +120,10 @@ static struct mete__chunk *map_chunk(size_t bytes, size_t *whole) {
     *whole = mete__round_up(bytes, page);
     char *memory = mete__memory_reserve(*whole + page, page);
     if (memory == NULL) return NULL;
-    if (mete__memory_commit(memory, *whole) == 0) return (struct mete__chunk *)memory;
+    if (mete__memory_commit(memory, *whole) == 0) {
+        mete__checkers_root(memory, *whole);
+        return (struct mete__chunk *)memory;
+    }
     mete__memory_release(memory, *whole + page);
     return NULL;
 }
@@ -118,6 +137,7 @@ static struct mete__chunk *new_chunk(mete_arena *arena, size_t bytes) {
 
     if (chunk == NULL) return NULL;
     char *start = (char *)(chunk + 1), *end = (char *)chunk + whole;
+    if (borrows && mete__checkers_listen) end -= METE__ARENA_GAP; /* behind it is somebody else's */
     *chunk = (struct mete__chunk){.start = start,
                                   .end = end,
                                   .committed = end,
@@ -132,12 +152,14 @@ static struct mete__chunk *new_chunk(mete_arena *arena, size_t bytes) {
 static void drop_chunk(mete_arena *arena, struct mete__chunk *chunk) {
     size_t bytes = chunk->bytes;
 
-    mete__checkers_open(chunk->start, (size_t)(chunk->end - chunk->start));
+    mete__checkers_open(chunk->start, bytes - sizeof *chunk);
     arena->held -= bytes;
-    if (arena->source == METE__ARENA_BORROWED)
+    if (arena->source == METE__ARENA_BORROWED) {
         mete_allocator_free(arena->allocator, chunk, borrowed_layout(bytes));
-    else
-        mete__memory_release(chunk, bytes + mete__memory_page_size());
+        return;
+    }
+    mete__checkers_unroot(chunk, bytes);
+    mete__memory_release(chunk, bytes + mete__memory_page_size());
 }
 
 static void link_behind(mete_arena *arena, struct mete__chunk *before, struct mete__chunk *chunk) {
@@ -154,6 +176,7 @@ static void link_behind(mete_arena *arena, struct mete__chunk *before, struct me
 static struct mete__chunk *chunk_for(mete_arena *arena, size_t size, size_t align) {
     size_t needed, due = arena->next_chunk;
 
+    if (mete__checkers_listen) size += 2 * METE__ARENA_GAP;
     if (mete__add_overflows(size, align - 1 + sizeof(struct mete__chunk), &needed) ||
         needed > METE_SIZE_MAX - LARGEST_CHUNK)
         return NULL;
@@ -173,7 +196,7 @@ int mete__arena_chunk_advance(mete_arena *arena, size_t size, size_t align) {
         if (chunk == NULL) return -ENOMEM;
         link_behind(arena, last, chunk);
     }
-    chunk->used_before = mete__arena_live(arena);
+    chunk->used_before = mete__arena_position(arena);
     if (last != NULL) last->used_end = arena->front.next;
     arena->current = chunk;
     arena->front.next = chunk->start;

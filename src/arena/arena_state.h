@@ -10,8 +10,10 @@
  * front.next is then an address that is no block's. A2  start <= front.next <= limit of the current
  * chunk's memory; front.end is at most what may be handed out without a look at anything else, and
  * equals front.next where every request has to be looked at (is_careful). A3  live bytes =
- * current->used_before + (front.next - current->start). A4  Marks lie at positions that never
- * decrease; their serials increase. A5  Endings are in the order of their positions, newest first.
+ * current->used_before + (front.next - current->start) - gaps. A4  Marks lie at positions that
+ * never decrease; their serials increase. A5  Endings are in the order of their positions, newest
+ * first. A6  Where a checker listens, objects are all that live and have bytes, in the order of
+ * their positions, and gaps is the sum of theirs; elsewhere there are none.
  */
 #ifndef METE_ARENA_ARENA_STATE_H
 #define METE_ARENA_ARENA_STATE_H
@@ -38,7 +40,7 @@ struct mete__chunk {
     char *used_end;       /* chunks before the current one: where blocks end */
     char *touched;        /* from here on all bytes are still zero; NULL: not known */
     size_t bytes;         /* of the whole mapping or block, this header included */
-    uint64_t used_before; /* bytes alive in all chunks before this one */
+    uint64_t used_before; /* bytes up to the position in all chunks before this one */
 } METE_ALIGNED(16);
 
 /* Something to be called when its position ends; in the arena's own memory. */
@@ -48,14 +50,22 @@ struct mete__ending {
     void *object;
 };
 
+/* A block as a checker is told of it. */
+struct mete__object {
+    char *start;
+    size_t size;
+    size_t gap; /* bytes in front of it that are nobody's, beyond its padding */
+};
+
 struct mete__mark {
     uint64_t serial;
     struct mete__chunk *chunk; /* NULL: before the first */
     char *next;
     struct mete__ending *endings;
+    size_t object_count;
 };
 
-enum { METE__MARKS_AT_HAND = 8 };
+enum { METE__MARKS_AT_HAND = 8, METE__ARENA_GAP = 16 /* bytes */ };
 
 struct mete_arena {
     struct mete_arena_front front;
@@ -76,6 +86,11 @@ struct mete_arena {
     size_t mark_capacity;
     struct mete__mark marks_at_hand[METE__MARKS_AT_HAND];
     struct mete__ending *endings; /* the newest */
+    struct mete__object *objects;
+    size_t object_count;
+    size_t object_capacity;
+    size_t gaps;      /* bytes */
+    size_t gaps_most; /* bytes that there may be of them */
     mete_arena *parent;
     mete_arena *first_child;
     mete_arena *next_sibling;
@@ -94,9 +109,14 @@ METE_INLINE bool mete__arena_fits(const char *from, const char *to, size_t size,
     return padding <= left && size <= left - padding;
 }
 
-METE_INLINE uint64_t mete__arena_live(const mete_arena *arena) {
+/* Bytes up to the position, in all chunks. */
+METE_INLINE uint64_t mete__arena_position(const mete_arena *arena) {
     const struct mete__chunk *chunk = arena->current;
     return chunk == NULL ? 0 : chunk->used_before + (uint64_t)(arena->front.next - chunk->start);
+}
+
+METE_INLINE uint64_t mete__arena_live(const mete_arena *arena) {
+    return mete__arena_position(arena) - arena->gaps;
 }
 
 /* Remembers the present live bytes where they are the highest. Before they become fewer. */
@@ -108,6 +128,10 @@ METE_INLINE void mete__arena_note_peak(mete_arena *arena) {
 /* Sets the end the fast path sees, after front.next or the chunk have changed. */
 METE_HIDDEN void mete__arena_point(mete_arena *arena);
 
+/* Ends the block of `size` bytes where it was allocated last; elsewhere its memory waits for the
+ * arena's end, but nobody may touch it. */
+METE_HIDDEN void mete__arena_take_back(mete_arena *arena, void *block, size_t size);
+
 /* As mete_arena_create, on behalf of the program's call. */
 METE_HIDDEN mete_arena *mete__arena_create_for(const mete_arena_options *options,
                                                const struct mete__caller *caller);
@@ -116,6 +140,24 @@ METE_HIDDEN mete_arena *mete__arena_create_for(const mete_arena_options *options
 
 METE_HIDDEN void mete__arena_holder_enter(mete_arena *arena, const char *name,
                                           const struct mete__caller *caller);
+
+/* ---- arena_objects.c: only where a checker listens ---- */
+
+/* The gap that is due in front of a block at the present position: 0 where there is no room. */
+METE_HIDDEN size_t mete__arena_objects_gap(const mete_arena *arena, size_t size, size_t align);
+/* A block that has bytes is handed out, its contents undefined. 0 or -ENOMEM. */
+METE_HIDDEN METE_MUST_USE int mete__arena_objects_enter(mete_arena *arena, char *block, size_t size,
+                                                        size_t gap);
+/* The block, if it is the last object, has another size from now on. */
+METE_HIDDEN void mete__arena_objects_resize(mete_arena *arena, const char *block, size_t size);
+/* Ends all but the first `count`, none of which lies behind the present position. */
+METE_HIDDEN void mete__arena_objects_cut(mete_arena *arena, size_t count);
+/* Ends the block, if it is the last object. The gap that was in front of it. */
+METE_HIDDEN size_t mete__arena_objects_leave(mete_arena *arena, const char *block);
+/* Moves all of `other` behind those of `arena`. 0 or -ENOMEM. */
+METE_HIDDEN METE_MUST_USE int mete__arena_objects_adopt(mete_arena *arena, mete_arena *other);
+/* Frees the list. */
+METE_HIDDEN void mete__arena_objects_end(mete_arena *arena);
 
 /* ---- arena_chunk.c ---- */
 

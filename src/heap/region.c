@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "os/checkers.h"
 #include "os/memory.h"
 #include "os/meta.h"
 
@@ -113,6 +114,7 @@ static bool lay_out(struct mete__region *region, void *start, size_t size) {
     region->full = (uint64_t *)(region->words + words_of(slices));
     if (!mete__region_make_ready(region, region->first + 1)) return false;
     hide_metadata(region);
+    mete__checkers_root(start, size);
     return true;
 }
 

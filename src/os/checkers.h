@@ -20,22 +20,32 @@
 /* Whether a tool listens; settled before main. */
 extern METE_HIDDEN bool mete__checkers_listen;
 
-METE_HIDDEN METE_COLD void mete__checkers_tell_create(const void *holder, bool zeroed);
+METE_HIDDEN METE_COLD void mete__checkers_tell_create(const void *holder, size_t around,
+                                                      bool zeroed);
 METE_HIDDEN METE_COLD void mete__checkers_tell_destroy(const void *holder);
 METE_HIDDEN METE_COLD void mete__checkers_tell_alloc(const void *holder, const void *block,
                                                      size_t size);
 METE_HIDDEN METE_COLD void mete__checkers_tell_free(const void *holder, const void *block,
                                                     size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_tell_resize(const void *holder, const void *block,
+                                                      size_t size);
 METE_HIDDEN METE_COLD void mete__checkers_tell_closed(const void *start, size_t size);
 METE_HIDDEN METE_COLD void mete__checkers_tell_open(const void *start, size_t size);
 METE_HIDDEN METE_COLD void mete__checkers_tell_fresh(const void *start, size_t size);
 
-/* A pool or arena begins and ends; `zeroed`: its blocks are handed out all zero. */
-METE_INLINE void mete__checkers_create(const void *holder, bool zeroed) {
-    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_create(holder, zeroed);
+/* LeakSanitizer looks for pointers in the range from now on, as it does in the program's own data
+ * and Valgrind in all memory; until it is told of exactly this range again. Pages that are not
+ * readable are passed over. */
+METE_HIDDEN METE_COLD void mete__checkers_root(const void *start, size_t size);
+METE_HIDDEN METE_COLD void mete__checkers_unroot(const void *start, size_t size);
+
+/* A pool or arena begins; `zeroed`: its blocks are handed out all zero. `around` each block are so
+ * many bytes that are nobody's when it is freed: what happens in them is told of as beside it. */
+METE_INLINE void mete__checkers_create(const void *holder, size_t around, bool zeroed) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_create(holder, around, zeroed);
 }
 
-/* All its blocks end, and the bytes of them stay closed. */
+/* It ends: all its blocks end, and the bytes of them stay closed. */
 METE_INLINE void mete__checkers_destroy(const void *holder) {
     if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_destroy(holder);
 }
@@ -48,6 +58,11 @@ METE_INLINE void mete__checkers_alloc(const void *holder, const void *block, siz
 /* The block is the program's no more: touching it is an error. */
 METE_INLINE void mete__checkers_free(const void *holder, const void *block, size_t size) {
     if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_free(holder, block, size);
+}
+
+/* The block is of this size from now on; what it gained or lost has to be opened or closed. */
+METE_INLINE void mete__checkers_resize(const void *holder, const void *block, size_t size) {
+    if (METE_UNLIKELY(mete__checkers_listen)) mete__checkers_tell_resize(holder, block, size);
 }
 
 /* Nobody may touch the range, mete included, until it is opened. */

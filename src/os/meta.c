@@ -3,6 +3,7 @@
 #include "os/meta.h"
 
 #include "base/bits.h"
+#include "os/checkers.h"
 #include "os/memory.h"
 
 #include "os/lock.h"
@@ -86,6 +87,7 @@ static void *alloc_locked(unsigned shift) {
     if (chunk_left < size) {
         char *fresh = map_locked(CHUNK_BYTES);
         if (fresh == NULL) return NULL;
+        mete__checkers_root(fresh, CHUNK_BYTES);
         /* In an order that a child of fork can live with at any point. */
         __atomic_store_n(&chunk_left, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&chunk_end, fresh + CHUNK_BYTES, __ATOMIC_RELEASE);

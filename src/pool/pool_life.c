@@ -98,7 +98,7 @@ mete_pool *mete_pool_create(const mete_pool_options *options) {
     if (pool->shared && !mete__pool_cache_begin(pool)) goto fail_caches;
     status = mete_pool_reserve(pool, options->initial_blocks);
     if (status < 0) goto fail_reserve;
-    mete__checkers_create(pool, false);
+    mete__checkers_create(pool, 0, false);
     mete__pool_holder_enter(pool, options->name, &caller);
     return pool;
 fail_reserve:

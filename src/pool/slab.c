@@ -219,6 +219,7 @@ int mete__slab_add(mete_pool *pool) {
     enter(pool->table, (uintptr_t)memory >> pool->slab_shift, slab);
     pool->slabs_held++;
     mete__slab_enlist(pool, slab);
+    mete__checkers_root(memory, bytes);
     mete__checkers_close(memory, bytes);
     return 0;
 fail_commit:
@@ -234,6 +235,7 @@ size_t mete__slab_drop(mete_pool *pool, struct mete__slab *slab) {
     if (slab->is_partial) mete__slab_delist(pool, slab);
     remove_key(pool, (uintptr_t)slab->memory >> pool->slab_shift);
     mete__checkers_open(slab->memory, bytes);
+    mete__checkers_unroot(slab->memory, bytes);
     mete__memory_release(slab->memory, mete__round_up(bytes, mete__memory_page_size()));
     set_aside(pool, slab);
     pool->slabs_held--;

@@ -95,3 +95,113 @@ memcheck() {
         [[ "$output" == *'AddressSanitizer: use-after-poison'*' in main '* ]]
     done
 }
+
+# objects [FLAG…]: a program that reads the byte behind an object of an arena, each its arguments
+# name, or is correct.
+objects() {
+    compile objects -O2 "$@" -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete \
+        -Wl,-rpath,"$METE_STAGE/lib" <<'END'
+#include <mete/arena.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static _Alignas(16) char buffer[1000];
+static mete_arena *arena, *child, *other;
+static char *held;
+static char *object(const char *wrong, int *size) {
+    *size = 24;
+    if (strcmp(wrong, "printf") == 0) return *size = 4, mete_arena_printf(arena, "%d", 123);
+    if (strcmp(wrong, "child") == 0) return mete_arena_alloc(child, 24, 8);
+    if (strcmp(wrong, "scratch") == 0)
+        return mete_arena_alloc(mete_scratch_begin(NULL, 0).arena, 24, 8);
+    char *text = mete_arena_alloc(strcmp(wrong, "adopted") == 0 ? other : arena, 24, 8);
+    if (strcmp(wrong, "adopted") == 0) return mete_arena_adopt(arena, other) == 0 ? text : NULL;
+    if (strcmp(wrong, "extended") == 0)
+        return *size = 40, mete_arena_extend(arena, text, 24, 40) == 0 ? text : NULL;
+    if (strcmp(wrong, "shrunk") == 0)
+        return *size = 10, mete_arena_extend(arena, text, 24, 10) == 0 ? text : NULL;
+    if (strcmp(wrong, "moved") == 0) {
+        char *last = mete_arena_alloc(arena, 1, 1);
+        *size = 0;
+        return last != NULL && mete_arena_realloc(arena, text, 24, 48, 8) != text ? text : NULL;
+    }
+    if (strcmp(wrong, "built") == 0) {
+        mete_builder builder = METE_BUILDER(arena);
+        mete_builder_text(&builder, "built");
+        return *size = 6, mete_builder_finish(&builder, NULL);
+    }
+    return text;
+}
+int main(int argc, char **argv) {
+    const char *source = argc > 1 ? argv[1] : "chained", *wrong = argc > 2 ? argv[2] : "";
+    mete_arena_options options = {0};
+    if (strcmp(source, "reserve") == 0) options.reserve = 1 << 20;
+    if (strcmp(source, "buffer") == 0) options.buffer = buffer, options.buffer_size = sizeof buffer;
+    if (strcmp(source, "borrowed") == 0) options.allocator = mete_allocator_system();
+    if (strcmp(source, "zeroed") == 0) options.zero = true;
+    arena = mete_arena_create(&options);
+    other = mete_arena_create(&options);
+    child = mete_arena_create(&(mete_arena_options){.parent = arena});
+    char *first = mete_arena_alloc(arena, 16, 8);
+    memset(first, 1, 16);
+    int size;
+    char *text = object(wrong, &size);
+    if (text == NULL) return 3;
+    memset(text, 1, (size_t)size);
+    if (strcmp(source, "buffer") != 0) {
+        char **next = mete_arena_alloc(arena, sizeof *next, 8);
+        *next = held = malloc(10);
+        held = NULL;
+    }
+    if (*wrong != '\0' && text[size] == 'g') puts("found");
+    puts("correct");
+    return 0;
+}
+END
+}
+
+WRONG=(object printf child scratch adopted extended shrunk moved built)
+
+@test "memcheck_finds_the_byte_behind_each_object_of_an_arena" {
+    objects
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    for source in chained reserve borrowed zeroed; do
+        for wrong in "${WRONG[@]}"; do
+            [ "$source $wrong" != 'reserve adopted' ] || continue
+            run -9 valgrind -q --error-exitcode=9 ./objects "$source" "$wrong"
+            [[ "$output" == *'Invalid read of size 1'*' a block of size '*' client-defined'*'main ('* ]]
+        done
+    done
+    run -9 valgrind -q --error-exitcode=9 ./objects buffer object
+}
+
+@test "memcheck_is_silent_about_arenas_that_live_to_the_end" {
+    objects
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    for source in chained reserve buffer borrowed zeroed; do
+        run -0 valgrind -q --leak-check=full --error-exitcode=9 ./objects "$source"
+        [ "$output" = correct ]
+    done
+}
+
+@test "address_sanitizer_finds_the_byte_behind_each_object_of_an_arena" {
+    objects -fsanitize=address
+    for source in chained reserve borrowed zeroed; do
+        for wrong in "${WRONG[@]}"; do
+            [ "$source $wrong" != 'reserve adopted' ] || continue
+            run -1 ./objects "$source" "$wrong"
+            [[ "$output" == *'AddressSanitizer: use-after-poison'*' in main '* ]]
+        done
+    done
+    run -1 ./objects buffer object
+}
+
+@test "leak_sanitizer_looks_into_arenas" {
+    for flag in address leak; do
+        objects -fsanitize=$flag
+        for source in chained reserve buffer borrowed zeroed; do
+            run -0 ./objects "$source"
+            [ "$output" = correct ]
+        done
+    done
+}

@@ -107,7 +107,9 @@ static void what_is_too_large_fails_and_changes_nothing(void **state) {
         errno = 0;
         assert_null(mete_arena_alloc_array(arena, SIZE_MAX / 2, 3, 8));
         assert_int_equal(errno, EOVERFLOW);
-        assert_ptr_equal(mete_arena_alloc(arena, 8, 8), before + 8);
+        assert_int_equal(stats_of(arena).live_bytes, 8);
+        assert_true((char *)mete_arena_alloc(arena, 8, 8) >= before + 8);
+        assert_int_equal(stats_of(arena).live_bytes, 16);
         mete_arena_destroy(arena);
     }
 }
@@ -498,10 +500,11 @@ static void an_arena_is_an_allocator(void **state) {
     mete_allocator_free(allocator, a, layout);
     mete_allocator_free(allocator, b, layout);
     assert_ptr_equal(mete_allocator_alloc(allocator, layout), b);
-    assert_int_equal(mete_allocator_resize(allocator, a, layout, 50), 0);
-    assert_int_equal(mete_allocator_resize(allocator, a, layout, 150), -ENOMEM);
-    assert_int_equal(mete_allocator_resize(allocator, b, layout, 150), 0);
-    assert_ptr_not_equal(mete_allocator_remap(allocator, a, layout, 200), a);
+    char *c = mete_allocator_alloc(allocator, layout);
+    assert_int_equal(mete_allocator_resize(allocator, b, layout, 150), -ENOMEM);
+    assert_int_equal(mete_allocator_resize(allocator, b, layout, 50), 0);
+    assert_int_equal(mete_allocator_resize(allocator, c, layout, 150), 0);
+    assert_ptr_not_equal(mete_allocator_remap(allocator, b, (mete_layout){50, 16}, 200), b);
     mete_arena_destroy(arena);
 }
 
@@ -554,7 +557,8 @@ static void a_rewind_to_before_the_last_block_shrank_goes_nowhere(void **state) 
     assert_int_equal(stats.live_bytes, 10);
     assert_int_equal(block[9], 1);
     char *next = mete_arena_alloc(arena, 8, 1);
-    assert_ptr_equal(next, block + 10);
+    assert_true(next >= block + 10);
+    assert_int_equal(stats_of(arena).live_bytes, 18);
     assert_int_equal(next[0], 0);
     mete_arena_destroy(arena);
 }

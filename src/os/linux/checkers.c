@@ -4,10 +4,12 @@
 #include <stdint.h>
 #include <valgrind/memcheck.h>
 
-/* In every process that AddressSanitizer is in, and nowhere else. */
+/* In every process that these sanitizers are in, and nowhere else. */
 /* NOLINTBEGIN(bugprone-reserved-identifier): its own names */
 __attribute__((weak)) void __asan_poison_memory_region(void const volatile *start, size_t size);
 __attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *start, size_t size);
+__attribute__((weak)) void __lsan_register_root_region(void const *start, size_t size);
+__attribute__((weak)) void __lsan_unregister_root_region(void const *start, size_t size);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 bool mete__checkers_listen;
@@ -27,8 +29,16 @@ static void unpoison(const void *start, size_t size) {
     if (__asan_unpoison_memory_region != NULL) __asan_unpoison_memory_region(start, size);
 }
 
-void mete__checkers_tell_create(const void *holder, bool zeroed) {
-    if (in_valgrind) VALGRIND_CREATE_MEMPOOL(holder, 0, zeroed);
+void mete__checkers_root(const void *start, size_t size) {
+    if (__lsan_register_root_region != NULL) __lsan_register_root_region(start, size);
+}
+
+void mete__checkers_unroot(const void *start, size_t size) {
+    if (__lsan_unregister_root_region != NULL) __lsan_unregister_root_region(start, size);
+}
+
+void mete__checkers_tell_create(const void *holder, size_t around, bool zeroed) {
+    if (in_valgrind) VALGRIND_CREATE_MEMPOOL(holder, around, zeroed);
 }
 
 void mete__checkers_tell_destroy(const void *holder) {
@@ -43,6 +53,10 @@ void mete__checkers_tell_alloc(const void *holder, const void *block, size_t siz
 void mete__checkers_tell_free(const void *holder, const void *block, size_t size) {
     if (in_valgrind) VALGRIND_MEMPOOL_FREE(holder, block);
     poison(block, size);
+}
+
+void mete__checkers_tell_resize(const void *holder, const void *block, size_t size) {
+    if (in_valgrind) VALGRIND_MEMPOOL_CHANGE(holder, block, block, size);
 }
 
 void mete__checkers_tell_closed(const void *start, size_t size) {
