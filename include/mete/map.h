@@ -18,8 +18,9 @@
  * blocks SIGBUS cannot be helped: the kernel ends the process at once. System calls given lost
  * bytes fail with EFAULT, as ever.
  *
- * A map keeps a descriptor of its file open (close-on-exec). A program that closes it behind the
- * map's back loses growth and flush_async (-EBADF), never data.
+ * A map keeps a descriptor of its file open: close-on-exec, and never 0, 1 or 2, so that nothing is
+ * printed into the file. A program that closes it behind the map's back loses growth and
+ * flush_async (-EBADF), never data.
  *
  * Errors: negative errno values, with outputs and the map untouched; -EINVAL for what makes no
  * sense, such as a range that does not lie in the map. A `length` of 0 means up to the map's end.
@@ -177,8 +178,9 @@ METE_API bool mete_map_repair(const void *address);
 /* ---- to the disk ---- */
 
 /* Writes the range to the disk and waits for it; if opening created the file, its directory, too.
- * -EINVAL for a read-only or private map; -ENXIO where bytes of the range are lost; the error of a
- * write-back that failed, now or earlier, until mete_map_error() has told of it. */
+ * -EINVAL for a read-only or private map (not for one that mete_map_protect made read-only: it may
+ * have been stored to before); -ENXIO where bytes of the range are lost; the error of a write-back
+ * that failed, now or earlier, until mete_map_error() has told of it. */
 METE_API METE_NODISCARD int mete_map_flush(mete_map *map, size_t offset, size_t length)
     METE_NONNULL(1);
 

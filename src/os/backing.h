@@ -6,7 +6,7 @@
  * before anything depends on the growth.
  *
  * Functions return a descriptor, 0 or a negative errno, keep errno, are no cancellation points, and
- * are async-signal-safe. Every descriptor is close-on-exec.
+ * are async-signal-safe. Every descriptor is close-on-exec, and none is that of a standard stream.
  */
 #ifndef METE_OS_BACKING_H
 #define METE_OS_BACKING_H

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,6 +125,23 @@ static void memory_files_take_seals(void) {
     CHECK(mete__backing_seals(0) == 0 || mete__backing_seals(0) == 1);
 }
 
+/* What a program prints that has closed its streams must not reach a file it maps. */
+static void no_descriptor_is_that_of_a_stream(void) {
+    char name[METE__BACKING_NAME_MAX];
+    const char *path = folder_file("f", 10), *fresh = folder_path("new");
+    int folder = mete__backing_open_directory(path);
+
+    CHECK(close(STDIN_FILENO) == 0);
+    CHECK(opened(path, 0) > STDERR_FILENO && mete__backing_duplicate(folder) > STDERR_FILENO);
+    CHECK(mete__backing_open_directory(path) > STDERR_FILENO);
+    CHECK(mete__backing_create_hidden(folder, 0600, name) > STDERR_FILENO);
+    CHECK(mete__backing_create_memory("test", 0) > STDERR_FILENO);
+    CHECK(fcntl(STDIN_FILENO, F_GETFD) == -1);
+    CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){1, 1}) == 0);
+    CHECK(opened(fresh, METE__BACKING_WRITE | METE__BACKING_NEW) == -EMFILE);
+    CHECK(mete__backing_duplicate(folder) == -EMFILE && access(fresh, F_OK) != 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FACT_ON_FILES(opening_tells_what_it_is),
@@ -136,6 +154,7 @@ int main(void) {
         FACT(paths_have_a_folder_and_a_last_part),
         FACT_ON_FILES(a_hidden_file_can_be_given_a_name),
         FACT(memory_files_take_seals),
+        FACT_ON_FILES(no_descriptor_is_that_of_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,21 @@ _Static_assert(METE_MAP_SEAL_FUTURE_WRITE == F_SEAL_FUTURE_WRITE, "seals");
         (int)last_result;                  \
     })
 
+/* Another descriptor of the same, none of a standard stream. */
+static int duplicate(int file) {
+    int other = (int)RAW(SYS_fcntl, file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return other == -EINVAL ? -EMFILE : other; /* so few are allowed */
+}
+
+/* 0, 1 and 2 are the standard streams, also to a program that has closed them: what it prints must
+ * not end up in a file of its maps. */
+static int apart_from_streams(int file) {
+    if (file < 0 || file > STDERR_FILENO) return file;
+    int other = duplicate(file);
+    mete__raw_close(file);
+    return other;
+}
+
 int mete__backing_open(int directory, const char *path, unsigned flags, unsigned mode) {
     int how = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
@@ -60,11 +75,14 @@ int mete__backing_open(int directory, const char *path, unsigned flags, unsigned
     if ((flags & METE__BACKING_NEW) != 0) how |= O_CREAT | O_EXCL;
     if ((flags & METE__BACKING_NO_FOLLOW) != 0) how |= O_NOFOLLOW;
     int file = RAW_AGAIN(SYS_openat, directory, path, how, mode);
-    return file == -EISDIR || file == -ENXIO ? -ENODEV : file;
+    if (file < 0) return file == -EISDIR || file == -ENXIO ? -ENODEV : file;
+    file = apart_from_streams(file);
+    if (file < 0 && (flags & METE__BACKING_NEW) != 0) (void)mete__backing_remove(directory, path);
+    return file;
 }
 
 int mete__backing_duplicate(int file) {
-    return (int)RAW(SYS_fcntl, file, F_DUPFD_CLOEXEC, 0);
+    return duplicate(file);
 }
 
 void mete__backing_close(int file) {
@@ -175,7 +193,8 @@ int mete__backing_open_directory(const char *path) {
     if (length >= sizeof directory) return -ENAMETOOLONG;
     memcpy(directory, length == 0 ? "." : path, length == 0 ? 1 : length);
     directory[length == 0 ? 1 : length] = '\0';
-    return RAW_AGAIN(SYS_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    return apart_from_streams(
+        RAW_AGAIN(SYS_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
 }
 
 /* A name that nobody else has: the caller finds out whether nobody does. */
@@ -209,7 +228,8 @@ int mete__backing_create_hidden(int directory, unsigned mode, char name[METE__BA
     int file = (int)RAW(SYS_faccessat, AT_FDCWD, "/proc/self/fd", X_OK);
 
     if (file == 0)
-        file = RAW_AGAIN(SYS_openat, directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+        file = apart_from_streams(
+            RAW_AGAIN(SYS_openat, directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
     if (file < 0) return create_named(directory, mode, name);
     name[0] = '\0';
     return file;
@@ -260,7 +280,7 @@ int mete__backing_create_memory(const char *name, size_t huge_page) {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 
     if (huge_page != 0) flags |= MFD_HUGETLB | mete__log2_floor(huge_page) << MFD_HUGE_SHIFT;
-    return (int)RAW(SYS_memfd_create, name, flags);
+    return apart_from_streams((int)RAW(SYS_memfd_create, name, flags));
 }
 
 int mete__backing_seal(int file, unsigned seals) {
