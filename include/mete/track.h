@@ -85,7 +85,8 @@ typedef enum mete_where_kind {
 typedef struct mete_where_info {
     mete_where_kind kind;
     uint32_t flags;    /* METE_WHERE_* */
-    const void *start; /* first byte of the block, the object's memory, or the mapping; or NULL */
+    const void *start; /* first byte of the block, the object's memory, the variable or function,
+                          or the mapping; or NULL */
     size_t size;       /* bytes from start: as asked for where tracked, else as can be used */
     ptrdiff_t offset;  /* of the address from start: below 0 and from size on, it is outside, in
                           room that belongs to no other */
@@ -96,14 +97,19 @@ typedef struct mete_where_info {
                                   one); static data and code: as addr2line and nm count */
     uintptr_t allocated_at[METE_WHERE_FRAMES]; /* return addresses, the innermost first */
     uintptr_t freed_at[METE_WHERE_FRAMES];     /* the same, of the call that freed the block */
-    char name[METE_WHERE_NAME_BYTES]; /* of the pool, arena, map, file or mapping; of a path that
-                                         does not fit, its end; or "" */
+    char name[METE_WHERE_NAME_BYTES];   /* of the pool, arena, map, file or mapping; of a path that
+                                           does not fit, its end; or "" */
+    char symbol[METE_WHERE_NAME_BYTES]; /* static data and code: the variable or function, as the
+                                           linker knows it; of a long name, its start; "" where it
+                                           is not known */
 } mete_where_info;
 
 /* Says what the address is in, without touching it. Any address will do. What other threads change
  * meanwhile may be stale in the answer. A few microseconds for blocks, pools, arenas and maps, tens
- * for all else, because the kernel is asked. -EINVAL for out NULL, or an errno of /proc where that
- * is needed and cannot be read. */
+ * for all else, because the kernel is asked. Variables and functions are named from the symbol
+ * table of the module's file, static ones included, unless it was stripped, else from those it
+ * exports: 20 ns for each symbol there is. -EINVAL for out NULL, or an errno of /proc where that is
+ * needed and cannot be read. */
 METE_API int mete_where(const void *address, mete_where_info *out);
 
 /* Writes the same as one line of text, without a newline: "8 bytes into a live block of 40 bytes,

@@ -24,6 +24,8 @@ METE_HIDDEN int mete__file_create(const char *path);
 /* An existing regular file, for reading and writing. Never waits, never follows a link (-ELOOP);
  * what is no regular file is -ENODEV. */
 METE_HIDDEN int mete__file_open(const char *path);
+/* Any regular file, links followed, to be read; otherwise as above. */
+METE_HIDDEN int mete__file_open_to_read(const char *path);
 /* The same as create, without a name, in memory. */
 METE_HIDDEN int mete__file_create_memory(void);
 METE_HIDDEN void mete__file_close(int file);

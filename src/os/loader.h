@@ -15,11 +15,12 @@
 #include "base/compiler.h"
 
 struct mete__loaded {
-    uintptr_t start;  /* first mapped address */
-    uintptr_t end;    /* one past the last */
-    uintptr_t bias;   /* address = bias + the ELF file's virtual address */
-    uintptr_t table;  /* its .eh_frame_hdr; 0: none */
-    const char *name; /* the loader's name for it; "" for the main program; not NULL */
+    uintptr_t start;   /* first mapped address */
+    uintptr_t end;     /* one past the last */
+    uintptr_t bias;    /* address = bias + the ELF file's virtual address */
+    uintptr_t table;   /* its .eh_frame_hdr; 0: none */
+    uintptr_t dynamic; /* its dynamic section; 0: none */
+    const char *name;  /* the loader's name for it; "" for the main program; not NULL */
 };
 
 /* What only the object's own headers tell. */
@@ -34,6 +35,9 @@ struct mete__loaded_headers {
 /* The object that holds `address`; false where none does, as for code made at run time, and
  * everywhere with a C library that cannot tell without a lock. */
 METE_HIDDEN bool mete__loader_find(uintptr_t address, struct mete__loaded *out);
+
+/* Where the first page of the object's file is, its ELF header included, if it is loaded at all. */
+METE_HIDDEN uintptr_t mete__loader_head(const struct mete__loaded *object);
 
 /* Reads the object's program headers, with every bound checked. */
 METE_HIDDEN void mete__loader_headers(const struct mete__loaded *object,

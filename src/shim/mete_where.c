@@ -4,6 +4,7 @@
  * Who knows most is asked first: the registry, since a pool may have its memory from anywhere, then
  * the heap, then the kernel and the loader.
  */
+#include <assert.h>
 #include <errno.h>
 #include <mete/track.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 #include "os/stacks.h"
 #include "profile/writer.h"
 #include "registry/registry.h"
+#include "track/symbol.h"
 
 struct question {
     uintptr_t address;
@@ -149,6 +151,15 @@ static bool is_in_stack(struct question *question, const struct mete__mapping *m
     return true;
 }
 
+static void tell_symbol(struct question *question, const struct mete__loaded *module) {
+    struct mete__symbol symbol;
+
+    static_assert(sizeof symbol.name == METE_WHERE_NAME_BYTES, "names have the same room");
+    if (!mete__symbol_find(module, question->address, &symbol)) return;
+    set_extent(question, symbol.start, symbol.size);
+    memcpy(question->info->symbol, symbol.name, sizeof symbol.name);
+}
+
 static bool is_in_module(struct question *question, const struct mete__mapping *mapping) {
     mete_where_info *info = question->info;
     struct mete__loaded module;
@@ -163,6 +174,7 @@ static bool is_in_module(struct question *question, const struct mete__mapping *
         memcpy(info->name, module.name, length);
     }
     info->name[length] = '\0';
+    tell_symbol(question, &module);
     return true;
 }
 
@@ -259,6 +271,12 @@ static void add_stack(struct mete__text *text, const mete_where_info *info) {
         mete__text_add(text, "on the stack of a thread that has ended");
 }
 
+static void add_symbol(struct mete__text *text, const mete_where_info *info, const char *kind) {
+    if (info->symbol[0] == '\0') return;
+    add_place(text, info);
+    mete__text_add(text, "the %s '%s' of %zu bytes, ", kind, info->symbol, info->size);
+}
+
 static void add_mapping(struct mete__text *text, const mete_where_info *info) {
     add_place(text, info);
     mete__text_add(text, "a mapping of %zu bytes", info->size);
@@ -277,9 +295,11 @@ static void add_info(struct mete__text *text, const mete_where_info *info) {
     case METE_WHERE_PRIVATE: add_chunk(text, info, "heap"); break;
     case METE_WHERE_STACK: add_stack(text, info); break;
     case METE_WHERE_STATIC:
+        add_symbol(text, info, "variable");
         mete__text_add(text, "in static data of %s, at 0x%lx", info->name, offset);
         break;
     case METE_WHERE_CODE:
+        add_symbol(text, info, "function");
         mete__text_add(text, "in code of %s, at 0x%lx", info->name, offset);
         break;
     case METE_WHERE_FILE:

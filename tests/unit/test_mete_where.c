@@ -129,6 +129,13 @@ static void static_data_and_code_are_their_modules(void **state) {
     assert_string_equal(strrchr(zero.name, '/'), last);
     assert_int_equal((const char *)&initialised - (const char *)&uninitialised[500],
                      (int64_t)(data.file_offset - zero.file_offset));
+    assert_string_equal(data.symbol, "initialised");
+    assert_string_equal(zero.symbol, "uninitialised");
+    assert_ptr_equal(zero.start, uninitialised);
+    assert_int_equal(zero.size, sizeof uninitialised);
+    assert_int_equal(zero.offset, 500 * sizeof(int));
+    assert_string_equal(code.symbol, "where");
+    assert_int_equal(code.offset, 0);
     mete_where_info library = where((const void *)(uintptr_t)strlen);
     assert_int_equal(library.kind, METE_WHERE_CODE);
     assert_non_null(strstr(library.name, ".so"));

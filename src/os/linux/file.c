@@ -49,9 +49,8 @@ int mete__file_create(const char *path) {
     return status == 0 || status == -ENOENT ? create_exclusively(path) : status;
 }
 
-int mete__file_open(const char *path) {
-    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-    int file = (int)RAW(SYS_openat, AT_FDCWD, path, flags, 0);
+static int open_regular(const char *path, int flags) {
+    int file = (int)RAW(SYS_openat, AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0);
     struct stat status;
 
     if (file < 0) return file;
@@ -61,6 +60,14 @@ int mete__file_open(const char *path) {
     if (regular) return file;
     mete__file_close(file);
     return -ENODEV;
+}
+
+int mete__file_open(const char *path) {
+    return open_regular(path, O_RDWR | O_NOFOLLOW);
+}
+
+int mete__file_open_to_read(const char *path) {
+    return open_regular(path, O_RDONLY);
 }
 
 int mete__file_create_memory(void) {

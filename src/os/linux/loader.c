@@ -12,6 +12,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/bits.h"
+#include "os/memory.h"
 #include "os/probe.h"
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
@@ -27,6 +29,7 @@ bool mete__loader_find(uintptr_t address, struct mete__loaded *out) {
         .end = (uintptr_t)found.dlfo_map_end,
         .bias = found.dlfo_link_map != NULL ? found.dlfo_link_map->l_addr : 0,
         .table = (uintptr_t)found.dlfo_eh_frame,
+        .dynamic = found.dlfo_link_map != NULL ? (uintptr_t)found.dlfo_link_map->l_ld : 0,
         .name = found.dlfo_link_map != NULL && found.dlfo_link_map->l_name != NULL
                     ? found.dlfo_link_map->l_name
                     : "",
@@ -55,6 +58,13 @@ static const ElfW(Phdr) * program_headers(const struct mete__loaded *object, siz
         return NULL;
     *count = header->e_phnum;
     return (const ElfW(Phdr) *)(object->start + header->e_phoff);
+}
+
+uintptr_t mete__loader_head(const struct mete__loaded *object) {
+    /* Of a static program the C library knows only the segments that are written to. */
+    if (object->name[0] == '\0')
+        return mete__round_down(getauxval(AT_PHDR), mete__memory_page_size());
+    return object->start;
 }
 
 /* Looks through one PT_NOTE segment for the build-id. */
