@@ -6,11 +6,11 @@
 
 #include "heap/blocks.h"
 #include "heap/cushion.h"
-#include "heap/grave.h"
 #include "heap/large.h"
-#include "heap/misuse.h"
+#include "heap/private.h"
 #include "heap/sample.h"
 #include "heap/slices.h"
+#include "heap/target.h"
 #include "os/memory.h"
 
 /* ---- allocation ---- */
@@ -134,7 +134,7 @@ void *mete__alloc_aligned_for(size_t size, size_t align, const struct mete__call
 
 /* Large blocks of used memory are dropped rather than written: the program may touch little of
  * them. */
-static void zero(void *block, size_t size) {
+void mete__alloc_zero(void *block, size_t size) {
     static const size_t cheaper_to_drop = (size_t)1 << 20;
     size_t pages = mete__round_down(size, mete__memory_page_size());
 
@@ -146,7 +146,7 @@ static void zero(void *block, size_t size) {
 
 void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller) {
     struct piece piece = allocate(size, 1, caller);
-    if (piece.block != NULL && !piece.zeroed) zero(piece.block, size);
+    if (piece.block != NULL && !piece.zeroed) mete__alloc_zero(piece.block, size);
     return piece.block;
 }
 
@@ -172,91 +172,6 @@ void *mete__alloc_aligned(size_t size, size_t align) {
     return METE_LIKELY(block != NULL) ? block : aligned_slow(size, align);
 }
 
-/* ---- finding what the program means ---- */
-
-struct target {
-    struct mete__span *span;
-    char *memory;                /* first byte of the span */
-    struct mete__record *record; /* NULL: not watched */
-};
-
-static struct mete__found found_in(const struct mete__span *span, char *memory,
-                                   const void *address) {
-    size_t bytes = span->block_bytes;
-    size_t index = (size_t)((const char *)address - memory) / bytes;
-    bool watched = (mete__span_owner(span) & METE__OWNER_WATCHED) != 0;
-    struct mete__record *record = watched ? &span->records[index] : NULL;
-    size_t lead = watched ? mete__record_lead(record) : 0;
-    return (struct mete__found){.block = memory + index * bytes + lead,
-                                .block_bytes = bytes - lead,
-                                .requested = bytes - lead,
-                                .record = record,
-                                .live = !watched || record->live};
-}
-
-/* Whether a block began at the address whose span has been given back since. */
-static bool was_block(const void *address, struct mete__found *found) {
-    char *memory;
-    if (mete__grave_find(address, found)) return true;
-    const struct mete__span *span = mete__slices_find_former(address, &memory);
-    if (span == NULL || span->block_bytes == 0) return false;
-    size_t offset = (size_t)((const char *)address - memory);
-    if (offset % span->block_bytes != 0 || offset / span->block_bytes >= mete__span_carved(span))
-        return false;
-    *found = found_in(span, memory, address);
-    return true;
-}
-
-/* The end, with the best name for it. span is where the address lies, or NULL; then, as where it
- * lies in no block of that span, it may have been one until lately. */
-static METE_COLD METE_NORETURN void astray(enum mete__misuse kind, const void *address,
-                                           const struct mete__span *span, char *memory,
-                                           const struct mete__caller *caller) {
-    struct mete__found found;
-
-    if (kind == METE__INVALID_FREE) {
-        bool was = was_block(address, &found);
-        mete__misuse(was ? METE__DOUBLE_FREE : kind, address, was ? &found : NULL, caller);
-    }
-    if (kind == METE__INTERIOR_FREE && mete__grave_find(address, &found))
-        mete__misuse(METE__DOUBLE_FREE, address, &found, caller);
-    found = found_in(span, memory, address);
-    mete__misuse(kind, address, &found, caller);
-}
-
-/* The span and record of a block that the program says it owns; dies where it is no such block. */
-METE_INLINE struct target aim(const void *block, const struct mete__caller *caller) {
-    struct mete__record *record = NULL;
-    char *memory;
-    struct mete__span *span = mete__slices_find_head(block, &memory);
-
-    if (METE_UNLIKELY(span == NULL)) astray(METE__INVALID_FREE, block, NULL, NULL, caller);
-    size_t offset = (size_t)((const char *)block - memory), index = 0;
-    if (span->kind == METE__SPAN_BLOCKS) {
-        index = mete__size_class_divide(offset, span->size_class);
-        if (METE_UNLIKELY(index >= mete__span_carved(span)))
-            astray(METE__INVALID_FREE, block, span, memory, caller);
-        offset -= index * span->block_bytes;
-    }
-    if ((mete__span_owner(span) & METE__OWNER_WATCHED) != 0) {
-        record = &span->records[index];
-        offset -= mete__record_lead(record);
-    }
-    if (METE_UNLIKELY(offset != 0)) astray(METE__INTERIOR_FREE, block, span, memory, caller);
-    if (record != NULL && METE_UNLIKELY(!record->live))
-        astray(METE__DOUBLE_FREE, block, span, memory, caller);
-    return (struct target){.span = span, .memory = memory, .record = record};
-}
-
-METE_INLINE bool has_cushion(const struct target *target) {
-    return target->record != NULL && METE_UNLIKELY(target->record->lead != 0);
-}
-
-/* Bytes the program may use. */
-METE_INLINE size_t usable_in(const struct target *target) {
-    return has_cushion(target) ? (size_t)target->record->size : target->span->block_bytes;
-}
-
 /* ---- free ---- */
 
 /* Another thread's block. False where it was freed just before. */
@@ -272,7 +187,7 @@ METE_INLINE bool send_home(struct mete__cache *cache, struct mete__cache *home,
 
 /* A block is about to end as it should not, if what the program says of its size and family is not
  * just left to the program. That is told, and then forgiven: all families have one heap here. */
-static METE_COLD void differ(const struct target *target, void *block,
+static METE_COLD void differ(const struct mete__target *target, void *block,
                              const struct mete__caller *caller) {
     enum mete__family from = target->record->family, to = caller->family;
     bool is_size = caller->said_size != 0 && caller->said_size != target->record->size;
@@ -282,12 +197,12 @@ static METE_COLD void differ(const struct target *target, void *block,
     if (!is_size && !is_family) return;
     if (by_operators && mete__cxx_operators_replaced != NULL && mete__cxx_operators_replaced())
         return;
-    const struct mete__found found = found_in(target->span, target->memory, block);
+    const struct mete__found found = mete__target_found(target->span, target->memory, block);
     mete__misuse_tell(METE__MISMATCHED_FREE, block, &found, caller);
 }
 
 /* Before a watched block ends: are its family and size what the call says they are? */
-METE_INLINE void compare(const struct target *target, void *block,
+METE_INLINE void compare(const struct mete__target *target, void *block,
                          const struct mete__caller *caller) {
     const struct mete__record *record = target->record;
 
@@ -297,10 +212,14 @@ METE_INLINE void compare(const struct target *target, void *block,
 }
 
 /* With the record ended. cache is the thread's own, or NULL where it has none now. */
-METE_INLINE void give_back(struct mete__cache *cache, const struct target *target, void *block,
-                           const struct mete__caller *caller) {
+METE_INLINE void give_back(struct mete__cache *cache, const struct mete__target *target,
+                           void *block, const struct mete__caller *caller) {
     uintptr_t owner = mete__span_owner(target->span);
 
+    if (METE_UNLIKELY((owner & METE__OWNER_PRIVATE) != 0)) {
+        mete__private_free(mete__span_private(owner), block, caller);
+        return;
+    }
     if ((owner & METE__OWNER_LARGE) != 0) {
         mete__large_return(target->span);
         return;
@@ -308,21 +227,21 @@ METE_INLINE void give_back(struct mete__cache *cache, const struct target *targe
     struct mete__cache *home = mete__span_cache(owner);
     if (home != cache) {
         if (METE_UNLIKELY(!send_home(cache, home, block, target->span->block_bytes)))
-            astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
+            mete__target_astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
         return;
     }
     if (METE_UNLIKELY(target->record == NULL &&
                       (target->span->local_free == block || target->span->used == 0)))
-        astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
+        mete__target_astray(METE__DOUBLE_FREE, block, target->span, target->memory, caller);
     mete__blocks_return_to(cache, target->span, target->memory, block);
 }
 
 void mete__alloc_free_for(void *block, const struct mete__caller *caller) {
     if (block == NULL) return;
     struct mete__cache *cache = mete__cache_enter();
-    struct target target = aim(block, caller);
+    struct mete__target target = mete__target_aim(block, caller);
     if (target.record != NULL && METE_LIKELY(cache != NULL)) compare(&target, block, caller);
-    if (has_cushion(&target)) {
+    if (mete__target_has_cushion(&target)) {
         mete__cushion_free(cache, target.record, block, caller);
     } else {
         if (target.record != NULL && METE_LIKELY(cache != NULL))
@@ -351,22 +270,23 @@ void mete__alloc_emptied(struct mete__span *span, void *block) {
     struct mete__cache *cache = mete__cache_enter();
     if (METE_UNLIKELY(cache == NULL)) return; /* in a signal handler: the next time will do */
     if (METE_UNLIKELY(!mete__blocks_emptied(cache, span)))
-        astray(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
+        mete__target_astray(METE__DOUBLE_FREE, block, span, mete__slices_memory(span), &caller);
     mete__cache_leave(cache);
 }
 
 size_t mete__alloc_usable(const void *block, const struct mete__caller *caller) {
     if (block == NULL) return 0;
-    struct target target = aim(block, caller);
-    return usable_in(&target);
+    struct mete__target target = mete__target_aim(block, caller);
+    return mete__target_usable(&target);
 }
 
 /* ---- realloc ---- */
 
 /* The same block with another size, in place or with its pages moved; NULL where it takes a copy.
  */
-static void *resize_in_place(const struct target *target, void *block, size_t size) {
-    if (has_cushion(target)) return NULL; /* a copy: whoever still uses the old one is found out */
+static void *resize_in_place(const struct mete__target *target, void *block, size_t size) {
+    if (mete__target_has_cushion(target))
+        return NULL; /* a copy: whoever still uses the old one is found out */
     size = room_for(size, target->record != NULL);
     if (target->span->kind == METE__SPAN_LARGE)
         return mete__large_resize(target->span, target->memory, size);
@@ -377,20 +297,22 @@ static void *resize_in_place(const struct target *target, void *block, size_t si
  * birth. */
 static void *resize(struct mete__cache *cache, void *block, size_t size,
                     const struct mete__caller *caller) {
-    struct target target = aim(block, caller);
+    struct mete__target target = mete__target_aim(block, caller);
+    if (METE_UNLIKELY(mete__target_heap(&target) != NULL))
+        return mete__private_resize(mete__target_heap(&target), block, size, caller);
     if (target.record != NULL) compare(&target, block, caller);
-    size_t usable = usable_in(&target);
+    size_t usable = mete__target_usable(&target);
     struct piece piece = {.block = resize_in_place(&target, block, size), .record = target.record};
     bool copied = piece.block == NULL;
 
     if (copied) piece = take(cache, size, 1);
     if (METE_UNLIKELY(piece.block == NULL)) {
-        if (size > usable || has_cushion(&target)) return NULL;
+        if (size > usable || mete__target_has_cushion(&target)) return NULL;
         piece = (struct piece){.block = block, .record = target.record}; /* wasteful, but there */
         copied = false;
     }
     if (copied) memcpy(piece.block, block, usable < size ? usable : size);
-    if (has_cushion(&target)) {
+    if (mete__target_has_cushion(&target)) {
         struct mete__cushion old = mete__cushion_end(cache, target.record, block, caller);
         begin(cache, &piece, size, caller);
         mete__cushion_hold(cache, &old);
@@ -406,10 +328,12 @@ int mete__alloc_resize_in_place_for(void *block, size_t size, const struct mete_
     if (METE_UNLIKELY(size > METE__SIZE_LIMIT)) return -ENOMEM;
     struct mete__cache *cache = mete__cache_enter();
     if (METE_UNLIKELY(cache == NULL)) return -ENOMEM;
-    struct target target = aim(block, caller);
+    struct mete__target target = mete__target_aim(block, caller);
     size_t room = room_for(size, target.record != NULL);
-    bool stays = !has_cushion(&target); /* as in resize_in_place */
-    if (stays)
+    bool stays = !mete__target_has_cushion(&target); /* as in resize_in_place */
+    if (METE_UNLIKELY(mete__target_heap(&target) != NULL))
+        stays = mete__private_resize_here(mete__target_heap(&target), block, size, caller);
+    else if (stays)
         stays = target.span->kind == METE__SPAN_LARGE
                     ? mete__large_resize_here(target.span, target.memory, room)
                     : room <= target.span->block_bytes;

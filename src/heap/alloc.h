@@ -39,6 +39,9 @@ METE_HIDDEN int mete__alloc_resize_in_place_for(void *block, size_t size,
                                                 const struct mete__caller *caller);
 METE_HIDDEN void mete__alloc_free_for(void *block, const struct mete__caller *caller);
 
+/* Makes the first `size` bytes of a fresh block zero. */
+METE_HIDDEN void mete__alloc_zero(void *block, size_t size);
+
 /* Bytes the program may use of a block; 0 for NULL. A pointer that is no block is a fatal error. */
 METE_HIDDEN size_t mete__alloc_usable(const void *block, const struct mete__caller *caller);
 

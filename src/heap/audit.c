@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "heap/heap.h"
+#include "heap/private_walk.h"
 #include "heap/slices.h"
+#include "os/checkers.h"
 
 /* One walk over everything; each check returns false where it has filled `fault`. */
 struct audit {
@@ -15,6 +17,7 @@ struct audit {
     size_t committed;
     size_t open_spans; /* spans that I5 wants in a list of a living cache */
     size_t listed;     /* spans found in those lists */
+    size_t private_spans;
 };
 
 static bool broken(struct audit *audit, const char *invariant, const char *text) {
@@ -280,6 +283,7 @@ static bool check_span(void *context, struct mete__span *span, char *memory) {
 
     audit->fault->span = span;
     audit->fault->address = memory;
+    if (mete__span_private(mete__span_owner(span)) != NULL) return true; /* see check_private */
     if (span->kind == METE__SPAN_LARGE) return check_large(audit, span);
     if (span->kind != METE__SPAN_BLOCKS) return broken(audit, "I2", "the kind is unknown");
     return check_blocks(audit, span, memory);
@@ -385,7 +389,7 @@ static bool owner_is_known(void *context, struct mete__span *span, char *memory)
     struct audit *audit = context;
     const struct mete__cache *owner = mete__span_cache(mete__span_owner(span));
 
-    if (owner == NULL) return true;
+    if (owner == NULL || mete__span_private(mete__span_owner(span)) != NULL) return true;
     for (const struct mete__cache *cache = mete__cache_all(); cache != NULL; cache = cache->next)
         if (cache == owner) return true;
     audit->fault->span = span;
@@ -421,13 +425,38 @@ static bool check_caches(struct audit *audit) {
     return check_empty_cache(audit);
 }
 
+/* ---- P: private heaps ---- */
+
+static bool check_private(void *context, struct mete__holder *holder) {
+    struct audit *audit = context;
+    if (holder->methods->kind != METE__HOLDER_HEAP) return true;
+    const mete_heap *heap = METE_CONTAINER_OF(holder, const mete_heap, holder);
+    audit->private_spans += heap->spans;
+    if (mete__private_walk_verify(heap)) return true;
+    return broken_at(audit, "P", "a private heap is damaged", heap);
+}
+
+static bool count_private(void *context, struct mete__span *span, char *memory) {
+    struct audit *audit = context;
+    (void)memory;
+    if (mete__span_private(mete__span_owner(span)) != NULL) audit->private_spans--;
+    return true;
+}
+
+static bool check_privates(struct audit *audit) {
+    if (!mete__registry_each(check_private, audit)) return false;
+    mete__slices_each(count_private, audit);
+    return audit->private_spans == 0 || broken(audit, "P", "a span's owner is no private heap");
+}
+
 bool mete__audit_heap(struct mete__audit_fault *fault) {
     struct audit audit = {.fault = fault};
 
     *fault = (struct mete__audit_fault){.invariant = NULL};
     /* C3 first: what a span's owner is must be known before the owner is looked at. */
     return check_regions(&audit) && check_slices(&audit) &&
-           mete__slices_each(owner_is_known, &audit) && check_spans(&audit) && check_caches(&audit);
+           mete__slices_each(owner_is_known, &audit) && check_spans(&audit) &&
+           check_caches(&audit) && check_privates(&audit);
 }
 
 /* ---- S7 ---- */
@@ -449,6 +478,7 @@ bool mete__audit_zeros(struct mete__audit_fault *fault) {
             uint64_t clean = state->committed & ~state->used & ~state->dirty;
             const char *memory = slice_address(region, slice);
             if ((clean >> slice % 64 & 1) == 0) continue;
+            mete__checkers_open(memory, METE__SLICE_SIZE); /* until it is taken */
             if (!is_zero(memory, METE__SLICE_SIZE))
                 return broken_at(&audit, "S7", "a clean slice is not zero", memory);
         }

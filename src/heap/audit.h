@@ -2,9 +2,9 @@
  * heap/audit.h - whether every invariant of the heap holds.
  *
  * The invariants are numbered in the headers of what they are about: R in region.h, S in slices.h,
- * I in span.h, C in cache.h. They are checked in that order, and the first broken one is told with
- * the place where it is broken. For tests and fuzzers: src/heap/meson.build keeps this file out of
- * the libraries.
+ * I in span.h, C in cache.h, P (and M) in private.h. They are checked in that order, and the first
+ * broken one is told with the place where it is broken. For tests and fuzzers: src/heap/meson.build
+ * keeps this file out of the libraries.
  *
  * Nothing here changes the heap or allocates. Nobody else may change it meanwhile: other threads
  * are outside of it, and so is the caller.

@@ -46,12 +46,8 @@ static void set_owner(struct mete__span *span, uintptr_t owner) {
     __atomic_store_n(&span->owner, owner, __ATOMIC_RELAXED);
 }
 
-static size_t class_slices(unsigned size_class) {
-    return mete__size_class_bytes(size_class) <= METE__SMALL_MAX ? 1 : METE__MEDIUM_SLICES;
-}
-
-static struct mete__span *new_span(struct mete__cache *cache, unsigned size_class, uintptr_t bits) {
-    size_t slices = class_slices(size_class);
+struct mete__span *mete__blocks_span(unsigned size_class) {
+    size_t slices = mete__size_class_slices(size_class);
     bool zeroed;
     struct mete__span *span = mete__slices_take(slices, 1, METE__SPAN_BLOCKS, &zeroed);
 
@@ -59,7 +55,12 @@ static struct mete__span *new_span(struct mete__cache *cache, unsigned size_clas
     span->size_class = (uint8_t)size_class;
     span->block_bytes = mete__size_class_bytes(size_class);
     span->capacity = (uint16_t)((slices << METE__SLICE_SHIFT) / span->block_bytes);
-    set_owner(span, (uintptr_t)cache | bits);
+    return span;
+}
+
+static struct mete__span *new_span(struct mete__cache *cache, unsigned size_class, uintptr_t bits) {
+    struct mete__span *span = mete__blocks_span(size_class);
+    if (span != NULL) set_owner(span, (uintptr_t)cache | bits);
     return span;
 }
 
@@ -330,7 +331,7 @@ size_t mete__blocks_trim(struct mete__cache *cache) {
     mete__outbox_flush(&cache->outbox);
     for (unsigned c = 0; c < METE__CLASSES; c++) {
         struct mete__span *span;
-        size_t bytes = class_slices(c) << METE__SLICE_SHIFT;
+        size_t bytes = mete__size_class_slices(c) << METE__SLICE_SHIFT;
         for (; (span = pick_unused(&cache->bins[c])) != NULL; given += bytes)
             release_plain(&cache->bins[c], span);
         for (; (span = pick_unused(&cache->watched[c])) != NULL; given += bytes)

@@ -14,6 +14,9 @@
 
 #include "heap/cache.h"
 
+/* An empty span of the class whose owner is still 0, or NULL. Any thread. */
+METE_HIDDEN struct mete__span *mete__blocks_span(unsigned size_class);
+
 /* A block of the class, or NULL. */
 METE_HIDDEN void *mete__blocks_take(struct mete__cache *cache, unsigned size_class);
 

@@ -5,6 +5,7 @@
 #include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/heap.h"
+#include "heap/private.h"
 #include "heap/sample.h"
 #include "heap/slices.h"
 #include "os/lock.h"
@@ -177,6 +178,7 @@ static void outlive_threads(void) {
     mete__slices_after_fork();
     mete__grave_after_fork();
     mete__cushion_after_fork();
+    mete__private_after_fork();
     mete__lock_reset(&caches_lock);
     mete__lock_reset(&late_lock);
     sort_out_orphans();

@@ -2,6 +2,8 @@
 #include "heap/heap.h"
 
 #include "heap/cache.h"
+#include "heap/marks.h"
+#include "heap/private.h"
 #include "heap/slices.h"
 
 bool mete__heap_locate(const void *address, struct mete__found *found) {
@@ -22,6 +24,11 @@ bool mete__heap_locate(const void *address, struct mete__found *found) {
     found->block_bytes = found->requested = bytes;
     found->record = (owner & METE__OWNER_WATCHED) != 0 ? &span->records[index] : NULL;
     found->live = true;
+    found->heap = NULL;
+    if (METE_UNLIKELY((owner & METE__OWNER_PRIVATE) != 0)) {
+        found->heap = mete__span_private(owner)->holder.name;
+        found->live = !mete__marks_is_free(span->marks, index);
+    }
     if ((owner & METE__OWNER_CUSHION) != 0) {
         size_t lead = mete__record_lead(found->record);
         found->block = (char *)found->block + lead;

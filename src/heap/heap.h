@@ -28,7 +28,8 @@ struct mete__found {
     size_t block_bytes;          /* usable bytes */
     size_t requested;            /* watched: bytes asked for, until free; else block_bytes */
     struct mete__record *record; /* watched: its side record; else NULL */
-    bool live; /* watched: whether it is allocated; else true (the heap does not know) */
+    const char *heap;            /* its name, where it is a private heap's; else NULL */
+    bool live; /* watched or private: whether it is allocated; else true (the heap does not know) */
 };
 
 /* Finds the block that `address` points into (its one past the end is the next block's; of a block

@@ -6,6 +6,7 @@
 #include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/slices.h"
+#include "os/checkers.h"
 #include "os/memory.h"
 #include "os/meta.h"
 
@@ -19,21 +20,28 @@ static size_t slices_for(size_t size) {
 /* Of a record, so that it can be a long one. */
 static const size_t record_bytes = sizeof(struct mete__long_record);
 
-void *mete__large_take(size_t size, size_t align, struct mete__record **record, bool *zeroed) {
+struct mete__span *mete__large_span(size_t size, size_t align, bool *zeroed) {
     size_t align_slices = align > METE__SLICE_SIZE ? align >> METE__SLICE_SHIFT : 1;
+    struct mete__span *span =
+        mete__slices_take(slices_for(size), align_slices, METE__SPAN_LARGE, zeroed);
+
+    if (span != NULL) span->carved = span->capacity = 1;
+    return span;
+}
+
+void *mete__large_take(size_t size, size_t align, struct mete__record **record, bool *zeroed) {
     struct mete__record *fresh = NULL;
 
     if (record != NULL) {
         fresh = mete__meta_alloc(record_bytes);
         if (fresh == NULL) return NULL;
     }
-    struct mete__span *span =
-        mete__slices_take(slices_for(size), align_slices, METE__SPAN_LARGE, zeroed);
+    struct mete__span *span = mete__large_span(size, align, zeroed);
     if (span == NULL) {
         if (fresh != NULL) mete__meta_free(fresh, record_bytes);
         return NULL;
     }
-    span->used = span->carved = span->capacity = 1;
+    span->used = 1;
     span->records = fresh;
     if (record != NULL) *record = fresh;
     uintptr_t watched = METE__OWNER_WATCHED | (mete__cushion_is_set() ? METE__OWNER_CUSHION : 0);
@@ -63,6 +71,7 @@ void mete__large_return(struct mete__span *span) {
 static void *move(struct mete__span *span, char *memory, size_t slices) {
     size_t bytes = (size_t)span->slices << METE__SLICE_SHIFT;
     bool zeroed;
+    if (METE_UNLIKELY(mete__checkers_listen)) return NULL; /* they know the bytes, not the pages */
     struct mete__span *target = mete__slices_take(slices, 1, METE__SPAN_LARGE, &zeroed);
 
     if (target == NULL) return NULL;

@@ -13,6 +13,10 @@
  * where memory ran out. */
 METE_HIDDEN void *mete__large_take(size_t size, size_t align, struct mete__record **record,
                                    bool *zeroed);
+
+/* The span for such a block, whose owner is still 0, and which does not count as used yet; or NULL.
+ */
+METE_HIDDEN struct mete__span *mete__large_span(size_t size, size_t align, bool *zeroed);
 METE_HIDDEN void mete__large_return(struct mete__span *span);
 
 /* Makes room for `size` bytes: where the block stands, or by moving its pages elsewhere; the

@@ -32,6 +32,7 @@ static void describe(struct mete__text *line, const void *address,
         mete__text_add(line, ", a block of %zu bytes", size);
     else
         mete__text_add(line, ", a block of up to %zu bytes", found->block_bytes);
+    if (found->heap != NULL) mete__text_add(line, " of the heap '%s'", found->heap);
     if (record != NULL && !record->live && !record->held && record->freed_by != 0)
         mete__text_add(line, ", freed before by the call that returns to 0x%lx",
                        (unsigned long)record->freed_by);
@@ -71,8 +72,9 @@ static bool note(enum mete__misuse kind, const void *address, const struct mete_
            hooks->misused(kind, address, told->block, told->block_bytes, told->record, caller);
 }
 
+/* `heap` is the private heap that it was given to and does not belong to, or NULL. */
 static void complain(enum mete__misuse kind, const void *address, const struct mete__found *found,
-                     const struct mete__caller *caller) {
+                     const struct mete__caller *caller, const char *heap) {
     char buffer[256];
     struct mete__text line = mete__text_in(buffer, sizeof buffer);
 
@@ -83,18 +85,26 @@ static void complain(enum mete__misuse kind, const void *address, const struct m
         mete__text_add(&line, ", which is no block of this heap");
     if (kind == METE__MISMATCHED_FREE && found->live)
         describe_mismatch(&line, found->record, caller);
+    if (heap != NULL) mete__text_add(&line, ", given to the heap '%s'", heap);
     mete__text_add(&line, "\n");
     mete__process_complain(line.start, line.length);
 }
 
 void mete__misuse_tell(enum mete__misuse kind, const void *address, const struct mete__found *found,
                        const struct mete__caller *caller) {
-    if (note(kind, address, found, caller)) complain(kind, address, found, caller);
+    if (note(kind, address, found, caller)) complain(kind, address, found, caller, NULL);
 }
 
 void mete__misuse(enum mete__misuse kind, const void *address, const struct mete__found *found,
                   const struct mete__caller *caller) {
     (void)note(kind, address, found, caller);
-    complain(kind, address, found, caller);
+    complain(kind, address, found, caller, NULL);
+    abort();
+}
+
+void mete__misuse_stray(const char *heap, const void *address, const struct mete__found *found,
+                        const struct mete__caller *caller) {
+    (void)note(METE__INVALID_FREE, address, found, caller);
+    complain(METE__INVALID_FREE, address, found, caller, heap);
     abort();
 }

@@ -19,6 +19,11 @@ METE_HIDDEN METE_NORETURN void mete__misuse(enum mete__misuse kind, const void *
                                             const struct mete__found *found,
                                             const struct mete__caller *caller);
 
+/* METE__INVALID_FREE of a block that is one, but not of the private heap it was given to. */
+METE_HIDDEN METE_NORETURN void mete__misuse_stray(const char *heap, const void *address,
+                                                  const struct mete__found *found,
+                                                  const struct mete__caller *caller);
+
 /* As errors are named in reports. */
 METE_HIDDEN const char *mete__misuse_name(enum mete__misuse kind);
 

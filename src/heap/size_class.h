@@ -53,6 +53,11 @@ METE_INLINE size_t mete__size_class_bytes(unsigned size_class) {
     return mete__size_class_table[size_class].bytes;
 }
 
+/* Slices in a span of the class. */
+METE_INLINE size_t mete__size_class_slices(unsigned size_class) {
+    return mete__size_class_bytes(size_class) <= METE__SMALL_MAX ? 1 : METE__MEDIUM_SLICES;
+}
+
 /* The class whose blocks hold `size` bytes and all start at multiples of `align`, a power of two;
  * where there is none (both are at most METE__MEDIUM_MAX) the result is METE__CLASSES. */
 METE_INLINE unsigned mete__size_class_aligned(size_t size, size_t align) {

@@ -1,6 +1,7 @@
 /* heap/slices.h: bitmaps searched first-fit under one lock. */
 #include "heap/slices.h"
 
+#include "os/checkers.h"
 #include "os/lock.h"
 #include "os/memory.h"
 
@@ -132,6 +133,13 @@ static void set_start(struct mete__region *region, size_t slice, bool on) {
     __atomic_store_n(word, on ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
 }
 
+/* Memory of no span is closed to the program where a checker listens, from its first use on. */
+static void tell(const struct mete__region *region, size_t from, size_t count,
+                 void (*tell_checkers)(const void *start, size_t size)) {
+    const char *start = (const char *)region->base + (from << METE__SLICE_SHIFT);
+    if (METE_UNLIKELY(mete__checkers_listen)) tell_checkers(start, count << METE__SLICE_SHIFT);
+}
+
 /* NULL where the region has no such run; *refused where it has, but the system no memory for it. */
 static struct mete__span *take_from(struct mete__region *region, size_t count, size_t align,
                                     enum mete__span_kind kind, bool *zeroed, bool *refused) {
@@ -146,6 +154,7 @@ static struct mete__span *take_from(struct mete__region *region, size_t count, s
     *zeroed = dirty == 0;
     note_regret(region, from, count, dirty);
     set_used(region, from, count);
+    tell(region, from, count, dirty == 0 ? mete__checkers_tell_open : mete__checkers_tell_fresh);
     if (from == region->lowest) region->lowest = from + count;
 
     struct mete__span *span = mete__region_span(region, from);
@@ -170,6 +179,7 @@ static bool release_unused_regions(void) {
             set_dirty_count(dirty_count - (size_t)__builtin_popcountll(region->words[word].dirty));
             committed_count -= (size_t)__builtin_popcountll(region->words[word].committed);
         }
+        tell(region, 0, region->slices, mete__checkers_tell_open);
         mete__region_remove(region);
         released = true;
     }
@@ -292,6 +302,7 @@ bool mete__slices_give(struct mete__span *span) {
     __atomic_store_n(&span->kind, (uint8_t)METE__SPAN_NONE, __ATOMIC_RELEASE);
     set_start(region, from, false);
     set_free(region, from, count);
+    tell(region, from, count, mete__checkers_tell_closed);
     if (count >= very_large)
         purge_slices(region, from, count);
     else
@@ -321,6 +332,7 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
         span->slices = (uint32_t)count;
         span->block_bytes = count << METE__SLICE_SHIFT;
         set_free(region, end, now - count);
+        tell(region, end, now - count, mete__checkers_tell_closed);
         purge_where_too_much();
         done = true;
     } else if (count == now) {
@@ -331,6 +343,8 @@ bool mete__slices_resize(struct mete__span *span, size_t count) {
         size_t dirty = mete__region_dirty(region, from + now, count - now);
         note_regret(region, from + now, count - now, dirty);
         set_used(region, from + now, count - now);
+        tell(region, from + now, count - now,
+             dirty == 0 ? mete__checkers_tell_open : mete__checkers_tell_fresh);
         span->slices = (uint32_t)count;
         span->block_bytes = count << METE__SLICE_SHIFT;
         done = true;

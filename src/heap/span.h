@@ -6,7 +6,8 @@
  * slices that holds blocks of one size; its state is in the descriptor of its first slice.
  *
  * Who may touch what: `owner` is read by everybody (atomic). Everything else belongs to the owner:
- * the thread whose cache it is, or, for large spans and free ones, the holder of the slices' lock.
+ * the thread whose cache it is, or the holder of the private heap's lock, or, for large spans and
+ * free ones, the holder of the slices' lock.
  *
  * Invariants (heap/audit.h checks them in this order, after those of region.h and slices.h):
  *   I1  owner is 0 in every descriptor that is not the first of a span in use. So a free with a
@@ -20,6 +21,8 @@
  *       of them live.
  *   I8  A large span is one block, used, as long as its slices; its owner names no cache. Or it is
  *       lost, and nobody's: not used, owner 0 (taken in vain by mete__large_resize).
+ *   I9  A span with METE__OWNER_PRIVATE is a private heap's (private.h), which is what its owner
+ *       names in place of a cache: I3 to I8 do not hold for it, but those of marks.h.
  *
  * I3 to I8 say nothing of spans whose cache is dead (cache.h). In a child of fork, a span of a
  * vanished thread may count one block too many as used: the one that thread was just handed.
@@ -48,10 +51,11 @@ enum mete__span_kind {
 
 /* Bits in `owner` beside the cache's address (caches are aligned to 64). With any of them set the
  * owner equals no thread's, so a free falls into the slow path, where the unusual is handled. */
-#define METE__OWNER_FULL    ((uintptr_t)1) /* no free block: not in its class's list */
-#define METE__OWNER_WATCHED ((uintptr_t)2) /* blocks have side records */
-#define METE__OWNER_LARGE   ((uintptr_t)4) /* no cache: freed under the slices' lock */
-#define METE__OWNER_CUSHION ((uintptr_t)8) /* watched, and the records' leads are not 0 */
+#define METE__OWNER_FULL    ((uintptr_t)1)  /* no free block: not in its class's list */
+#define METE__OWNER_WATCHED ((uintptr_t)2)  /* blocks have side records */
+#define METE__OWNER_LARGE   ((uintptr_t)4)  /* no cache: freed under the slices' lock */
+#define METE__OWNER_CUSHION ((uintptr_t)8)  /* watched, and the records' leads are not 0 */
+#define METE__OWNER_PRIVATE ((uintptr_t)16) /* a private heap's, and no cache */
 #define METE__OWNER_BITS    ((uintptr_t)63)
 
 struct mete__span {
@@ -59,9 +63,10 @@ struct mete__span {
     union {
         struct mete__block *local_free; /* what the owner's free pushes */
         struct mete__record *records;   /* watched: one side record per block */
+        struct mete__marks *marks;      /* a private heap's: which blocks are free */
     };
     uintptr_t owner;         /* atomic: cache | METE__OWNER_*; 0: see I1 */
-    struct mete__span *next; /* in the cache's list of the class */
+    struct mete__span *next; /* in the cache's list of the class, or a list of private heap's */
     struct mete__span *previous;
     uint32_t used;      /* blocks handed out and not yet back on a list */
     uint16_t carved;    /* atomic: blocks ever handed out or listed; the rest is untouched memory */
@@ -111,6 +116,12 @@ METE_INLINE void mete__span_set_carved(struct mete__span *span, size_t carved) {
 
 METE_INLINE struct mete__cache *mete__span_cache(uintptr_t owner) {
     return (struct mete__cache *)(owner & ~METE__OWNER_BITS);
+}
+
+/* The private heap that an owner names; NULL: it names none. */
+METE_INLINE struct mete_heap *mete__span_private(uintptr_t owner) {
+    if (METE_LIKELY((owner & METE__OWNER_PRIVATE) == 0)) return NULL;
+    return (struct mete_heap *)(owner & ~METE__OWNER_BITS);
 }
 
 #endif

@@ -35,7 +35,7 @@ static METE_RACY bool add_span(void *context, struct mete__span *span, char *mem
     uintptr_t owner = mete__span_owner(span);
     (void)memory;
 
-    if (owner == 0) return true;
+    if (owner == 0 || (owner & METE__OWNER_PRIVATE) != 0) return true;
     if ((owner & METE__OWNER_WATCHED) != 0) {
         sum->stats->watched_blocks += span->used;
         sum->stats->watched_bytes += span->used * span->block_bytes;

@@ -20,6 +20,12 @@ METE_HIDDEN uint32_t mete__process_parent_id(void);
 METE_HIDDEN bool mete__process_exists(uint32_t process);
 /* Whether the calling thread is the process's only one; false also where that cannot be told. */
 METE_HIDDEN bool mete__process_is_single(void);
+/* Whether the C library may have started a thread: what it says costs a load. Once true it mostly
+ * stays so. */
+extern char __libc_single_threaded __attribute__((weak)); /* NOLINT(bugprone-reserved-identifier) */
+METE_INLINE bool mete__process_may_have_threads(void) {
+    return &__libc_single_threaded == NULL || !__libc_single_threaded;
+}
 /* Ends the process, all threads of it, and nothing else: no handler runs, no buffer is written. */
 METE_HIDDEN METE_NORETURN void mete__process_exit(int status);
 

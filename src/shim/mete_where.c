@@ -239,12 +239,13 @@ static void add_block(struct mete__text *text, const mete_where_info *info) {
         mete__text_add(text, ", freed at 0x%lx", (unsigned long)info->freed_at[0]);
 }
 
-static void add_pool(struct mete__text *text, const mete_where_info *info) {
+/* Of what hands out blocks. */
+static void add_pool(struct mete__text *text, const mete_where_info *info, const char *kind) {
     if (info->start != NULL)
         add_block(text, info);
     else
         mete__text_add(text, "behind the last block");
-    mete__text_add(text, " of the pool '%s'", info->name);
+    mete__text_add(text, " of the %s '%s'", kind, info->name);
 }
 
 static void add_chunk(struct mete__text *text, const mete_where_info *info, const char *kind) {
@@ -289,10 +290,10 @@ static void add_info(struct mete__text *text, const mete_where_info *info) {
     switch (info->kind) {
     case METE_WHERE_BLOCK: add_block(text, info); break;
     case METE_WHERE_HEAP: mete__text_add(text, "in the heap's memory, in no block"); break;
-    case METE_WHERE_POOL: add_pool(text, info); break;
+    case METE_WHERE_POOL: add_pool(text, info, "pool"); break;
     case METE_WHERE_ARENA: add_chunk(text, info, "arena"); break;
     case METE_WHERE_MAP: add_map(text, info); break;
-    case METE_WHERE_PRIVATE: add_chunk(text, info, "heap"); break;
+    case METE_WHERE_PRIVATE: add_pool(text, info, "heap"); break;
     case METE_WHERE_STACK: add_stack(text, info); break;
     case METE_WHERE_STATIC:
         add_symbol(text, info, "variable");

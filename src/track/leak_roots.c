@@ -6,6 +6,8 @@
 #include "base/bits.h"
 #include "base/sort.h"
 #include "heap/heap.h"
+#include "heap/private_walk.h"
+#include "heap/slices.h"
 #include "os/loader.h"
 #include "os/memory.h"
 #include "os/meta.h"
@@ -212,6 +214,20 @@ static void scan_threads(struct walk *walk) {
     }
 }
 
+static void scan_live(void *context, uintptr_t start, size_t size) {
+    scan_range(context, start, start + size, false);
+}
+
+/* Of a private heap only the live blocks count; the span's first slice stands for all. */
+static void scan_private(struct walk *walk, uintptr_t slice) {
+    char *memory;
+    const struct mete__span *span = mete__slices_find((const void *)slice, &memory);
+    const struct mete_heap *heap = span == NULL ? NULL : mete__span_private(mete__span_owner(span));
+
+    if (heap == NULL || heap->holder.is_no_root || (uintptr_t)memory != slice) return;
+    (void)mete__private_walk_span(span, scan_live, walk);
+}
+
 /* Spans are made of slices, so one look at each slice tells what kind it is. */
 static void scan_unwatched(void *context, uintptr_t start, size_t size) {
     struct walk *walk = context;
@@ -221,7 +237,10 @@ static void scan_unwatched(void *context, uintptr_t start, size_t size) {
     if (high > start + size) high = start + size;
     for (uintptr_t slice = mete__round_down(low, SLICE); slice < high; slice += SLICE) {
         struct mete__found found;
-        if (mete__heap_find((const void *)slice, &found) && found.record == NULL)
+        if (!mete__heap_find((const void *)slice, &found) || found.record != NULL) continue;
+        if (found.heap != NULL)
+            scan_private(walk, slice);
+        else
             scan_range(walk, slice, slice + SLICE, false);
     }
 }

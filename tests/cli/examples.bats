@@ -160,6 +160,14 @@ the pool "sparks" noticed: double-free
 dark: 0 sparks, room for 1000' ]
 }
 
+@test "private_heap" {
+    build private_heap mete
+    run -0 ./private_heap
+    [ "$output" = "a letter: 700 lines, 1000 added, 300 undone
+8 bytes into a live block of 32 bytes of the heap 'letter'
+a picture of 2 MiB: No buffer space available" ]
+}
+
 @test "request_arena" {
     build request_arena mete
     run -0 ./request_arena

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Valgrind and AddressSanitizer find what is wrong with blocks of pools and memory of arenas in
-# programs built without any flag for mete, and nothing in correct ones.
+# Valgrind and AddressSanitizer find what is wrong with blocks of pools and private heaps and memory of
+# arenas in programs built without any flag for mete, and nothing in correct ones.
 
 load run_helpers
 
@@ -9,6 +9,7 @@ checked() {
     compile checked -O0 "$@" -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete \
         -Wl,-rpath,"$METE_STAGE/lib" <<'END'
 #include <mete/arena.h>
+#include <mete/heap.h>
 #include <mete/pool.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,18 @@ static char *freed(mete_pool *pool) {
     mete_pool_free(pool, block);
     return block;
 }
+static char *ended(mete_heap *heap, size_t size) {
+    char *block = mete_heap_alloc(heap, size);
+    block[size - 1] = 'x';
+    block = mete_heap_realloc(heap, block, size + 5);
+    mete_heap_free(heap, block);
+    return block;
+}
 int main(int argc, char **argv) {
+    mete_heap *heap = mete_heap_create(NULL);
+    char *own = mete_heap_calloc(heap, 1, 41);
+    own[40] = own[39];
+    char *small = ended(heap, 50), *large = ended(heap, 200000);
     mete_pool *pool = mete_pool_create(&(mete_pool_options){.block_size = 48});
     mete_arena *arena = mete_arena_create(NULL);
     char *kept = mete_pool_alloc(pool);
@@ -37,7 +49,11 @@ int main(int argc, char **argv) {
     if (strcmp(wrong, "pool") == 0) return from_pool[0] == 'g';
     if (strcmp(wrong, "arena") == 0) return from_arena[0] == 'g';
     if (strcmp(wrong, "beyond") == 0) return kept[48] == 'g';
+    if (strcmp(wrong, "small") == 0) return small[0] == 'x';
+    if (strcmp(wrong, "large") == 0) return large[0] == 'x';
+    if (strcmp(wrong, "slack") == 0) return own[41] == 'x';
     puts(word);
+    mete_heap_destroy(heap);
     mete_pool_free(pool, kept);
     mete_arena_destroy(arena);
     mete_pool_destroy(pool);
@@ -82,6 +98,19 @@ memcheck() {
     [[ "$output" == *'Invalid read of size 1'*': main ('* ]]
 }
 
+@test "memcheck_finds_what_is_wrong_with_blocks_of_a_private_heap" {
+    checked
+    memcheck small
+    [ "$status" = 9 ]
+    [[ "$output" == *'Invalid read of size 1'*"free'd"*': ended ('* ]]
+    memcheck slack
+    [ "$status" = 9 ]
+    [[ "$output" == *'Invalid read of size 1'*': main ('* ]]
+    memcheck large
+    [ "$status" = 9 ]
+    [[ "$output" == *'Invalid read of size 1'*': main ('* ]]
+}
+
 @test "correct_program_is_clean_under_address_sanitizer" {
     checked -fsanitize=address
     run -0 ./checked
@@ -90,7 +119,7 @@ memcheck() {
 
 @test "address_sanitizer_finds_each_of_them" {
     checked -fsanitize=address
-    for wrong in pool beyond arena; do
+    for wrong in pool beyond arena small large slack; do
         run -1 ./checked "$wrong"
         [[ "$output" == *'AddressSanitizer: use-after-poison'*' in main '* ]]
     done

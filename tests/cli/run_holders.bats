@@ -10,12 +10,18 @@ compile_with_mete() {
 program() {
     compile_with_mete holders <<'END'
 #include <mete/arena.h>
+#include <mete/heap.h>
 #include <mete/pool.h>
 static void *blocks[3];
 __attribute__((noinline)) mete_pool *forgetful(void) {
     return mete_pool_create(&(mete_pool_options){.block_size = 48, .name = "nodes"});
 }
+__attribute__((noinline)) mete_heap *careless(void) {
+    return mete_heap_create(&(mete_heap_options){.name = "letters"});
+}
 int main(void) {
+    static char *kept;
+    kept = mete_heap_alloc(careless(), 60);
     mete_pool *pool = forgetful();
     for (int i = 0; i < 3; i++) blocks[i] = mete_pool_alloc(pool);
     mete_arena_destroy(mete_arena_create(&(mete_arena_options){.name = "request"}));
@@ -25,12 +31,14 @@ int main(void) {
 END
 }
 
-@test "undestroyed_pool_is_reported_with_its_creator" {
+@test "undestroyed_pool_and_heap_are_reported_with_their_creators" {
     program
     run -0 mete run -o p.mete --json report.json ./holders
-    [[ "$output" == *'Pools, arenas and maps  1 not destroyed'* ]]
+    [[ "$output" == *'Pools, arenas and maps  2 not destroyed'* ]]
     [[ "$output" == *'pool nodes  1 created, 1 not destroyed, 144 B of '*' in use by 3 blocks'* ]]
     [[ "$output" == *forgetful* ]]
+    [[ "$output" == *'heap letters  1 created, 1 not destroyed, 64 B of '*' in use by 1 block'* ]]
+    [[ "$output" == *careless* ]]
     [[ "$output" == *'arena request  1 created, peak'* ]]
     holds '[.holders[] | select(.name == "nodes")]
         | length == 1 and .[0].not_destroyed == 1 and .[0].live_blocks == 3

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <mete/heap.h>
+
 #include "heap/alloc.h"
 #include "heap/blocks.h"
 #include "heap/slices.h"
@@ -141,6 +143,35 @@ static void forks(void) {
     for (size_t i = 0; i < 4; i++) drop(i);
 }
 
+/* Ends with blocks in it. */
+static void private_heap(void) {
+    static mete_heap_options options = {.name = "scenario"};
+    mete_heap *heap = mete_heap_create(&options);
+
+    CHECK(heap != NULL || errno == ENOMEM);
+    if (heap == NULL) refused++;
+    for (size_t i = 0; heap != NULL && i < BLOCKS; i++) {
+        size_t size = sizes[i % METE_COUNT_OF(sizes)] * (i % 5 == 4 ? 10 : 1);
+        errno = 0;
+        char *block = i % 3 == 0 ? mete_heap_calloc(heap, 1, size) : mete_heap_alloc(heap, size);
+        if (i % 3 == 0) check_zero(block, size);
+        hold(i, block, size);
+        errno = 0;
+        block = mete_heap_realloc(heap, held[i].block, size * 3 + 1);
+        if (block == NULL) CHECK(errno == ENOMEM);
+        if (block == NULL) refused++;
+        if (block != NULL) held[i].block = block;
+        if (held[i].size != 0) check_held(i, size);
+        CHECK(mete_heap_verify(heap) == 0 && whole());
+        if (i % 2 == 0) mete_heap_free(heap, held[i].block);
+        held[i].block = NULL;
+        held[i].size = 0;
+    }
+    mete_heap_destroy(heap);
+    CHECK(whole());
+    errno = 0;
+}
+
 static void trim(void) {
     struct mete__cache *cache = mete__cache_enter();
     if (cache != NULL) {
@@ -165,6 +196,7 @@ size_t scenario_run(void) {
         aligned_blocks();
         threads();
         forks();
+        private_heap();
         trim();
     }
     hooks_watch_none();

@@ -5,6 +5,7 @@
 #include "heap/alloc.h"
 #include "heap/audit.h"
 #include "heap/slices.h"
+#include "os/checkers.h"
 #include "os/memory.h"
 #include "support/apart.h"
 #include "support/hooks.h"
@@ -154,10 +155,12 @@ static void a_clean_slice_that_is_not_zero_is_told(void) {
     struct mete__audit_fault fault;
 
     furnish();
+    mete__checkers_open(have.freed, 2);
     have.freed[1] = 1; /* dirty slices may hold anything */
     CHECK(whole_deeply());
     CHECK(mete__slices_purge() > 0);
     CHECK(whole_deeply());
+    mete__checkers_open(have.freed, 2);
     have.freed[1] = 1;
     CHECK(!mete__audit_zeros(&fault));
     CHECK(strcmp(fault.invariant, "S7") == 0 && fault.address == have.freed);
