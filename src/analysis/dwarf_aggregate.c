@@ -246,17 +246,19 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
 static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
                                                Dwarf_Die *die, struct mete__dwarf_found *found,
                                                int depth, int *status) {
-    if (found != NULL && found->type != NULL) return found->type;
-    if ((found != NULL && found->is_being_read) || depth > DEPTH_MAX ||
-        dwarf_hasattr(die, DW_AT_declaration))
+    struct mete__dwarf_type *known = mete__dwarf_type_of(reader->cache, die);
+
+    if (known == NULL) {
+        *status = -ENOMEM;
         return NULL;
-    if (found != NULL) found->is_being_read = true;
-    const struct mete__type *type = make(reader, die, found, depth, status);
-    if (found != NULL) {
-        found->is_being_read = false;
-        found->type = type;
     }
-    return type;
+    if (known->made != NULL || known->bare.addr != die->addr) return known->made;
+    if (known->is_being_made || depth > DEPTH_MAX || dwarf_hasattr(die, DW_AT_declaration))
+        return NULL;
+    known->is_being_made = true;
+    known->made = make(reader, die, found, depth, status);
+    known->is_being_made = false;
+    return known->made;
 }
 
 const struct mete__type *mete__dwarf_aggregate_read(struct mete__dwarf_aggregate_reader *reader,

@@ -124,8 +124,8 @@ struct mete__dwarf_type_entry *mete__dwarf_type_entry(struct mete__dwarf_type_ca
     return entry;
 }
 
-const struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cache,
-                                                   Dwarf_Die *type) {
+struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cache,
+                                             Dwarf_Die *type) {
     struct mete__dwarf_type_entry *entry = mete__dwarf_type_size_of(cache, type);
 
     return entry == NULL ? NULL : &entry->type;

@@ -27,13 +27,15 @@ struct mete__dwarf_type {
     bool declares_align; /* alignment was declared on purpose, here or in an element */
     bool packed;         /* an aggregate whose members lie where alignment would not put them */
     bool is_array;
-    uint64_t size;     /* 0 where it has none */
-    uint32_t align;    /* at least 1 */
-    Dwarf_Die bare;    /* without typedefs and qualifiers, declarations resolved where the unit
-                        * names a signature; addr NULL: void */
-    Dwarf_Die element; /* of an array what it holds, bare; else as `bare` */
-    Dwarf_Die target;  /* of a pointer or reference what it points to, bare, through further
-                        * pointers; addr NULL: void or no pointer */
+    uint64_t size;      /* 0 where it has none */
+    uint32_t align;     /* at least 1 */
+    Dwarf_Die bare;     /* without typedefs and qualifiers, declarations resolved where the unit
+                         * names a signature; addr NULL: void */
+    Dwarf_Die element;  /* of an array what it holds, bare; else as `bare` */
+    Dwarf_Die target;   /* of a pointer or reference what it points to, bare, through further
+                         * pointers; addr NULL: void or no pointer */
+    const void *made;   /* the caller's: what it makes of the type; NULL at first */
+    bool is_being_made; /* the caller's; false at first */
 };
 
 /* Names of types inside namespaces and classes: the text to put before a DIE's own name ("ns::"),
@@ -50,8 +52,7 @@ void mete__dwarf_type_forget(struct mete__dwarf_type_cache *cache, int language,
                              mete__dwarf_type_scope *scope, void *context);
 
 /* The type that a DIE is. NULL: memory ran out. */
-const struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cache,
-                                                   Dwarf_Die *type);
+struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cache, Dwarf_Die *type);
 /* The type that a DIE has (DW_AT_type): of a variable, a member, a parameter, a function's result.
  * void where it has none. NULL: memory ran out. */
 const struct mete__dwarf_type *mete__dwarf_type_had(struct mete__dwarf_type_cache *cache,

@@ -73,10 +73,15 @@ static int read_found(struct reading *reading) {
 static int read_unit(struct reading *reading, Dwarf_Die *root) {
     struct mete__dwarf_aggregate_reader *reader = &reading->reader;
     int language = dwarf_srclang(root);
+    Dwarf_Attribute attribute;
     bool has_scopes = !is_c(language);
 
     reader->type_flags = is_cxx(language) ? METE__TYPE_CXX : has_scopes ? METE__TYPE_FOREIGN : 0;
     reader->unit_number = (uint32_t)reading->unit_count++;
+    if (reading->options->unit != NULL &&
+        reading->options->unit(reading->options->unit_context, reader->unit_number,
+                               dwarf_formstring(dwarf_attr(root, DW_AT_producer, &attribute))) != 0)
+        return -ENOMEM;
     int status = mete__dwarf_unit_read(&reader->unit, root, has_scopes, reader->names);
     if (status == -EBADMSG) {
         say_damaged(reading, root);
@@ -152,6 +157,7 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
                            size_t *units) {
     struct reading reading = {
         .options = options,
+        .unit_count = *units,
         .reader = {.names = names,
                    .table = table,
                    .cache = mete__dwarf_type_open(names),

@@ -22,9 +22,14 @@ struct mete__dwarf_types_options {
     /* Called with one sentence for what is left out; NULL: nobody asks. */
     void (*note)(void *context, const char *text);
     void *note_context;
+    /* Called for each unit, whose number its types have: the compiler and its flags, or NULL. 0 or
+     * -ENOMEM. NULL: nobody asks. */
+    int (*unit)(void *context, size_t number, const char *producer);
+    void *unit_context;
 };
 
-/* Adds what `dwarf` has to the table. 0 or -ENOMEM; `*units`: how many units were read. */
+/* Adds what `dwarf` has to the table. 0 or -ENOMEM. `*units` is how many units were read before,
+ * and then in all: they have numbers in this order. */
 int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options *options,
                            struct mete__names *names, struct mete__type_table *table,
                            size_t *units);

@@ -13,14 +13,11 @@
 
 #include "analysis/address_ranges.h"
 #include "analysis/names.h"
-#include "analysis/type.h"
 
 /* An aggregate: a definition, or a declaration with a signature. */
 struct mete__dwarf_found {
     Dwarf_Die die;
-    const char *alias;             /* the typedef's name, where it has no other */
-    const struct mete__type *type; /* the reader's; NULL: not read yet */
-    bool is_being_read;            /* the reader's */
+    const char *alias; /* the typedef's name, where it has no other */
 };
 
 /* Zero-initialised it is empty. */

@@ -16,7 +16,9 @@ struct mete__layout_file {
     struct mete__type_table *table;
     const struct mete__type **listed;
     size_t listed_count;
-    size_t unit_count;
+    const char **producers; /* by unit; NULL: not said */
+    size_t unit_count, producer_count, producer_capacity;
+    int machine;
     char **notes;
     size_t note_count;
 };
@@ -29,6 +31,24 @@ static void add_note(void *context, const char *text) {
     file->notes = notes;
     notes[file->note_count] = strdup(text);
     if (notes[file->note_count] != NULL) file->note_count++;
+}
+
+static int add_unit(void *context, size_t number, const char *producer) {
+    struct mete__layout_file *file = context;
+    const char *kept = producer == NULL ? NULL : mete__names_keep(file->names, producer);
+
+    if (producer != NULL && kept == NULL) return -ENOMEM;
+    if (number >= file->producer_capacity) {
+        size_t capacity = number < 64 ? 128 : number * 2;
+        const char **producers = reallocarray(file->producers, capacity, sizeof(char *));
+        if (producers == NULL) return -ENOMEM;
+        file->producers = producers;
+        file->producer_capacity = capacity;
+    }
+    for (; file->producer_count <= number; file->producer_count++)
+        file->producers[file->producer_count] = NULL;
+    file->producers[number] = kept;
+    return 0;
 }
 
 /* By name, then as they came. */
@@ -65,15 +85,15 @@ static int read_dwarf(struct mete__layout_file *file, struct mete__dwarf_file *d
         .progress_context = options->progress_context,
         .note = add_note,
         .note_context = file,
+        .unit = add_unit,
+        .unit_context = file,
     };
     int status = 0;
 
-    for (size_t i = 0; i < mete__dwarf_file_parts(dwarf) && status == 0; i++) {
-        size_t units = 0;
+    file->machine = reading.machine;
+    for (size_t i = 0; i < mete__dwarf_file_parts(dwarf) && status == 0; i++)
         status = mete__dwarf_types_read(mete__dwarf_file_part(dwarf, i), &reading, file->names,
-                                        file->table, &units);
-        file->unit_count += units;
-    }
+                                        file->table, &file->unit_count);
     return status;
 }
 
@@ -119,6 +139,7 @@ void mete__layout_file_close(struct mete__layout_file *file) {
     for (size_t i = 0; i < file->note_count; i++) free(file->notes[i]);
     free(file->notes);
     free(file->listed);
+    free(file->producers);
     mete__type_table_close(file->table);
     mete__names_close(file->names);
     free(file->path);
@@ -140,6 +161,15 @@ const struct mete__type *mete__layout_file_type(const struct mete__layout_file *
 
 size_t mete__layout_file_units(const struct mete__layout_file *file) {
     return file->unit_count;
+}
+
+int mete__layout_file_machine(const struct mete__layout_file *file) {
+    return file->machine;
+}
+
+const char *mete__layout_file_producer(const struct mete__layout_file *file,
+                                       const struct mete__type *type) {
+    return type->unit < file->producer_count ? file->producers[type->unit] : NULL;
 }
 
 size_t mete__layout_file_notes(const struct mete__layout_file *file) {

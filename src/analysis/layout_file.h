@@ -36,6 +36,14 @@ const struct mete__type *mete__layout_file_type(const struct mete__layout_file *
 /* Compilation units read. */
 size_t mete__layout_file_units(const struct mete__layout_file *file);
 
+/* EM_ */
+int mete__layout_file_machine(const struct mete__layout_file *file);
+
+/* The compiler of the unit where the type was first found, with its flags where it writes them
+ * down; NULL: not said. Equal ones have equal addresses. */
+const char *mete__layout_file_producer(const struct mete__layout_file *file,
+                                       const struct mete__type *type);
+
 /* What was left out, one sentence each. */
 size_t mete__layout_file_notes(const struct mete__layout_file *file);
 const char *mete__layout_file_note(const struct mete__layout_file *file, size_t number);

@@ -9,7 +9,8 @@
 
 #include "analysis/layout_facts.h"
 #include "analysis/layout_file.h"
-#include "analysis/pattern.h"
+#include "analysis/layout_filter.h"
+#include "analysis/layout_reorder.h"
 #include "base/compiler.h"
 #include "cli/command.h"
 #include "cli/document.h"
@@ -25,7 +26,10 @@
 
 struct layout_options {
     const char *json;
-    bool expand;
+    bool expand, reorder;
+    struct mete__option_texts hot; /* members, several in one text by commas */
+    const char *file, *contains, *points_to;
+    uint64_t min_size, holes;
     uint64_t line;
     uint64_t top;
     const char *debug_dir;
@@ -39,6 +43,40 @@ static const struct mete__option options[] = {
      .offset = MEMBER(json),
      .help = "JSON instead of text ('-': standard output)"},
     {.name = "expand", .offset = MEMBER(expand), .help = "show the members of nested types too"},
+    {.name = "reorder", .offset = MEMBER(reorder), .help = "show the best order of the members"},
+    {.name = "hot",
+     .kind = METE__OPTION_TEXTS,
+     .value = "MEMBER",
+     .offset = MEMBER(hot),
+     .help = "members that come first; MEMBER,MEMBER too"},
+    {.name = "file",
+     .kind = METE__OPTION_TEXT,
+     .value = "PATTERN",
+     .offset = MEMBER(file),
+     .help = "only types declared in such a file"},
+    {.name = "min-size",
+     .kind = METE__OPTION_BYTES,
+     .value = "BYTES",
+     .offset = MEMBER(min_size),
+     .max = UINT64_MAX,
+     .help = "only types at least so large"},
+    {.name = "holes",
+     .kind = METE__OPTION_NUMBER,
+     .value = "N",
+     .offset = MEMBER(holes),
+     .min = 1,
+     .max = UINT32_MAX,
+     .help = "only types with so many holes"},
+    {.name = "contains",
+     .kind = METE__OPTION_TEXT,
+     .value = "TYPE",
+     .offset = MEMBER(contains),
+     .help = "only types that hold such a type"},
+    {.name = "points-to",
+     .kind = METE__OPTION_TEXT,
+     .value = "TYPE",
+     .offset = MEMBER(points_to),
+     .help = "only types that point to such a type"},
     {.name = "top",
      .kind = METE__OPTION_NUMBER,
      .value = "N",
@@ -72,21 +110,15 @@ static const struct mete__usage usage = {
 struct request {
     const struct layout_options *given;
     struct mete__layout_file *file;
-    char **patterns; /* of type names */
-    size_t pattern_count;
+    struct mete__layout_filter filter;
     const struct mete__type **types; /* those that were asked for */
     size_t count;
+    struct mete__layout_reordered *reordered; /* an entry for each */
 };
 
-static bool matches(const struct mete__type *type, const char *pattern) {
-    return mete__pattern_matches(pattern, type->name) ||
-           mete__pattern_matches(pattern, mete__type_plain_name(type));
-}
-
-static bool is_wanted(const struct request *request, const struct mete__type *type) {
-    for (size_t i = 0; i < request->pattern_count; i++)
-        if (matches(type, request->patterns[i])) return true;
-    return request->pattern_count == 0;
+static int complain(int status) {
+    mete__message_say("layout: %s", strerror(-status));
+    return METE__EXIT_FAILED;
 }
 
 static int complain_unknown(const struct request *request, const char *pattern) {
@@ -102,12 +134,15 @@ static int complain_unknown(const struct request *request, const char *pattern) 
 }
 
 /* Every pattern must find something: a mistyped name is no empty report. */
-static int check_patterns(const struct request *request) {
-    for (size_t i = 0; i < request->pattern_count; i++) {
+static int check_names(const struct request *request) {
+    const struct mete__layout_filter *filter = &request->filter;
+
+    for (size_t i = 0; i < filter->name_count; i++) {
         bool found = false;
         for (size_t k = 0; k < mete__layout_file_count(request->file) && !found; k++)
-            found = matches(mete__layout_file_type(request->file, k), request->patterns[i]);
-        if (!found) return complain_unknown(request, request->patterns[i]);
+            found = mete__layout_filter_matches(mete__layout_file_type(request->file, k),
+                                                filter->names[i]);
+        if (!found) return complain_unknown(request, filter->names[i]);
     }
     return METE__EXIT_OK;
 }
@@ -116,21 +151,63 @@ static int select_types(struct request *request) {
     size_t count = mete__layout_file_count(request->file);
 
     request->types = calloc(count + 1, sizeof(struct mete__type *));
-    if (request->types == NULL) {
-        mete__message_say("layout: %s", strerror(ENOMEM));
-        return METE__EXIT_FAILED;
-    }
+    if (request->types == NULL) return complain(-ENOMEM);
     for (size_t i = 0; i < count; i++) {
         const struct mete__type *type = mete__layout_file_type(request->file, i);
-        if (is_wanted(request, type)) request->types[request->count++] = type;
+        if (mete__layout_filter_passes(&request->filter, type))
+            request->types[request->count++] = type;
     }
-    return check_patterns(request);
+    return check_names(request);
+}
+
+/* The names of hot members: texts[] with each a comma-separated list, cut in place in `copy`. */
+static size_t split_hot(const struct mete__option_texts *texts, char *copy, const char **names,
+                        size_t most) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < texts->count; i++) {
+        char *rest = copy, *name;
+        copy = stpcpy(copy, texts->text[i]) + 1;
+        while ((name = strsep(&rest, ",")) != NULL && count < most)
+            if (name[0] != '\0') names[count++] = name;
+    }
+    return count;
+}
+
+static int reorder_with(struct request *request, const char *const *hot, size_t hot_count) {
+    const struct mete__layout_order_options order = {
+        .line = request->given->line, .hot = hot, .hot_count = hot_count};
+    int status =
+        mete__layout_reorder_all(request->types, request->count, &order, &request->reordered);
+
+    if (status == 0 && request->given->reorder)
+        status = mete__layout_reorder_prove(request->file, request->types, request->reordered,
+                                            request->count);
+    return status == 0 ? METE__EXIT_OK : complain(status);
+}
+
+static int reorder(struct request *request) {
+    const struct mete__option_texts *texts = &request->given->hot;
+    size_t bytes = 1;
+
+    for (size_t i = 0; i < texts->count; i++) bytes += strlen(texts->text[i]) + 1;
+    char *copy = malloc(bytes);
+    const char **names = calloc(bytes, sizeof(char *)); /* more than there can be */
+    int code = METE__EXIT_FAILED;
+    if (copy == NULL || names == NULL)
+        code = complain(-ENOMEM);
+    else
+        code = reorder_with(request, names, split_hot(texts, copy, names, bytes));
+    free(copy);
+    free(names);
+    return code;
 }
 
 static int print_json(void *context, FILE *out) {
     const struct request *request = context;
 
-    return mete__layout_json_write(request->types, request->count, request->given->line, out);
+    return mete__layout_json_write(request->types, request->reordered, request->count,
+                                   request->given->line, out);
 }
 
 static int print_text(void *context, FILE *out) {
@@ -140,9 +217,12 @@ static int print_text(void *context, FILE *out) {
     const struct mete__layout_summary_options summary = {.line = request->given->line,
                                                          .top = request->given->top};
 
-    return request->pattern_count == 0
-               ? mete__layout_summary_write(request->file, request->types, request->count, &summary,
-                                            out)
+    if (request->filter.name_count == 0)
+        return mete__layout_summary_write(request->file, request->types, request->reordered,
+                                          request->count, &summary, out);
+    return request->given->reorder
+               ? mete__layout_text_reordered(request->types, request->reordered, request->count,
+                                             &text, out)
                : mete__layout_text_write(request->types, request->count, &text, out);
 }
 
@@ -152,9 +232,11 @@ static int print(struct request *request) {
     for (size_t i = 0; i < mete__layout_file_notes(request->file); i++)
         mete__message_say("layout: %s", mete__layout_file_note(request->file, i));
     int code = select_types(request);
+    if (code == METE__EXIT_OK) code = reorder(request);
     if (code == METE__EXIT_OK)
         code = json != NULL ? mete__document_write(print_json, request, json, "layout")
                             : mete__document_write(print_text, request, "-", "layout");
+    mete__layout_reorder_free(request->reordered, request->count);
     free(request->types);
     return code;
 }
@@ -193,8 +275,16 @@ int mete__cmd_layout(int argc, char **argv) {
 
     int code = open_file(operands[0], &given, &request.file);
     if (code != METE__EXIT_OK) return code;
-    request.patterns = operands + 1;
-    request.pattern_count = (size_t)count - 1;
+    request.filter = (struct mete__layout_filter){
+        .names = (const char *const *)(operands + 1),
+        .name_count = (size_t)count - 1,
+        .file = given.file,
+        .min_size = given.min_size,
+        .min_holes = given.holes,
+        .contains = given.contains,
+        .points_to = given.points_to,
+        .line = given.line,
+    };
     code = print(&request);
     mete__layout_file_close(request.file);
     return code;

@@ -6,7 +6,7 @@
 #include "analysis/layout_facts.h"
 #include "report/json.h"
 
-#define DEPTH_MAX 64 /* anonymous types in each other */
+#define DEPTH_MAX 8 /* anonymous types in each other; C code stays below 5 */
 
 /* Adds to an object; takes the value, which may be NULL for lack of memory. */
 static void put(struct mete__json *json, json_t *object, const char *key, json_t *value) {
@@ -58,7 +58,35 @@ static json_t *members_of(struct mete__json *json, const struct mete__type *type
     return members;
 }
 
-static json_t *type_object(struct mete__json *json, const struct mete__type *type, uint64_t line) {
+/* A text to call a member by: anonymous ones have their type. */
+static const char *name_of(const struct mete__member *member) {
+    return member->name != NULL ? member->name : member->type;
+}
+
+static json_t *proof_value(enum mete__layout_proof proof) {
+    return proof == METE__LAYOUT_PROOF_NONE ? json_null()
+                                            : json_boolean(proof == METE__LAYOUT_PROOF_HOLDS);
+}
+
+static json_t *reordered_object(struct mete__json *json, const struct mete__type *type,
+                                const struct mete__layout_reordered *reordered) {
+    const struct mete__layout_order *order = &reordered->order;
+
+    if (reordered->type == NULL) return json_null();
+    json_t *object = json_object(), *names = json_array();
+    for (uint32_t i = 0; i < order->count; i++)
+        if (json_array_append_new(names,
+                                  mete__json_text(name_of(&type->members[order->members[i]]))) != 0)
+            mete__json_fail(json, -ENOMEM);
+    put(json, object, "size", mete__json_count(order->size));
+    put(json, object, "order", names);
+    put(json, object, "straddling", mete__json_count(order->straddling));
+    put(json, object, "proven", proof_value(reordered->proof));
+    return object;
+}
+
+static json_t *type_object(struct mete__json *json, const struct mete__type *type,
+                           const struct mete__layout_reordered *reordered, uint64_t line) {
     struct mete__layout_facts facts;
     json_t *object = json_object();
 
@@ -82,12 +110,15 @@ static json_t *type_object(struct mete__json *json, const struct mete__type *typ
     put(json, object, "file", mete__json_text(type->file));
     put(json, object, "line", type->line == 0 ? json_null() : mete__json_count(type->line));
     put(json, object, "members", members_of(json, type, 0));
-    put(json, object, "reordered", json_null());
+    put(json, object, "reordered", reordered_object(json, type, reordered));
+    if (reordered->order.refusal != NULL)
+        put(json, object, "refusal", mete__json_text(reordered->order.refusal));
     return object;
 }
 
-int mete__layout_json_write(const struct mete__type *const *types, size_t count, uint64_t line,
-                            FILE *out) {
+int mete__layout_json_write(const struct mete__type *const *types,
+                            const struct mete__layout_reordered *reordered, size_t count,
+                            uint64_t line, FILE *out) {
     struct mete__json json = {.out = out};
     bool any = false;
 
@@ -96,7 +127,7 @@ int mete__layout_json_write(const struct mete__type *const *types, size_t count,
     fputs("[", out);
     for (size_t i = 0; i < count && json.status == 0; i++) {
         mete__json_begin_entry(&json, &any);
-        mete__json_write(&json, type_object(&json, types[i], line));
+        mete__json_write(&json, type_object(&json, types[i], &reordered[i], line));
     }
     mete__json_end_entries(&json, any);
     fputs("\n}\n", out);

@@ -7,10 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analysis/layout_reorder.h"
 #include "analysis/type.h"
 
-/* Writes the whole document. `line` is bytes of a cache line. 0 or a negative errno. */
-int mete__layout_json_write(const struct mete__type *const *types, size_t count, uint64_t line,
-                            FILE *out);
+/* Writes the whole document; `reordered` has an entry for each type. `line` is bytes of a cache
+ * line. 0 or a negative errno. */
+int mete__layout_json_write(const struct mete__type *const *types,
+                            const struct mete__layout_reordered *reordered, size_t count,
+                            uint64_t line, FILE *out);
 
 #endif

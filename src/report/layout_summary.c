@@ -13,24 +13,28 @@ struct row {
     const struct mete__type *type;
     struct mete__layout_facts facts;
     uint64_t wasted;
+    uint64_t saved; /* by another order of the members */
 };
 
 struct totals {
     uint64_t kinds[3]; /* by enum mete__type_kind */
-    uint64_t bytes, wasted;
+    uint64_t bytes, wasted, saved;
 };
 
-/* What wastes most comes first; of equals the smaller, whose share is larger. */
+/* Where most can be saved comes first, then what wastes most; of equals the smaller, whose share is
+ * larger. */
 static int in_order(const void *left, const void *right) {
     const struct row *a = left, *b = right;
 
+    if (a->saved != b->saved) return a->saved > b->saved ? -1 : 1;
     if (a->wasted != b->wasted) return a->wasted > b->wasted ? -1 : 1;
     if (a->type->size != b->type->size) return a->type->size < b->type->size ? -1 : 1;
     return strcmp(a->type->name, b->type->name);
 }
 
-static size_t fill(struct row *rows, const struct mete__type *const *types, size_t count,
-                   uint64_t line, struct totals *totals) {
+static size_t fill(struct row *rows, const struct mete__type *const *types,
+                   const struct mete__layout_reordered *reordered, size_t count, uint64_t line,
+                   struct totals *totals) {
     size_t used = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -40,6 +44,8 @@ static size_t fill(struct row *rows, const struct mete__type *const *types, size
         /* What the smaller members of a union leave is no waste. */
         row->wasted =
             types[i]->kind == METE__TYPE_UNION ? 0 : mete__layout_facts_wasted(&row->facts);
+        row->saved = reordered[i].type == NULL ? 0 : types[i]->size - reordered[i].type->size;
+        totals->saved += row->saved;
         totals->kinds[types[i]->kind]++;
         totals->bytes += types[i]->size;
         totals->wasted += row->wasted;
@@ -74,14 +80,18 @@ static void write_totals(const struct mete__page *page, const struct mete__layou
         mete__page_print(page, METE__PAGE_PLAIN, ", %s of them wasted (%s)",
                          mete__units_count(METE__UNITS, totals->wasted),
                          mete__units_share(METE__UNITS, totals->wasted, totals->bytes));
+    if (totals->saved != 0)
+        mete__page_print(page, METE__PAGE_GOOD, "; %s can be saved by reordering",
+                         mete__units_count(METE__UNITS, totals->saved));
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
 }
 
 static void write_row(const struct mete__page *page, const struct row *row) {
-    mete__page_print(
-        page, METE__PAGE_PLAIN, "%8llu %8llu %6u %8llu %6llu  ", (unsigned long long)row->wasted,
-        (unsigned long long)row->type->size, row->facts.holes + row->facts.bit_holes,
-        (unsigned long long)row->facts.tail_padding, (unsigned long long)row->facts.lines);
+    mete__page_print(page, METE__PAGE_PLAIN, "%8llu %8llu %8llu %6u %8llu %6llu  ",
+                     (unsigned long long)row->saved, (unsigned long long)row->wasted,
+                     (unsigned long long)row->type->size, row->facts.holes + row->facts.bit_holes,
+                     (unsigned long long)row->facts.tail_padding,
+                     (unsigned long long)row->facts.lines);
     size_t columns =
         mete__page_text(page, METE__PAGE_STRONG, row->type->name, METE__PAGE_ENDLESS, false);
     if (row->type->file != NULL) {
@@ -97,8 +107,8 @@ static void write_rows(const struct mete__page *page, struct row *rows, size_t c
                        uint64_t top) {
     if (count == 0) return;
     qsort(rows, count, sizeof *rows, in_order);
-    mete__page_print(page, METE__PAGE_FAINT, "\n%8s %8s %6s %8s %6s  %s\n", "wasted", "size",
-                     "holes", "tail", "lines", "type");
+    mete__page_print(page, METE__PAGE_FAINT, "\n%8s %8s %8s %6s %8s %6s  %s\n", "saved", "wasted",
+                     "size", "holes", "tail", "lines", "type");
     for (size_t i = 0; i < count && i < top; i++) write_row(page, &rows[i]);
     if (count > top)
         mete__page_print(page, METE__PAGE_FAINT, "and %s more (--top=N shows them)\n",
@@ -106,14 +116,15 @@ static void write_rows(const struct mete__page *page, struct row *rows, size_t c
 }
 
 int mete__layout_summary_write(const struct mete__layout_file *file,
-                               const struct mete__type *const *types, size_t count,
+                               const struct mete__type *const *types,
+                               const struct mete__layout_reordered *reordered, size_t count,
                                const struct mete__layout_summary_options *options, FILE *out) {
     struct totals totals = {0};
     struct mete__page page;
     struct row *rows = calloc(count + 1, sizeof *rows);
 
     if (rows == NULL) return -ENOMEM;
-    size_t used = fill(rows, types, count, options->line, &totals);
+    size_t used = fill(rows, types, reordered, count, options->line, &totals);
     mete__page_open(&page, out);
     write_totals(&page, file, &totals);
     write_rows(&page, rows, used, options->top);

@@ -9,7 +9,8 @@
 #include "report/page.h"
 #include "report/units.h"
 
-#define DEPTH_MAX 32 /* types in each other that are shown */
+#define DEPTH_MAX 32     /* types in each other that are shown */
+#define ROWS_MAX  100000 /* of a type, of which a hostile file can have any number */
 
 /* Of one type that is being written. */
 struct sheet {
@@ -17,6 +18,7 @@ struct sheet {
     struct mete__page page;
     struct mete__layout_map map;
     uint64_t line; /* the cache line that was reached */
+    uint32_t rows; /* of the type so far */
     int status;
 };
 
@@ -100,6 +102,7 @@ static void write_members(struct sheet *sheet, const struct mete__type *type, ui
 
 static bool is_expanded(const struct sheet *sheet, const struct mete__member *member, int depth) {
     return member->nested != NULL && member->nested->member_count != 0 && depth < DEPTH_MAX &&
+           sheet->rows < ROWS_MAX &&
            (sheet->options->expand || member->nested->flags & METE__TYPE_ANONYMOUS);
 }
 
@@ -136,6 +139,7 @@ static void write_member(struct sheet *sheet, const struct mete__member *member,
     bool is_bits = member->bit_size != 0;
     bool expanded = is_expanded(sheet, member, depth);
 
+    sheet->rows++;
     if (!in_union) write_boundary(sheet, offset + (is_bits ? member->bit_offset / 8 : 0));
     if (is_bits) {
         snprintf(place, sizeof place, "%llu:%u", (unsigned long long)offset, member->bit_offset);
@@ -243,12 +247,21 @@ static void write_figures(struct sheet *sheet, const struct mete__type *type) {
 
 static void write_type(struct sheet *sheet, const struct mete__type *type) {
     sheet->line = 0;
+    sheet->rows = 0;
     mete__layout_map_begin(&sheet->map, type, sheet->options->line);
     write_head(sheet, type);
     write_members(sheet, type, 0, 0, false);
     write_foot(sheet, type);
     write_figures(sheet, type);
     if (type->kind != METE__TYPE_UNION) mete__layout_map_write(&sheet->map, &sheet->page);
+}
+
+static int finish(struct sheet *sheet) {
+    FILE *out = sheet->page.out;
+
+    if (sheet->status == 0 && (fflush(out) != 0 || ferror(out)))
+        sheet->status = errno != 0 ? -errno : -EIO;
+    return sheet->status;
 }
 
 int mete__layout_text_write(const struct mete__type *const *types, size_t count,
@@ -260,7 +273,61 @@ int mete__layout_text_write(const struct mete__type *const *types, size_t count,
         if (i != 0) putc('\n', out);
         write_type(&sheet, types[i]);
     }
-    if (sheet.status == 0 && (fflush(out) != 0 || ferror(out)))
-        sheet.status = errno != 0 ? -errno : -EIO;
-    return sheet.status;
+    return finish(&sheet);
+}
+
+/* What became of the type in its new order. */
+static void write_gain(struct sheet *sheet, const struct mete__type *type,
+                       const struct mete__layout_reordered *reordered) {
+    const struct mete__page *page = &sheet->page;
+    uint64_t saved = type->size - reordered->order.size;
+
+    if (saved != 0)
+        mete__page_print(page, METE__PAGE_GOOD, "%llu bytes instead of %llu: %s saved",
+                         (unsigned long long)reordered->order.size, (unsigned long long)type->size,
+                         mete__units_share(METE__UNITS, saved, type->size));
+    else
+        mete__page_print(page, METE__PAGE_GOOD,
+                         "the size stays, members lie better in cache lines");
+    switch (reordered->proof) {
+    case METE__LAYOUT_PROOF_HOLDS:
+        mete__page_print(page, METE__PAGE_PLAIN, "; %s agrees\n", reordered->compiler);
+        break;
+    case METE__LAYOUT_PROOF_FAILED: /* not shown: see below */
+    case METE__LAYOUT_PROOF_NONE:
+        mete__page_print(page, METE__PAGE_PLAIN, "; not proven: its compiler is not here\n");
+        break;
+    }
+    if (type->member_count != 0 && type->members[0].nested != NULL &&
+        type->members[0].name != NULL && reordered->order.members[0] != 0)
+        mete__page_print(page, METE__PAGE_STRONG,
+                         "its first member was a struct: look for casts between the two\n");
+}
+
+static void write_refusal(struct sheet *sheet, const struct mete__type *type, const char *reason) {
+    write_text(sheet, METE__PAGE_STRONG, type->name);
+    mete__page_print(&sheet->page, METE__PAGE_PLAIN, " stays as it is: %s\n", reason);
+}
+
+int mete__layout_text_reordered(const struct mete__type *const *types,
+                                const struct mete__layout_reordered *reordered, size_t count,
+                                const struct mete__layout_text_options *options, FILE *out) {
+    struct sheet sheet = {.options = options};
+
+    mete__page_open(&sheet.page, out);
+    for (size_t i = 0; i < count && sheet.status == 0; i++) {
+        const struct mete__layout_reordered *one = &reordered[i];
+        if (i != 0) putc('\n', out);
+        if (one->order.refusal != NULL)
+            write_refusal(&sheet, types[i], one->order.refusal);
+        else if (one->type == NULL)
+            write_refusal(&sheet, types[i], "no order is better");
+        else if (one->proof == METE__LAYOUT_PROOF_FAILED)
+            write_refusal(&sheet, types[i], "its compiler does not lay it out as expected");
+        else {
+            write_type(&sheet, one->type);
+            write_gain(&sheet, types[i], one);
+        }
+    }
+    return finish(&sheet);
 }

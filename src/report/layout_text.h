@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analysis/layout_reorder.h"
 #include "analysis/type.h"
 
 struct mete__layout_text_options {
@@ -19,5 +20,11 @@ struct mete__layout_text_options {
  * negative errno. */
 int mete__layout_text_write(const struct mete__type *const *types, size_t count,
                             const struct mete__layout_text_options *options, FILE *out);
+
+/* The same of types in a new order: what it saves, and what the compiler says; or why there is
+ * none. `reordered` has an entry for each type. */
+int mete__layout_text_reordered(const struct mete__type *const *types,
+                                const struct mete__layout_reordered *reordered, size_t count,
+                                const struct mete__layout_text_options *options, FILE *out);
 
 #endif

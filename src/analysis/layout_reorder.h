@@ -1,0 +1,34 @@
+/*
+ * analysis/layout_reorder.h - types of a file in their best order, with what a compiler says to it.
+ */
+#ifndef METE_ANALYSIS_LAYOUT_REORDER_H
+#define METE_ANALYSIS_LAYOUT_REORDER_H
+
+#include <stddef.h>
+
+#include "analysis/layout_file.h"
+#include "analysis/layout_order.h"
+#include "analysis/layout_proof.h"
+#include "analysis/type.h"
+
+struct mete__layout_reordered {
+    struct mete__layout_order order;
+    struct mete__type *type; /* in the new order; NULL: refused, or no better than it is */
+    enum mete__layout_proof proof;
+    const char *compiler; /* that was asked */
+};
+
+/* Reorders each type. `*out` has an entry for each; the caller frees it by
+ * mete__layout_reorder_free. 0 or -ENOMEM. */
+int mete__layout_reorder_all(const struct mete__type *const *types, size_t count,
+                             const struct mete__layout_order_options *options,
+                             struct mete__layout_reordered **out);
+void mete__layout_reorder_free(struct mete__layout_reordered *reordered, size_t count);
+
+/* Asks the compilers of the types' units about all that became better. 0 or -ENOMEM; where no
+ * compiler can be asked nothing is proven. */
+int mete__layout_reorder_prove(const struct mete__layout_file *file,
+                               const struct mete__type *const *types,
+                               struct mete__layout_reordered *reordered, size_t count);
+
+#endif

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# `mete layout`: which types are chosen, and the best order of their members.
+
+load layout_helpers
+
+write_types() {
+    cat >types.h <<'END'
+struct inner { int first; char second; };
+struct list { struct list *next, *previous; };
+END
+    cat >types.c <<'END'
+#include "types.h"
+struct loose {
+    char kind;
+    struct list *head;
+    short port;
+    long total;
+    unsigned state : 3, mode : 7;
+    struct inner inside;
+    int tail[];
+};
+struct based { struct inner base; char tag; long value; char end; };
+struct tight { long value; int number; char tag; };
+struct __attribute__((packed)) squeezed { char tag; long value; };
+struct unnamed { char a; int x : 3; int : 7; int y : 3; long b; char c; };
+union choice { char small; double large; };
+struct holder { struct loose *one; struct { struct inner deep[2]; } wrapped; char large[3000]; };
+END
+}
+
+build() { ${compiler-gcc} -g -fno-eliminate-unused-debug-types -c types.c -o types.o; }
+
+names() { mete layout types.o "$@" --json - | jq -c '[.types[].name]'; }
+
+@test "types_are_chosen_by_what_they_are" {
+    write_types
+    build
+    [ "$(names 'l*')" = '["struct list","struct loose"]' ]
+    [ "$(names 'struct l*' 'choice')" = '["union choice","struct list","struct loose"]' ]
+    [ "$(names --file=types.h)" = '["struct inner","struct list"]' ]
+    [ "$(names --file='*/types.?' --min-size=2K)" = '["struct holder"]' ]
+    [ "$(names --contains=inner)" = '["struct based","struct holder","struct loose"]' ]
+    [ "$(names --points-to='struct list')" = '["struct list","struct loose"]' ]
+    [ "$(names --points-to=loose)" = '["struct holder"]' ]
+    [ "$(names --holes=3)" = "$(mete layout types.o --json - |
+        jq -c '[.types[] | select(.holes + .bit_holes + (if .tail_padding + .tail_padding_bits > 0 then 1 else 0 end) >= 3) | .name]')" ]
+    mete layout types.o --file=none.h | grep -q '^types.o: no types in 1 unit'
+}
+
+@test "a_struct_is_reordered_and_its_compiler_agrees" {
+    write_types
+    for compiler in gcc clang; do
+        build
+        mete layout types.o loose --reorder >out
+        grep -qE "^32 bytes instead of 48: 33 % saved; $compiler agrees$" out ||
+            grep -qE "^40 bytes instead of 48: 17 % saved; $compiler agrees$" out
+        grep -qE 'int tail\[\];$' out
+        json types.o --reorder
+        holds '[.types[] | .reordered | select(. != null) | .proven] | length >= 2 and all'
+        # A program with this order is what was promised.
+        size=$(jq '.types[] | select(.name == "struct loose") | .reordered.size' layout.json)
+        {
+            echo '#include "types.h"'
+            echo 'struct loose {'
+            jq -r '.types[] | select(.name == "struct loose") | .reordered.order[]' layout.json |
+                while read -r member; do
+                    case $member in
+                    state) echo 'unsigned state : 3, mode : 7;' ;;
+                    mode) ;;
+                    *) sed -n '/^struct loose/,/^};/p' types.c | grep -E "[ *]${member}[;\\[]" ;;
+                    esac
+                done
+            echo "}; _Static_assert(sizeof(struct loose) == $size, \"size\");"
+        } >check.c
+        $compiler -c check.c -o check.o || { cat check.c; false; }
+    done
+}
+
+@test "hot_members_come_first" {
+    write_types
+    build
+    [ "$(mete layout types.o loose --hot=total,port --json - | jq -c '.types[0].reordered.order[:2]')" = \
+        '["total","port"]' ]
+    [ "$(mete layout types.o loose --hot=total --hot=port --json - | jq -c '.types[0].reordered.order[:2]')" = \
+        '["total","port"]' ]
+}
+
+@test "what_is_not_safe_is_refused_with_the_reason" {
+    write_types
+    build
+    mete layout types.o squeezed unnamed choice tight --reorder >out
+    grep -q '^struct squeezed stays as it is: it is packed$' out
+    grep -q '^struct unnamed stays as it is: its layout does not follow from its members alone' out
+    grep -q '^union choice stays as it is: it is a union$' out
+    grep -q '^struct tight stays as it is: no order is better$' out
+    mete layout types.o based --reorder >out
+    grep -q '^its first member was a struct: look for casts between the two$' out ||
+        grep -q 'struct inner base;' out
+    json types.o choice
+    holds '.types[0] | .reordered == null and .refusal == "it is a union"'
+    g++ -g -x c++ -c - -o cxx.o <<'END'
+struct base { char a; long b; char c; };
+struct derived : base { char d; long e; char f; };
+struct table { virtual ~table(); char d; long e; char f; };
+table::~table() {}
+derived one;
+END
+    mete layout cxx.o derived table --reorder >out
+    grep -q '^derived stays as it is: it inherits$' out
+    grep -q '^table stays as it is: it has a virtual table$' out
+    mete layout cxx.o base --reorder | grep -q '^16 bytes instead of 24: 33 % saved; gcc agrees$'
+}
+
+@test "without_a_compiler_nothing_is_said_to_be_proven" {
+    write_types
+    build
+    mete=$(command -v mete)
+    PATH=/nonexistent "$mete" layout types.o loose --reorder >out
+    grep -q 'not proven: its compiler is not here$' out
+    PATH=/nonexistent "$mete" layout types.o loose --reorder --json layout.json
+    holds '.types[0].reordered.proven == null'
+}
+
+@test "the_summary_is_sorted_by_what_can_be_saved" {
+    write_types
+    build
+    mete layout types.o >out
+    grep -qE '^types.o: .*; [0-9]+ can be saved by reordering$' out
+    sed -n '4,$p' out | grep -E '^ +[0-9]' | awk '{ print $1 }' | sort -rnc
+}

@@ -1,0 +1,276 @@
+/*
+ * analysis/layout_order.h: no order of small structs is smaller than the one found, and what cannot
+ * be reordered is left alone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/layout_facts.h"
+#include "analysis/layout_order.h"
+
+#define MEMBERS_MOST 7
+
+struct sample {
+    struct mete__type type;
+    struct mete__member members[MEMBERS_MOST + 1]; /* where type's begin */
+};
+
+static const struct mete__layout_order_options plain = {.line = METE__LAYOUT_LINE};
+
+static void begin(struct sample *sample) {
+    static_assert(offsetof(struct sample, members) == sizeof(struct mete__type),
+                  "one behind the other");
+    memset(sample, 0, sizeof *sample);
+    sample->type.name = "struct sample";
+    sample->type.align = 1;
+}
+
+static struct mete__member *last_of(struct sample *sample) {
+    return &sample->members[sample->type.member_count - 1];
+}
+
+/* Puts another member behind those there are, as compilers do. */
+static void add(struct sample *sample, const char *name, uint64_t size, uint32_t align) {
+    uint64_t end = 0;
+
+    if (sample->type.member_count != 0) end = last_of(sample)->offset + last_of(sample)->size;
+    sample->members[sample->type.member_count++] =
+        (struct mete__member){.name = name,
+                              .type = "t",
+                              .offset = (end + align - 1) / align * align,
+                              .size = size,
+                              .align = align};
+    if (align > sample->type.align) sample->type.align = align;
+    end = last_of(sample)->offset + size;
+    sample->type.size = (end + sample->type.align - 1) / sample->type.align * sample->type.align;
+}
+
+static struct mete__layout_order order_of(const struct sample *sample,
+                                          const struct mete__layout_order_options *options) {
+    struct mete__layout_order order;
+
+    assert_int_equal(mete__layout_order_find(&sample->type, options, &order), 0);
+    return order;
+}
+
+/* The size of the smallest order of the members not in `used`, behind `end`. */
+static uint64_t smallest(const struct sample *sample, uint32_t used, uint64_t end) {
+    uint64_t least = UINT64_MAX;
+
+    if (used + 1 == 1u << sample->type.member_count) {
+        uint64_t align = sample->type.align;
+        return (end + align - 1) / align * align;
+    }
+    for (uint32_t i = 0; i < sample->type.member_count; i++) {
+        const struct mete__member *member = &sample->members[i];
+        if (used & 1u << i) continue;
+        uint64_t at = (end + member->align - 1) / member->align * member->align;
+        uint64_t size = smallest(sample, used | 1u << i, at + member->size);
+        if (size < least) least = size;
+    }
+    return least;
+}
+
+static void no_order_is_smaller(void **state) {
+    (void)state;
+    for (unsigned seed = 0; seed < 400; seed++) {
+        struct sample sample;
+        unsigned random = seed * 2654435761u + 12345;
+        begin(&sample);
+        for (uint32_t count = 1 + seed % MEMBERS_MOST; count > 0; count--) {
+            random = random * 1103515245u + 12345;
+            uint32_t align = 1u << (random >> 16) % 5;
+            add(&sample, "m", (uint64_t)align * (1 + (random >> 20) % 5), align);
+        }
+        struct mete__layout_order order = order_of(&sample, &plain);
+        assert_null(order.refusal);
+        assert_int_equal(order.size, smallest(&sample, 0, 0));
+        assert_int_equal(order.count, sample.type.member_count);
+        assert_true(order.is_better || order.size == sample.type.size);
+        mete__layout_order_free(&order);
+    }
+}
+
+static void the_new_type_is_what_was_promised(void **state) {
+    (void)state;
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 8, 8);
+    add(&sample, "c", 2, 2);
+    struct mete__layout_order order = order_of(&sample, &plain);
+    struct mete__type *type = mete__layout_order_apply(&sample.type, &order);
+    struct mete__layout_facts facts;
+
+    assert_non_null(type);
+    assert_true(order.is_better);
+    assert_int_equal(type->size, 16);
+    assert_int_equal(order.size, 16);
+    assert_string_equal(type->members[0].name, "b");
+    mete__layout_facts_find(type, METE__LAYOUT_LINE, &facts);
+    assert_int_equal(facts.holes, 0);
+    free(type);
+    mete__layout_order_free(&order);
+}
+
+static void a_good_order_is_left_alone(void **state) {
+    (void)state;
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 4, 4);
+    add(&sample, "b", 8, 8);
+    struct mete__layout_order order = order_of(&sample, &plain);
+
+    assert_false(order.is_better);
+    assert_int_equal(order.members[0], 0);
+    mete__layout_order_free(&order);
+}
+
+static void hot_members_come_first(void **state) {
+    (void)state;
+    const char *const hot[] = {"c"};
+    const struct mete__layout_order_options options = {
+        .line = METE__LAYOUT_LINE, .hot = hot, .hot_count = 1};
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 8, 8);
+    add(&sample, "b", 4, 4);
+    add(&sample, "c", 4, 4);
+    struct mete__layout_order order = order_of(&sample, &options);
+
+    assert_true(order.is_better);
+    assert_int_equal(order.members[0], 2);
+    mete__layout_order_free(&order);
+}
+
+static void members_leave_two_lines_where_that_is_free(void **state) {
+    (void)state;
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 40, 8);
+    add(&sample, "b", 48, 8);
+    add(&sample, "c", 24, 8);
+    add(&sample, "d", 16, 8);
+    struct mete__layout_order order = order_of(&sample, &plain);
+
+    assert_true(order.is_better);
+    assert_int_equal(order.size, 128);
+    assert_int_equal(order.straddling, 0);
+    mete__layout_order_free(&order);
+}
+
+static void bit_fields_stay_together(void **state) {
+    (void)state;
+    /* char a; int x:3, y:7; long b; char c; */
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    sample.members[1] = (struct mete__member){
+        .name = "x", .type = "int", .size = 4, .align = 4, .bit_offset = 8, .bit_size = 3};
+    sample.members[2] = (struct mete__member){
+        .name = "y", .type = "int", .size = 4, .align = 4, .bit_offset = 11, .bit_size = 7};
+    sample.type.member_count = 3;
+    add(&sample, "b", 8, 8);
+    add(&sample, "c", 1, 1);
+    struct mete__layout_order order = order_of(&sample, &plain);
+
+    assert_null(order.refusal);
+    assert_true(order.is_better);
+    assert_int_equal(order.size, 16);
+    for (uint32_t i = 0; i < order.count; i++)
+        if (order.members[i] == 1) assert_int_equal(order.members[i + 1], 2);
+    mete__layout_order_free(&order);
+}
+
+static void a_flexible_array_stays_last(void **state) {
+    (void)state;
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 8, 8);
+    add(&sample, "c", 1, 1);
+    add(&sample, "tail", 0, 8);
+    sample.members[3].flags = METE__MEMBER_FLEXIBLE;
+    struct mete__layout_order order = order_of(&sample, &plain);
+
+    assert_int_equal(order.size, 16);
+    assert_int_equal(order.members[3], 3);
+    mete__layout_order_free(&order);
+}
+
+static void expect_refusal(const struct sample *sample) {
+    struct mete__layout_order order = order_of(sample, &plain);
+
+    assert_non_null(order.refusal);
+    assert_null(order.members);
+    mete__layout_order_free(&order);
+}
+
+static void what_is_not_safe_is_refused(void **state) {
+    (void)state;
+    static const uint16_t flags[] = {METE__TYPE_PACKED, METE__TYPE_BASES, METE__TYPE_VIRTUAL,
+                                     METE__TYPE_FOREIGN};
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 8, 8);
+    struct sample changed = sample;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        changed.type.flags = flags[i];
+        expect_refusal(&changed);
+    }
+    changed = sample;
+    changed.type.kind = METE__TYPE_UNION;
+    expect_refusal(&changed);
+    changed = sample;
+    changed.type.file = "/usr/include/x.h";
+    expect_refusal(&changed);
+    changed = sample;
+    changed.members[0].size = 0; /* marks a place */
+    expect_refusal(&changed);
+    changed = sample;
+    changed.members[0].bit_size = 1; /* of storage that has no size */
+    changed.members[0].size = 0;
+    expect_refusal(&changed);
+}
+
+static void what_does_not_follow_the_abi_is_refused(void **state) {
+    (void)state;
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 4, 4);
+    sample.members[1].offset = 8; /* something unnamed is between them */
+    sample.type.size = 12;
+    expect_refusal(&sample);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_order_is_smaller),
+        cmocka_unit_test(the_new_type_is_what_was_promised),
+        cmocka_unit_test(a_good_order_is_left_alone),
+        cmocka_unit_test(hot_members_come_first),
+        cmocka_unit_test(members_leave_two_lines_where_that_is_free),
+        cmocka_unit_test(bit_fields_stay_together),
+        cmocka_unit_test(a_flexible_array_stays_last),
+        cmocka_unit_test(what_is_not_safe_is_refused),
+        cmocka_unit_test(what_does_not_follow_the_abi_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
