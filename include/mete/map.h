@@ -16,7 +16,8 @@
  * program that installs a handler later calls mete_map_repair() from it first (or opens another
  * map: that puts mete's in front again); with the shared libmete_malloc it need not. A thread that
  * blocks SIGBUS cannot be helped: the kernel ends the process at once. System calls given lost
- * bytes fail with EFAULT, as ever.
+ * bytes fail with EFAULT, as ever. Valgrind goes on rightly after a fault only if it is given
+ * --vex-iropt-register-updates=allregs-at-mem-access.
  *
  * A map keeps a descriptor of its file open: close-on-exec, and never 0, 1 or 2, so that nothing is
  * printed into the file. A program that closes it behind the map's back loses growth and

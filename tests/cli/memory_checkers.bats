@@ -234,3 +234,30 @@ WRONG=(object printf child scratch adopted extended shrunk moved built)
         done
     done
 }
+
+@test "program_goes_on_after_a_cut_file_under_memcheck" {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    compile reader -O1 -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete \
+        -Wl,-rpath,"$METE_STAGE/lib" <<'END'
+#include <errno.h>
+#include <mete/map.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    static char copy[20000];
+    mete_map *map;
+    if (argc < 2) return 1;
+    mete_map_options options = {.access = METE_MAP_WRITE, .create_size = sizeof copy};
+    if (mete_map_open(&map, argv[1], &options) != 0 || truncate(argv[1], 0) != 0) return 2;
+    memset(copy, 'x', sizeof copy);
+    if (mete_map_read(map, 0, copy, sizeof copy) != -ENXIO) return 3;
+    for (size_t i = 0; i < sizeof copy; i++)
+        if (copy[i] != 0) return 4;
+    return mete_map_close(map);
+}
+END
+    run valgrind -q --error-exitcode=9 --vex-iropt-register-updates=allregs-at-mem-access \
+        ./reader "$BATS_TEST_TMPDIR/cut-file"
+    [ "$status" = 0 ]
+    [ -z "$output" ]
+}
