@@ -39,7 +39,7 @@
 METE_BEGIN_DECLS
 METE_BEGIN_NULLABILITY
 
-/* --- One value */
+/* --- One value. Where it is read from and where it goes may overlap. */
 
 /* Copies the value at `from`, which is aligned, to *out. */
 METE_WRITES(1, 3)
@@ -50,7 +50,7 @@ METE__PTR_CALL int mete_ptr_read(void *METE_NEVER_NULL out, const void *METE_NEV
     METE__PTR_CHECK_RANGE(out, size);
     METE__PTR_CHECK_RANGE(from, size);
     METE__PTR_CHECK_ALIGNED(from, align);
-    if (METE__PTR_SOME(size)) __builtin_memcpy(out, from, size);
+    if (METE__PTR_SOME(size)) __builtin_memmove(out, from, size);
     return 0;
 }
 #define METE_PTR_READ(from, out) \
@@ -76,7 +76,7 @@ METE__PTR_CALL int mete_ptr_write(void *METE_NEVER_NULL to, const void *METE_NEV
     METE__PTR_CHECK_RANGE(to, size);
     METE__PTR_CHECK_RANGE(value, size);
     METE__PTR_CHECK_ALIGNED(to, align);
-    if (METE__PTR_SOME(size)) __builtin_memcpy(to, value, size);
+    if (METE__PTR_SOME(size)) __builtin_memmove(to, value, size);
     return 0;
 }
 #define METE_PTR_WRITE(to, value)                                                    \
@@ -247,7 +247,8 @@ METE__PTR_INLINE void mete__ptr_store(const void *result, void *out) {
     __builtin_memcpy(out, &result, sizeof result); /* whatever it points to */
 }
 
-/* `count` elements of `size` bytes on from `from`; backwards where negative. NULL goes nowhere. */
+/* `count` elements of `size` bytes on from `from`; backwards where negative. NULL goes nowhere, and
+ * nothing else goes to NULL. */
 METE_NONNULL(4)
 METE__PTR_CALL int mete_ptr_offset(const void *METE_NEVER_NULL from, ptrdiff_t count, size_t size,
                                    void *out) {
@@ -266,6 +267,7 @@ METE__PTR_CALL int mete_ptr_offset(const void *METE_NEVER_NULL from, ptrdiff_t c
 /* How many elements of `size` bytes `to` is after `from`; negative where it is before. */
 METE__PTR_CALL int mete_ptr_check_distance(uintptr_t from, uintptr_t to, size_t size) {
     METE__PTR_CHECK(from != 0 && to != 0, EFAULT, "a pointer is NULL");
+    METE__PTR_CHECK(size <= METE_SIZE_MAX, EOVERFLOW, "an element is too large");
     METE__PTR_CHECK((to >= from) == ((ptrdiff_t)(to - from) >= 0), EOVERFLOW,
                     "a distance does not fit");
     METE__PTR_CHECK(size != 0 && (ptrdiff_t)(to - from) % (ptrdiff_t)size == 0, EINVAL,
@@ -307,7 +309,7 @@ METE_NONNULL(3)
 METE__PTR_CALL int mete_ptr_align_down(const void *from, size_t align, void *out) {
     METE__PTR_CHECK(mete__ptr_is_aligned(0, align), EINVAL, "an alignment is no power of two");
     uintptr_t down = (uintptr_t)from & ~(uintptr_t)(align - 1);
-    mete__ptr_store((const char *)from + (down - (uintptr_t)from), out);
+    mete__ptr_store((const char *)from - ((uintptr_t)from - down), out);
     return 0;
 }
 #define METE_PTR_ALIGN_DOWN(from, align, out) \

@@ -63,7 +63,7 @@ METE__PTR_INLINE bool mete__ptr_reaches(uintptr_t from, ptrdiff_t count, size_t 
     ptrdiff_t bytes = 0;
     uintptr_t to = 0;
     return !__builtin_mul_overflow(count, size, &bytes) &&
-           !__builtin_add_overflow(from, bytes, &to);
+           !__builtin_add_overflow(from, bytes, &to) && (to != 0 || bytes == 0);
 }
 
 /* Whether the address is a multiple of `align`; never, where that is no power of two. */

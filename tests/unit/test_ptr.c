@@ -109,6 +109,9 @@ static void sizes_and_addresses_that_do_not_fit_are_an_error(void **state) {
     assert_int_equal(METE_PTR_ADD(last, 2, &at), -EOVERFLOW);
     assert_int_equal(METE_PTR_ADD(numbers, -(ptrdiff_t)((uintptr_t)numbers / 4) - 1, &at),
                      -EOVERFLOW);
+    at = numbers;
+    assert_int_equal(METE_PTR_ADD((int *)unseen((void *)8), -2, &at), -EOVERFLOW);
+    assert_true(at == numbers);
     assert_int_equal(METE_PTR_ADD((int *)unseen(nothing), 1, &at), -EFAULT);
     assert_int_equal(METE_PTR_ADD((int *)unseen(nothing), 0, &at), 0);
     at = numbers;
@@ -120,6 +123,7 @@ static void sizes_and_addresses_that_do_not_fit_are_an_error(void **state) {
     assert_int_equal(METE_PTR_DISTANCE(last, (int *)unseen((void *)4), &distance), -EOVERFLOW);
     assert_int_equal(METE_PTR_DISTANCE(numbers, (int *)unseen((char *)numbers + 3), &distance),
                      -EINVAL);
+    assert_int_equal(mete_ptr_distance(&numbers[0], &numbers[1], SIZE_MAX, &distance), -EOVERFLOW);
     assert_int_equal(mete_span_make(last, 9, &span), -EOVERFLOW);
     assert_int_equal(mete_span_make(unseen(nothing), 1, &span), -EFAULT);
     assert_true(at == numbers && distance == 7 && span.data == &byte && byte == 'a');
