@@ -22,6 +22,7 @@ struct mete__image {
     Dwfl *dwfl;                              /* NULL: no usable file */
     Dwfl_Callbacks callbacks;                /* dwfl points here */
     char *debug_path;                        /* callbacks points here */
+    Dwfl_Module *module;                     /* NULL: no usable file */
     struct mete__inlines *inlines;           /* NULL: no DWARF */
     struct mete__symbol_table *symbol_table; /* NULL: no symbols */
     const char *note;
@@ -171,6 +172,7 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
     if (start_libdwfl(image, source) != 0) goto fail_image;
 
     Dwfl_Module *module = find_module(image, source);
+    image->module = module;
     if (module != NULL) {
         status = mete__inlines_open(module, names, &image->inlines);
         if (status == -ENOMEM) goto fail_image;
@@ -245,4 +247,12 @@ size_t mete__image_frames(struct mete__image *image, uint64_t address,
     /* Only the outermost frame is what the linker sees. */
     add_symbol(image, address, &frames[count - 1]);
     return count;
+}
+
+Dwfl_Module *mete__image_module(const struct mete__image *image) {
+    return image->module;
+}
+
+struct mete__inlines *mete__image_inlines(const struct mete__image *image) {
+    return image->inlines;
 }

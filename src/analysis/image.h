@@ -12,10 +12,12 @@
 #ifndef METE_ANALYSIS_IMAGE_H
 #define METE_ANALYSIS_IMAGE_H
 
+#include <elfutils/libdwfl.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "analysis/frame.h"
+#include "analysis/inlines.h"
 #include "analysis/names.h"
 
 struct mete__image;
@@ -46,5 +48,10 @@ const char *mete__image_note(const struct mete__image *image);
  * many, at least 1. */
 size_t mete__image_frames(struct mete__image *image, uint64_t address,
                           struct mete__frame frames[METE__IMAGE_FRAMES_MAX]);
+
+/* What the image is made of, for whoever wants more of it than names. NULL: there is no usable
+ * file, or it has no DWARF. They live as long as the image. */
+Dwfl_Module *mete__image_module(const struct mete__image *image);
+struct mete__inlines *mete__image_inlines(const struct mete__image *image);
 
 #endif

@@ -411,3 +411,19 @@ size_t mete__inlines_frames(struct mete__inlines *inlines, uint64_t address,
     }
     return depth;
 }
+
+bool mete__inlines_function(struct mete__inlines *inlines, uint64_t address, Dwarf_Die *function,
+                            Dwarf_Die *unit) {
+    Dwarf_Addr pc = address - inlines->bias;
+    int64_t index = mete__address_ranges_find(&inlines->unit_ranges, pc);
+    struct function *found = index < 0 ? NULL : function_at(&inlines->units[index], pc);
+
+    if (found == NULL) return false;
+    *function = found->die;
+    *unit = inlines->units[index].die;
+    return true;
+}
+
+uint64_t mete__inlines_bias(const struct mete__inlines *inlines) {
+    return inlines->bias;
+}

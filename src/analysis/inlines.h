@@ -11,7 +11,9 @@
 #ifndef METE_ANALYSIS_INLINES_H
 #define METE_ANALYSIS_INLINES_H
 
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +30,11 @@ void mete__inlines_close(struct mete__inlines *inlines);
  * it. `capacity` is at least 1. */
 size_t mete__inlines_frames(struct mete__inlines *inlines, uint64_t address,
                             struct mete__frame *frames, size_t capacity);
+
+/* The function that an address of the module is in, and its unit. False: none is known. */
+bool mete__inlines_function(struct mete__inlines *inlines, uint64_t address, Dwarf_Die *function,
+                            Dwarf_Die *unit);
+/* An address of the module is one of the DWARF plus this. */
+uint64_t mete__inlines_bias(const struct mete__inlines *inlines);
 
 #endif

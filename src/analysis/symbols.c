@@ -307,6 +307,17 @@ size_t mete__symbols_frame_count(const struct mete__symbols *symbols) {
     return symbols->frame_count;
 }
 
+struct mete__image *mete__symbols_image(struct mete__symbols *symbols, uint32_t node,
+                                        uint32_t *number, uint64_t *address) {
+    if (node == 0 || node >= symbols->node_count) return NULL;
+    int64_t module = mete__profile_module_of(symbols->profile, node);
+    uint32_t image = module < 0 ? NOT_OPENED : image_of(symbols, (uint32_t)module);
+    if (image == NOT_OPENED) return NULL;
+    *number = image;
+    *address = node_record(symbols, node)->pc - module_record(symbols, (uint64_t)module)->bias;
+    return symbols->images[image];
+}
+
 bool mete__symbols_note(const struct mete__symbols *symbols, uint64_t index, const char **path,
                         const char **note) {
     if (index >= symbols->image_count) return false;

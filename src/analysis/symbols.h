@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "analysis/frame.h"
+#include "analysis/image.h"
 #include "profile/reader.h"
 
 struct mete__symbols;
@@ -47,6 +48,12 @@ int mete__symbols_mark_wrapper(struct mete__symbols *symbols, const struct mete_
 
 /* How many frames there are: their ids are below. It grows with each resolve. */
 size_t mete__symbols_frame_count(const struct mete__symbols *symbols);
+
+/* The image that a node's address lies in, opened where it was not yet; `number` is below the
+ * profile's number of modules and the image's alone, `address` the node's in the file. The image
+ * lives as long as the symbols. NULL: it is in none, or no memory. */
+struct mete__image *mete__symbols_image(struct mete__symbols *symbols, uint32_t node,
+                                        uint32_t *number, uint64_t *address);
 
 /* What could not be had, one after the other: the path of module `index` and a clause to follow it.
  * False where the module has nothing to say; index runs below the profile's number of modules. */

@@ -32,7 +32,9 @@ static int open_symbols(struct mete__report *report) {
         .context = &report->progress,
     };
 
-    return mete__symbols_open(report->profile, &options, &report->symbols);
+    int status = mete__symbols_open(report->profile, &options, &report->symbols);
+    return status != 0 ? status
+                       : mete__site_types_open(report->profile, report->symbols, &report->types);
 }
 
 int mete__report_open(const char *path, const struct mete__report_options *options,
@@ -64,6 +66,7 @@ int mete__report_open(const char *path, const struct mete__report_options *optio
 void mete__report_close(struct mete__report *report) {
     if (report == NULL) return;
     mete__findings_free(report->findings);
+    mete__site_types_close(report->types);
     mete__symbols_close(report->symbols);
     mete__summary_free(report->summary);
     if (report->profile != NULL) mete__profile_close(report->profile);

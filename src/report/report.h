@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "analysis/findings.h"
+#include "analysis/site_types.h"
 #include "analysis/suppressions.h"
 #include "analysis/symbols.h"
 #include "base/compiler.h"
@@ -51,6 +52,7 @@ struct mete__report {
     struct mete__profile *profile;
     struct mete__summary *summary;
     struct mete__symbols *symbols;
+    struct mete__site_types *types;
     struct mete__suppressions *suppressions; /* NULL: none were given */
     struct mete__findings *findings;
     struct mete__progress progress;

@@ -154,6 +154,39 @@ static void write_errors(struct writer *writer) {
     mete__json_end_entries(writer->json, any);
 }
 
+/* What is known of the type of a site's blocks. NULL where memory has run out. */
+static json_t *type_value(struct writer *writer, const struct mete__summary_site *site) {
+    struct mete__site_type type;
+    int status = mete__site_types_find(writer->report->types, site, &type);
+
+    if (status != 0) return NULL;
+    bool known = type.name != NULL;
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "type", mete__json_text(type.name),
+                     "type_confidence", mete__site_types_confidence_name(type.confidence),
+                     "type_evidence", mete__json_text(type.evidence), "type_form",
+                     known ? json_string(mete__site_types_form_name(type.form)) : json_null(),
+                     "type_bytes", known ? mete__json_count(type.bytes) : json_null());
+}
+
+/* NULL where memory has run out. */
+static json_t *site_value(struct writer *writer, const struct mete__summary_site *site) {
+    json_t *type = type_value(writer, site);
+    json_t *value = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
+        mete__json_count(site->allocations), "frees", mete__json_count(site->frees),
+        "allocated_bytes", mete__json_count(site->allocated_bytes), "live_bytes",
+        mete__json_count(site->live_bytes), "live_blocks", mete__json_count(site->live_blocks),
+        "peak_live_bytes", mete__json_count(site->peak_live_bytes), "own_peak_bytes",
+        mete__json_count(site->own_peak_bytes), "temporary", mete__json_count(site->temporary));
+
+    if (value != NULL && (type == NULL || json_object_update(value, type) != 0)) {
+        json_decref(value);
+        value = NULL;
+    }
+    json_decref(type);
+    return value;
+}
+
 static void write_sites(struct writer *writer) {
     const struct mete__report_json_form *form = writer->form;
     bool any = false;
@@ -161,20 +194,10 @@ static void write_sites(struct writer *writer) {
     mete__json_begin_member(writer->json, "sites");
     putc('[', writer->json->out);
     for (size_t i = 0; i < form->site_count && writer->json->status == 0; i++) {
-        const struct mete__summary_site *site = form->sites[i];
         mete__json_begin_entry(writer->json, &any);
-        mete__json_open_object(writer->json,
-                               json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n}",
-                                         "allocations", mete__json_count(site->allocations),
-                                         "frees", mete__json_count(site->frees), "allocated_bytes",
-                                         mete__json_count(site->allocated_bytes), "live_bytes",
-                                         mete__json_count(site->live_bytes), "live_blocks",
-                                         mete__json_count(site->live_blocks), "peak_live_bytes",
-                                         mete__json_count(site->peak_live_bytes), "own_peak_bytes",
-                                         mete__json_count(site->own_peak_bytes), "temporary",
-                                         mete__json_count(site->temporary), "type"));
+        mete__json_open_object(writer->json, site_value(writer, form->sites[i]));
         if (form->site != NULL) form->site(form->context, writer->json, i);
-        write_stack_member(writer, "stack", site->stack);
+        write_stack_member(writer, "stack", form->sites[i]->stack);
         putc('}', writer->json->out);
     }
     mete__json_end_entries(writer->json, any);

@@ -11,6 +11,7 @@
 #define PLACES_SHOWN  5
 #define WRAPPERS_MAX  32   /* calls deep that the caller of a wrapper is looked for */
 #define TEMPORARY_MIN 1000 /* fewer cost nobody anything */
+#define TYPES_LOOKED  32   /* sites of a place whose types are asked for */
 
 /* All sites that begin at one line of the program: a person's idea of a site. */
 struct place {
@@ -187,12 +188,46 @@ static struct mete__report_caller *callers_of(const struct mete__report *report,
     return callers;
 }
 
+/* What the blocks of a place are, where all of its sites that are looked at say the same:
+ * "struct conn", "struct conn[]"; else "". Bytes are not worth a word. -ENOMEM. */
+static int type_of_place(struct mete__report *report, const struct places *places, uint32_t place,
+                         char text[METE__REPORT_STACK_TEXT]) {
+    const struct mete__summary *summary = report->summary;
+    struct mete__site_type type = {0}, first = {0};
+    int status = 0, looked = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < summary->site_count && looked < TYPES_LOOKED && status == 0; i++) {
+        if (places->place_of[i] != place) continue;
+        status = mete__site_types_find(report->types, &summary->sites[i], &type);
+        if (status != 0 || type.name == NULL || type.form == METE__SITE_TYPE_BYTES) break;
+        if (looked++ == 0)
+            first = type;
+        else if (strcmp(type.name, first.name) != 0)
+            break;
+        else if (type.confidence < first.confidence)
+            first.confidence = type.confidence;
+        if (type.form == METE__SITE_TYPE_ARRAY) first.form = METE__SITE_TYPE_ARRAY;
+        type = first;
+    }
+    mete__progress_end(&report->progress);
+    if (status != 0 || looked == 0 || type.name == NULL || strcmp(type.name, first.name) != 0 ||
+        type.form == METE__SITE_TYPE_BYTES)
+        return status;
+    snprintf(text, METE__REPORT_STACK_TEXT, "%s%s%s",
+             first.confidence == METE__SITE_TYPE_CERTAIN ? "" : "probably ", first.name,
+             first.form == METE__SITE_TYPE_ARRAY ? "[]" : "");
+    return 0;
+}
+
 static int print_place(struct mete__report_chapter *chapter, const struct places *places,
                        uint32_t index, const struct table *table, uint64_t all) {
     const struct mete__page *page = &chapter->page;
     const struct place *place = &places->items[index];
     char function[METE__REPORT_STACK_TEXT] = "(no stack was recorded)";
-    char location[METE__REPORT_STACK_TEXT] = "";
+    char location[METE__REPORT_STACK_TEXT] = "", type[METE__REPORT_STACK_TEXT];
+    int status = type_of_place(chapter->report, places, index, type);
+    if (status != 0) return status;
     size_t indent = print_numbers(page, place, table->sort, all);
 
     if (place->headline != NULL) {
@@ -200,10 +235,17 @@ static int print_place(struct mete__report_chapter *chapter, const struct places
         mete__report_stack_location(chapter, place->headline, location);
     }
     size_t left = page->width > indent + 20 ? page->width - indent : 20;
+    size_t for_type = type[0] == '\0' ? 0 : mete__page_columns(type) + 2;
+    if (for_type > left / 3) for_type = left / 3;
+    left -= for_type;
     size_t used = mete__page_text(page, METE__PAGE_PLAIN, function,
                                   page->width == METE__PAGE_ENDLESS ? left : left / 2, false);
     if (location[0] != '\0') mete__page_gap(page, 2);
     mete__page_text(page, METE__PAGE_PLAIN, location, left > used + 2 ? left - used - 2 : 8, true);
+    if (for_type > 2) {
+        mete__page_gap(page, 2);
+        mete__page_text(page, METE__PAGE_FAINT, type, for_type - 2, false);
+    }
     putc('\n', page->out);
 
     if (place->headline == NULL) return 0;
@@ -211,7 +253,7 @@ static int print_place(struct mete__report_chapter *chapter, const struct places
     struct mete__report_caller *callers =
         callers_of(chapter->report, places, index, table->sort, &count);
     if (callers == NULL) return -ENOMEM;
-    int status = mete__report_callers(chapter, callers, count, indent);
+    status = mete__report_callers(chapter, callers, count, indent);
     free(callers);
     return status;
 }

@@ -45,6 +45,11 @@ def check_site:
     check_counts(["allocations", "frees", "allocated_bytes", "live_bytes", "live_blocks",
                   "peak_live_bytes", "temporary"]; "sites")
     | expect(.type | type == "string" or type == "null"; "sites.type")
+    | expect(.type_confidence | IN("certain", "likely", "unknown"); "sites.type_confidence")
+    | expect((.type == null) == (.type_confidence == "unknown"); "sites.type is null where unknown")
+    | expect(.type_evidence | type == "string" or type == "null"; "sites.type_evidence")
+    | expect(.type_form | IN(null, "one", "array", "flexible", "tail", "bytes"); "sites.type_form")
+    | expect(.type_bytes | type == "null" or is_count; "sites.type_bytes")
     | (.stack | check_stack("sites.stack")) as $ok | .;
 
 expect(.mete | type == "string"; "mete")

@@ -1,0 +1,100 @@
+#include "analysis/instruction.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analysis/instruction_machine.h"
+#include "base/compiler.h"
+
+struct mete__instruction_decoder {
+    const struct mete__machine *machine;
+    csh capstone;
+    cs_insn *decoded; /* room for one */
+};
+
+int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out) {
+    struct mete__instruction_decoder *decoder;
+
+    if (machine != EM_X86_64) return -ENOTSUP;
+    decoder = calloc(1, sizeof *decoder);
+    if (decoder == NULL) return -ENOMEM;
+    bool is_x86 = machine == EM_X86_64;
+    decoder->machine = &mete__instruction_x86;
+    if (cs_open(is_x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, is_x86 ? CS_MODE_64 : CS_MODE_ARM,
+                &decoder->capstone) != CS_ERR_OK)
+        goto fail_decoder;
+    if (cs_option(decoder->capstone, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) goto fail_capstone;
+    decoder->decoded = cs_malloc(decoder->capstone);
+    if (decoder->decoded == NULL) goto fail_capstone;
+    *out = decoder;
+    return 0;
+
+fail_capstone:
+    cs_close(&decoder->capstone);
+fail_decoder:
+    free(decoder);
+    return -ENOMEM;
+}
+
+void mete__instruction_decoder_close(struct mete__instruction_decoder *decoder) {
+    if (decoder == NULL) return;
+    cs_free(decoder->decoded, 1);
+    cs_close(&decoder->capstone);
+    free(decoder);
+}
+
+const struct mete__convention *
+mete__instruction_decoder_convention(const struct mete__instruction_decoder *decoder) {
+    return &decoder->machine->convention;
+}
+
+/* The registers that an instruction writes, named or implied. */
+static uint64_t written_by(const struct mete__instruction_decoder *decoder) {
+    cs_regs read, written;
+    uint8_t read_count = 0, written_count = 0;
+    uint64_t mask = 0;
+
+    if (cs_regs_access(decoder->capstone, decoder->decoded, read, &read_count, written,
+                       &written_count) != CS_ERR_OK)
+        return UINT64_MAX;
+    for (size_t i = 0; i < written_count; i++) {
+        int8_t number = decoder->machine->number(written[i]);
+        if (number != METE__NO_REGISTER) mask |= UINT64_C(1) << number;
+    }
+    return mask;
+}
+
+static uint64_t bit(int8_t number) {
+    return number == METE__NO_REGISTER ? 0 : UINT64_C(1) << number;
+}
+
+bool mete__instruction_decode(struct mete__instruction_decoder *decoder, const uint8_t *code,
+                              size_t size, uint64_t address, struct mete__instruction *out) {
+    cs_insn *decoded = decoder->decoded;
+
+    if (!cs_disasm_iter(decoder->capstone, &code, &size, &address, decoded)) return false;
+    *out = (struct mete__instruction){
+        .bytes = (uint8_t)decoded->size,
+        .to = METE__NO_REGISTER,
+        .from = METE__NO_REGISTER,
+        .base = METE__NO_REGISTER,
+        .index = METE__NO_REGISTER,
+        .second = METE__NO_REGISTER,
+        .written = written_by(decoder),
+    };
+    decoder->machine->translate(decoded, out);
+    switch (out->kind) {
+    case METE__INSTRUCTION_COPY:
+    case METE__INSTRUCTION_NUMBER:
+    case METE__INSTRUCTION_SCALE:
+    case METE__INSTRUCTION_ADDRESS: out->written &= ~bit(out->to); break;
+    case METE__INSTRUCTION_LOAD: out->written &= ~(bit(out->to) | bit(out->second)); break;
+    case METE__INSTRUCTION_PUSH:
+    case METE__INSTRUCTION_POP:
+    case METE__INSTRUCTION_LEAVE:
+    case METE__INSTRUCTION_CALL: out->written = 0; break; /* known to whoever asked */
+    default: break;
+    }
+    return true;
+}

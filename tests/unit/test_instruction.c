@@ -1,0 +1,194 @@
+/* analysis/instruction.c and instruction_x86.c: what machine code does to pointers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <elf.h>
+#include <errno.h>
+
+#include "analysis/instruction.h"
+
+enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R12 = 12 };
+
+static struct mete__instruction_decoder *x86;
+
+static int set_up(void **state) {
+    (void)state;
+    return mete__instruction_decoder_open(EM_X86_64, &x86);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    mete__instruction_decoder_close(x86);
+    return 0;
+}
+
+#define DECODE(...) decode((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static struct mete__instruction decode(const uint8_t *code, size_t size) {
+    struct mete__instruction out;
+
+    assert_true(mete__instruction_decode(x86, code, size, 0x1000, &out));
+    assert_int_equal(out.bytes, size);
+    return out;
+}
+
+static void a_move_between_registers_is_a_copy(void **state) {
+    (void)state;
+    struct mete__instruction move = DECODE(0x48, 0x89, 0xc3); /* mov %rax,%rbx */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, RBX);
+    assert_int_equal(move.from, RAX);
+    assert_int_equal(move.written, 0);
+}
+
+static void half_a_register_is_no_pointer(void **state) {
+    (void)state;
+    struct mete__instruction move = DECODE(0x89, 0xc3); /* mov %eax,%ebx */
+    assert_int_equal(move.kind, METE__INSTRUCTION_NUMBER);
+    assert_int_equal(move.to, RBX);
+}
+
+static void stores_and_loads_have_an_address(void **state) {
+    (void)state;
+    struct mete__instruction store = DECODE(0x48, 0x89, 0x45, 0xf8); /* mov %rax,-8(%rbp) */
+    assert_int_equal(store.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(store.from, RAX);
+    assert_int_equal(store.base, RBP);
+    assert_int_equal(store.offset, -8);
+
+    /* mov 0x10(%r12,%rbx,8),%rdx */
+    struct mete__instruction load = DECODE(0x49, 0x8b, 0x54, 0xdc, 0x10);
+    assert_int_equal(load.kind, METE__INSTRUCTION_LOAD);
+    assert_int_equal(load.to, RDX);
+    assert_int_equal(load.base, R12);
+    assert_int_equal(load.index, RBX);
+    assert_int_equal(load.scale, 8);
+    assert_int_equal(load.offset, 0x10);
+}
+
+static void an_address_beside_the_code_is_absolute(void **state) {
+    (void)state;
+    /* mov %rax,0x100(%rip) */
+    struct mete__instruction store = DECODE(0x48, 0x89, 0x05, 0x00, 0x01, 0x00, 0x00);
+    assert_int_equal(store.kind, METE__INSTRUCTION_STORE);
+    assert_true(store.absolute);
+    assert_int_equal(store.offset, 0x1107);
+}
+
+static void thread_locals_have_no_address(void **state) {
+    (void)state;
+    /* mov %rax,%fs:0x10 */
+    struct mete__instruction store = DECODE(0x64, 0x48, 0x89, 0x04, 0x25, 0x10, 0x00, 0x00, 0x00);
+    assert_int_equal(store.kind, METE__INSTRUCTION_OTHER);
+}
+
+static void sums_with_constants_are_addresses(void **state) {
+    (void)state;
+    struct mete__instruction add = DECODE(0x48, 0x83, 0xc0, 0x10); /* add $0x10,%rax */
+    assert_int_equal(add.kind, METE__INSTRUCTION_ADDRESS);
+    assert_int_equal(add.to, RAX);
+    assert_int_equal(add.base, RAX);
+    assert_int_equal(add.offset, 0x10);
+    struct mete__instruction sub = DECODE(0x48, 0x83, 0xec, 0x18); /* sub $0x18,%rsp */
+    assert_int_equal(sub.offset, -0x18);
+    struct mete__instruction lea = DECODE(0x48, 0x8d, 0x78, 0x08); /* lea 8(%rax),%rdi */
+    assert_int_equal(lea.kind, METE__INSTRUCTION_ADDRESS);
+    assert_int_equal(lea.to, RDI);
+    assert_int_equal(lea.base, RAX);
+}
+
+static void multiplications_are_known(void **state) {
+    (void)state;
+    struct mete__instruction shift = DECODE(0x48, 0xc1, 0xe0, 0x04); /* shl $4,%rax */
+    assert_int_equal(shift.kind, METE__INSTRUCTION_SCALE);
+    assert_int_equal(shift.from, RAX);
+    assert_int_equal(shift.offset, 16);
+    struct mete__instruction times = DECODE(0x48, 0x6b, 0xfb, 0x38); /* imul $0x38,%rbx,%rdi */
+    assert_int_equal(times.kind, METE__INSTRUCTION_SCALE);
+    assert_int_equal(times.to, RDI);
+    assert_int_equal(times.from, RBX);
+    assert_int_equal(times.offset, 0x38);
+    struct mete__instruction three = DECODE(0x48, 0x8d, 0x04, 0x40); /* lea (%rax,%rax,2),%rax */
+    assert_int_equal(three.kind, METE__INSTRUCTION_SCALE);
+    assert_int_equal(three.offset, 3);
+    struct mete__instruction extension = DECODE(0x48, 0x98); /* cltq */
+    assert_int_equal(extension.kind, METE__INSTRUCTION_NUMBER);
+    assert_int_equal(extension.to, RAX);
+}
+
+static void tests_for_zero_are_known(void **state) {
+    (void)state;
+    struct mete__instruction test = DECODE(0x48, 0x85, 0xc0); /* test %rax,%rax */
+    assert_int_equal(test.kind, METE__INSTRUCTION_TEST);
+    assert_int_equal(test.from, RAX);
+    struct mete__instruction memory = DECODE(0x48, 0x83, 0x7d, 0xf8, 0x00); /* cmpq $0,-8(%rbp) */
+    assert_int_equal(memory.kind, METE__INSTRUCTION_TEST);
+    assert_int_equal(memory.from, METE__NO_REGISTER);
+    assert_int_equal(memory.base, RBP);
+    struct mete__instruction other = DECODE(0x48, 0x39, 0xd8); /* cmp %rbx,%rax */
+    assert_int_equal(other.kind, METE__INSTRUCTION_OTHER);
+    assert_true(other.tests);
+}
+
+static void jumps_and_calls_have_destinations(void **state) {
+    (void)state;
+    struct mete__instruction branch = DECODE(0x74, 0x10); /* je */
+    assert_int_equal(branch.kind, METE__INSTRUCTION_BRANCH_ZERO);
+    assert_int_equal(branch.destination, 0x1012);
+    struct mete__instruction call = DECODE(0xe8, 0xfb, 0x0f, 0x00, 0x00);
+    assert_int_equal(call.kind, METE__INSTRUCTION_CALL);
+    assert_int_equal(call.destination, 0x2000);
+    struct mete__instruction indirect = DECODE(0xff, 0xd0); /* call *%rax */
+    assert_int_equal(indirect.kind, METE__INSTRUCTION_CALL);
+    assert_int_equal(indirect.destination, 0);
+    assert_int_equal(DECODE(0xc3).kind, METE__INSTRUCTION_RETURN);
+    assert_int_equal(DECODE(0x0f, 0x0b).kind, METE__INSTRUCTION_STOP);
+    assert_int_equal(DECODE(0x7f, 0x10).kind, METE__INSTRUCTION_BRANCH);
+}
+
+static void a_conditional_move_leaves_nothing_known(void **state) {
+    (void)state;
+    struct mete__instruction move = DECODE(0x48, 0x0f, 0x44, 0xc3); /* cmove %rbx,%rax */
+    assert_int_equal(move.kind, METE__INSTRUCTION_OTHER);
+    assert_int_equal(move.written, 1u << RAX);
+}
+
+static void what_is_no_instruction_is_refused(void **state) {
+    struct mete__instruction out;
+    const uint8_t cut[] = {0x48, 0x89};
+
+    (void)state;
+    assert_false(mete__instruction_decode(x86, cut, sizeof cut, 0x1000, &out));
+    assert_false(mete__instruction_decode(x86, cut, 0, 0x1000, &out));
+}
+
+static void other_machines_are_not_supported(void **state) {
+    struct mete__instruction_decoder *decoder = NULL;
+
+    (void)state;
+    assert_int_equal(mete__instruction_decoder_open(EM_RISCV, &decoder), -ENOTSUP);
+    assert_null(decoder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_move_between_registers_is_a_copy),
+        cmocka_unit_test(half_a_register_is_no_pointer),
+        cmocka_unit_test(stores_and_loads_have_an_address),
+        cmocka_unit_test(an_address_beside_the_code_is_absolute),
+        cmocka_unit_test(thread_locals_have_no_address),
+        cmocka_unit_test(sums_with_constants_are_addresses),
+        cmocka_unit_test(multiplications_are_known),
+        cmocka_unit_test(tests_for_zero_are_known),
+        cmocka_unit_test(jumps_and_calls_have_destinations),
+        cmocka_unit_test(a_conditional_move_leaves_nothing_known),
+        cmocka_unit_test(what_is_no_instruction_is_refused),
+        cmocka_unit_test(other_machines_are_not_supported),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,83 @@
+/* analysis/type_fit.c: which sizes speak for a type and which against it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "analysis/type_fit.h"
+
+static const struct mete__type_fit_shape plain = {.bytes = 48};
+static const struct mete__type_fit_shape flexible = {.bytes = 24, .flexible = 20};
+static const struct mete__type_fit_shape character = {.bytes = 1, .is_character = true};
+static const struct mete__type_fit_shape no_size = {.bytes = 0};
+
+static void one_object_fits_exactly(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, 1, 48, 0), METE__TYPE_FIT_ONE);
+    assert_int_equal(mete__type_fit(&plain, 10, 480, 0), METE__TYPE_FIT_ONE);
+}
+
+static void multiples_are_arrays(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, 1, 96, 0), METE__TYPE_FIT_ARRAY);
+    assert_int_equal(mete__type_fit(&plain, 3, 480, 0), METE__TYPE_FIT_ARRAY);
+}
+
+static void what_is_too_small_fits_not(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, 1, 47, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&plain, 2, 95, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&plain, 1, 0, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&plain, 0, 48, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&no_size, 1, 48, 0), METE__TYPE_FIT_NONE);
+}
+
+static void what_is_no_multiple_has_a_tail(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, 1, 49, 0), METE__TYPE_FIT_TAIL);
+}
+
+static void a_flexible_array_may_be_of_any_length(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&flexible, 1, 25, 0), METE__TYPE_FIT_FLEXIBLE);
+    assert_int_equal(mete__type_fit(&flexible, 1, 48, 0), METE__TYPE_FIT_FLEXIBLE);
+    assert_int_equal(mete__type_fit(&flexible, 1, 20, 0), METE__TYPE_FIT_FLEXIBLE);
+    assert_int_equal(mete__type_fit(&flexible, 1, 19, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&flexible, 1, 24, 0), METE__TYPE_FIT_ONE);
+}
+
+static void characters_fit_anything(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&character, 1, 1, 0), METE__TYPE_FIT_BYTES);
+    assert_int_equal(mete__type_fit(&character, 7, 1234, 0), METE__TYPE_FIT_BYTES);
+}
+
+static void a_header_of_each_block_is_left_out(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, 10, 640, 16), METE__TYPE_FIT_ONE);
+    assert_int_equal(mete__type_fit(&plain, 10, 480, 16), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&plain, 10, 100, 16), METE__TYPE_FIT_NONE);
+}
+
+static void sums_that_overflow_fit_not(void **state) {
+    (void)state;
+    assert_int_equal(mete__type_fit(&plain, UINT64_MAX, 48, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(mete__type_fit(&plain, 2, 96, UINT64_MAX), METE__TYPE_FIT_NONE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_object_fits_exactly),
+        cmocka_unit_test(multiples_are_arrays),
+        cmocka_unit_test(what_is_too_small_fits_not),
+        cmocka_unit_test(what_is_no_multiple_has_a_tail),
+        cmocka_unit_test(a_flexible_array_may_be_of_any_length),
+        cmocka_unit_test(characters_fit_anything),
+        cmocka_unit_test(a_header_of_each_block_is_left_out),
+        cmocka_unit_test(sums_that_overflow_fit_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
