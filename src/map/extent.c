@@ -176,7 +176,7 @@ static void grant_wishes(struct mete__extent *extent, const struct mete__extent_
 
     extent->obtained |= extent->flags & METE_MAP_NO_RESERVE;
     if (extent->file < 0 && plan->name != NULL &&
-        mete__mapping_name(extent->start, extent->size, plan->name) == 0)
+        mete__mapping_name(extent->start, extent->size, extent->holder.name) == 0)
         extent->obtained |= METE_MAP_NAMED;
     if (extent->size == 0) return;
     if ((extent->flags & METE_MAP_POPULATE) != 0 &&
@@ -223,8 +223,8 @@ int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__c
     status = -ENOMEM;
     if (map == NULL) goto fail_view;
     mete__extent_show(map);
-    grant_wishes(extent, plan);
     mete__registry_enter(&extent->holder, &methods, plan->name, caller);
+    grant_wishes(extent, plan); /* with the name as it was cut */
     *out = map;
     return 0;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/text.h"
 #include "map/extent.h"
 #include "map/map_options.h"
 #include "os/backing.h"
@@ -174,7 +175,9 @@ int mete_map_anonymous(mete_map **out, size_t size, const mete_map_options *give
 /* Space is not taken beforehand: memory that is missing is not the file's fault, and ends in the
  * kernel choosing a process. */
 static int make_memory(size_t size, const mete_map_options *options, size_t huge_page, int *out) {
-    const char *name = options->name != NULL ? options->name : "mete map";
+    char name[METE__HOLDER_NAME_MAX + 1]; /* the kernel refuses long ones */
+    struct mete__text text = mete__text_in(name, sizeof name);
+    mete__text_add(&text, "%s", options->name != NULL ? options->name : "mete map");
     int file = mete__backing_create_memory(name, huge_page);
     size_t whole = huge_page != 0 ? mete__round_up(size, huge_page) : size;
 

@@ -303,6 +303,9 @@ static void a_memory_file_is_shared_by_its_descriptor(void) {
                              &(mete_map_options){.access = METE_MAP_WRITE}) == 0);
     CHECK(mete_map_write(map, 4999, "x", 1) == 1 && ((char *)mete_map_data(other))[4999] == 'x');
     CHECK(mete_map_close(map) == 0 && ((char *)mete_map_data(other))[4999] == 'x');
+    char name[400] = {0};
+    memset(name, 'n', sizeof name - 1); /* more than the kernel takes: cut, as every name */
+    CHECK(mete_map_memory(&map, 10, &(mete_map_options){.name = name}) == 0);
     CHECK(mete_map_memory(&map, 0, NULL) == 0 && mete_map_size(map) == 0);
     CHECK(mete_map_resize(map, 10000) == 0 && mete_map_write(map, 9999, "y", 1) == 1);
     CHECK(ftruncate(mete_map_file(map), 0) == 0 &&
