@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/layout_diff.h"
 #include "analysis/layout_facts.h"
 #include "analysis/layout_file.h"
 #include "analysis/layout_filter.h"
@@ -17,17 +18,22 @@
 #include "cli/message.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
+#include "report/layout_changes.h"
 #include "report/layout_json.h"
+#include "report/layout_sarif.h"
 #include "report/layout_summary.h"
 #include "report/layout_text.h"
 #include "report/progress.h"
 
-#define WHY_SIZE 8192 /* a sentence with a path or two in it */
+#define WHY_SIZE       8192       /* a sentence with a path or two in it */
+#define NO_LIMIT       UINT64_MAX /* of bytes */
+#define COMPLAINTS_MAX 20         /* lines about types that exceed a limit */
 
 struct layout_options {
-    const char *json;
-    bool expand, reorder;
-    struct mete__option_texts hot; /* members, several in one text by commas */
+    const char *json, *sarif;
+    bool expand, reorder, diff;
+    uint64_t max_padding, max_growth; /* NO_LIMIT: none */
+    struct mete__option_texts hot;    /* members, several in one text by commas */
     const char *file, *contains, *points_to;
     uint64_t min_size, holes;
     uint64_t line;
@@ -42,6 +48,24 @@ static const struct mete__option options[] = {
      .value = "FILE",
      .offset = MEMBER(json),
      .help = "JSON instead of text ('-': standard output)"},
+    {.name = "sarif",
+     .kind = METE__OPTION_TEXT,
+     .value = "FILE",
+     .offset = MEMBER(sarif),
+     .help = "SARIF instead, for code review tools"},
+    {.name = "diff", .offset = MEMBER(diff), .help = "what changed: mete layout --diff OLD NEW"},
+    {.name = "max-growth",
+     .kind = METE__OPTION_BYTES,
+     .value = "BYTES",
+     .offset = MEMBER(max_growth),
+     .max = INT64_MAX,
+     .help = "exit with 1 where a type grew by more (--diff)"},
+    {.name = "max-padding",
+     .kind = METE__OPTION_BYTES,
+     .value = "BYTES",
+     .offset = MEMBER(max_padding),
+     .max = INT64_MAX,
+     .help = "exit with 1 where a type wastes more"},
     {.name = "expand", .offset = MEMBER(expand), .help = "show the members of nested types too"},
     {.name = "reorder", .offset = MEMBER(reorder), .help = "show the best order of the members"},
     {.name = "hot",
@@ -110,8 +134,9 @@ static const struct mete__usage usage = {
 struct request {
     const struct layout_options *given;
     struct mete__layout_file *file;
+    struct mete__layout_file *old; /* with --diff; else NULL */
     struct mete__layout_filter filter;
-    const struct mete__type **types; /* those that were asked for */
+    const struct mete__type **types; /* those of `file` that were asked for */
     size_t count;
     struct mete__layout_reordered *reordered; /* an entry for each */
 };
@@ -133,31 +158,39 @@ static int complain_unknown(const struct request *request, const char *pattern) 
     return METE__EXIT_FAILED;
 }
 
+static bool has_type(const struct mete__layout_file *file, const char *pattern) {
+    for (size_t i = 0; file != NULL && i < mete__layout_file_count(file); i++)
+        if (mete__layout_filter_matches(mete__layout_file_type(file, i), pattern)) return true;
+    return false;
+}
+
 /* Every pattern must find something: a mistyped name is no empty report. */
 static int check_names(const struct request *request) {
     const struct mete__layout_filter *filter = &request->filter;
 
-    for (size_t i = 0; i < filter->name_count; i++) {
-        bool found = false;
-        for (size_t k = 0; k < mete__layout_file_count(request->file) && !found; k++)
-            found = mete__layout_filter_matches(mete__layout_file_type(request->file, k),
-                                                filter->names[i]);
-        if (!found) return complain_unknown(request, filter->names[i]);
-    }
+    for (size_t i = 0; i < filter->name_count; i++)
+        if (!has_type(request->file, filter->names[i]) && !has_type(request->old, filter->names[i]))
+            return complain_unknown(request, filter->names[i]);
     return METE__EXIT_OK;
 }
 
-static int select_types(struct request *request) {
-    size_t count = mete__layout_file_count(request->file);
+/* The types of a file that pass, for the caller to free. NULL where memory ran out. */
+static const struct mete__type **pass(const struct mete__layout_filter *filter,
+                                      const struct mete__layout_file *file, size_t *passed) {
+    size_t count = mete__layout_file_count(file);
+    const struct mete__type **types = calloc(count + 1, sizeof(struct mete__type *));
 
-    request->types = calloc(count + 1, sizeof(struct mete__type *));
-    if (request->types == NULL) return complain(-ENOMEM);
-    for (size_t i = 0; i < count; i++) {
-        const struct mete__type *type = mete__layout_file_type(request->file, i);
-        if (mete__layout_filter_passes(&request->filter, type))
-            request->types[request->count++] = type;
+    *passed = 0;
+    for (size_t i = 0; types != NULL && i < count; i++) {
+        const struct mete__type *type = mete__layout_file_type(file, i);
+        if (mete__layout_filter_passes(filter, type)) types[(*passed)++] = type;
     }
-    return check_names(request);
+    return types;
+}
+
+static int select_types(struct request *request) {
+    request->types = pass(&request->filter, request->file, &request->count);
+    return request->types == NULL ? complain(-ENOMEM) : check_names(request);
 }
 
 /* The names of hot members: texts[] with each a comma-separated list, cut in place in `copy`. */
@@ -226,16 +259,108 @@ static int print_text(void *context, FILE *out) {
                : mete__layout_text_write(request->types, request->count, &text, out);
 }
 
-static int print(struct request *request) {
-    const char *json = request->given->json;
+static int print_sarif(void *context, FILE *out) {
+    const struct request *request = context;
 
+    return mete__layout_sarif_write(request->types, request->reordered, request->count,
+                                    request->given->line, out);
+}
+
+/* Says that a type exceeds a limit; the first ones by name. */
+static void complain_limit(size_t *complaints, const struct mete__type *type, const char *what,
+                           uint64_t bytes, uint64_t limit) {
+    if ((*complaints)++ < COMPLAINTS_MAX)
+        mete__message_say("layout: %s %s %llu bytes, more than %llu", type->name, what,
+                          (unsigned long long)bytes, (unsigned long long)limit);
+}
+
+static int verdict(size_t complaints) {
+    if (complaints > COMPLAINTS_MAX)
+        mete__message_say("layout: %zu more types exceed the limit", complaints - COMPLAINTS_MAX);
+    return complaints == 0 ? METE__EXIT_OK : METE__EXIT_LIMIT;
+}
+
+static int check_padding(const struct request *request) {
+    size_t complaints = 0;
+
+    for (size_t i = 0; i < request->count; i++) {
+        struct mete__layout_facts facts;
+        mete__layout_facts_find(request->types[i], request->given->line, &facts);
+        uint64_t wasted = mete__layout_facts_wasted(&facts);
+        if (request->types[i]->kind != METE__TYPE_UNION && wasted > request->given->max_padding)
+            complain_limit(&complaints, request->types[i], "wastes", wasted,
+                           request->given->max_padding);
+    }
+    return verdict(complaints);
+}
+
+static int print_types(struct request *request) {
+    const struct layout_options *given = request->given;
+    int code = reorder(request);
+
+    if (code == METE__EXIT_OK)
+        code = given->json != NULL
+                   ? mete__document_write(print_json, request, given->json, "layout")
+               : given->sarif != NULL
+                   ? mete__document_write(print_sarif, request, given->sarif, "layout")
+                   : mete__document_write(print_text, request, "-", "layout");
+    return code;
+}
+
+static int print_changes_text(void *changes, FILE *out) {
+    return mete__layout_changes_text(changes, out);
+}
+
+static int print_changes_json(void *changes, FILE *out) {
+    return mete__layout_changes_json(changes, out);
+}
+
+static int check_growth(const struct request *request, const struct mete__layout_changes *changes) {
+    size_t complaints = 0;
+
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct mete__layout_change *change = &changes->changes[i];
+        int64_t growth = mete__layout_diff_growth(change);
+        if (change->before != NULL && change->after != NULL && growth > 0 &&
+            (uint64_t)growth > request->given->max_growth)
+            complain_limit(&complaints, change->after, "grew by", (uint64_t)growth,
+                           request->given->max_growth);
+    }
+    return verdict(complaints);
+}
+
+static int print_diff(struct request *request) {
+    const char *json = request->given->json;
+    struct mete__layout_change *found;
+    size_t old_count, count;
+
+    const struct mete__type **olds = pass(&request->filter, request->old, &old_count);
+    int status = olds == NULL ? -ENOMEM
+                              : mete__layout_diff_types(olds, old_count, request->types,
+                                                        request->count, &found, &count);
+    free(olds);
+    if (status != 0) return complain(status);
+    struct mete__layout_changes changes = {
+        .old_path = mete__layout_file_path(request->old),
+        .new_path = mete__layout_file_path(request->file),
+        .changes = found,
+        .count = count,
+        .line = request->given->line,
+    };
+    int code = mete__document_write(json != NULL ? print_changes_json : print_changes_text,
+                                    &changes, json != NULL ? json : "-", "layout");
+    if (code == METE__EXIT_OK) code = check_growth(request, &changes);
+    free(found);
+    return code;
+}
+
+static int print(struct request *request) {
     for (size_t i = 0; i < mete__layout_file_notes(request->file); i++)
         mete__message_say("layout: %s", mete__layout_file_note(request->file, i));
     int code = select_types(request);
-    if (code == METE__EXIT_OK) code = reorder(request);
     if (code == METE__EXIT_OK)
-        code = json != NULL ? mete__document_write(print_json, request, json, "layout")
-                            : mete__document_write(print_text, request, "-", "layout");
+        code = request->given->diff ? print_diff(request) : print_types(request);
+    if (code == METE__EXIT_OK) code = check_padding(request);
     mete__layout_reorder_free(request->reordered, request->count);
     free(request->types);
     return code;
@@ -260,24 +385,36 @@ static int open_file(const char *path, const struct layout_options *given,
     return METE__EXIT_FAILED;
 }
 
+/* What the options and operands do not say together; 0 where nothing is wrong. */
+static int check_usage(const struct layout_options *given, int count) {
+    if (count == 0) return mete__options_complain(&usage, "of which file?");
+    if (given->diff && count < 2) return mete__options_complain(&usage, "--diff takes two files");
+    if ((given->line & (given->line - 1)) != 0)
+        return mete__options_complain(&usage, "cache lines of %llu bytes? it is a power of two",
+                                      (unsigned long long)given->line);
+    if (given->max_growth != NO_LIMIT && !given->diff)
+        return mete__options_complain(&usage, "--max-growth is for --diff OLD NEW");
+    if (given->diff && (given->sarif != NULL || given->reorder))
+        return mete__options_complain(&usage, "--diff has neither --sarif nor --reorder");
+    if (given->json != NULL && given->sarif != NULL)
+        return mete__options_complain(&usage, "either --json or --sarif");
+    return 0;
+}
+
 int mete__cmd_layout(int argc, char **argv) {
-    struct layout_options given = {.line = METE__LAYOUT_LINE, .top = 20};
+    struct layout_options given = {
+        .line = METE__LAYOUT_LINE, .top = 20, .max_growth = NO_LIMIT, .max_padding = NO_LIMIT};
     struct request request = {.given = &given};
     char **operands;
 
     int count = mete__options_parse(&usage, argc, argv, &given, &operands);
     if (count == METE__OPTIONS_HELPED) return METE__EXIT_OK;
-    if (count == METE__OPTIONS_BAD) return METE__EXIT_USAGE;
-    if (count == 0) return mete__options_complain(&usage, "of which file?");
-    if ((given.line & (given.line - 1)) != 0)
-        return mete__options_complain(&usage, "cache lines of %llu bytes? it is a power of two",
-                                      (unsigned long long)given.line);
+    if (count == METE__OPTIONS_BAD || check_usage(&given, count) != 0) return METE__EXIT_USAGE;
 
-    int code = open_file(operands[0], &given, &request.file);
-    if (code != METE__EXIT_OK) return code;
+    int files = given.diff ? 2 : 1;
     request.filter = (struct mete__layout_filter){
-        .names = (const char *const *)(operands + 1),
-        .name_count = (size_t)count - 1,
+        .names = (const char *const *)(operands + files),
+        .name_count = (size_t)(count - files),
         .file = given.file,
         .min_size = given.min_size,
         .min_holes = given.holes,
@@ -285,7 +422,10 @@ int mete__cmd_layout(int argc, char **argv) {
         .points_to = given.points_to,
         .line = given.line,
     };
-    code = print(&request);
+    int code = given.diff ? open_file(operands[0], &given, &request.old) : METE__EXIT_OK;
+    if (code == METE__EXIT_OK) code = open_file(operands[files - 1], &given, &request.file);
+    if (code == METE__EXIT_OK) code = print(&request);
+    mete__layout_file_close(request.old);
     mete__layout_file_close(request.file);
     return code;
 }

@@ -15,6 +15,7 @@
 /* What mete's own exit codes mean. A program's own status (mete run) may be any of them too. */
 enum mete__exit {
     METE__EXIT_OK = 0,
+    METE__EXIT_LIMIT = 1,         /* a limit that the user set is exceeded (mete layout) */
     METE__EXIT_USAGE = 2,         /* bad usage */
     METE__EXIT_FAILED = 125,      /* mete itself could not do its work */
     METE__EXIT_NOT_STARTED = 126, /* the program was found but cannot be started */

@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# `mete layout --diff`, the limits for continuous integration, and SARIF.
+
+load layout_helpers
+
+build_both() {
+    cat >old.c <<'END'
+struct conn { char kind; int fd; char name[4]; int gone; struct { int x; }; } conn;
+struct removed { int a; } removed;
+struct same { int a; } same;
+END
+    cat >new.c <<'END'
+struct conn { char kind; long fd; char name[8]; struct { int y; int x; }; int flags : 3; } conn;
+struct added { int a; } added;
+struct same { int a; } same;
+END
+    gcc -g -c old.c
+    gcc -g -c new.c
+}
+
+@test "changes_are_told_by_type_and_member" {
+    build_both
+    mete layout --diff old.o new.o >out
+    diff - out <<'END'
+struct added: added, 4 bytes
+struct conn: 40 bytes, was 20 (+20); 14 wasted, was 3
+  ~ long int fd  was int fd; offset 8, was 4; 8 bytes, was 4
+  ~ char name[8]  was char name[4]; offset 16, was 8; 8 bytes, was 4
+  ~ struct {...}  offset 24, was 16; 8 bytes, was 4
+  + int flags:3  offset 32:0, 4 bytes
+  - int gone  offset 12, 4 bytes
+struct removed: removed, 4 bytes
+1 type changed (+20 bytes in one of each), 1 added, 1 removed
+END
+    mete layout --diff old.o new.o same | grep -q '^0 types changed'
+    mete layout --diff old.o new.o removed | grep -q '^struct removed: removed'
+    mete layout --diff new.o new.o >out
+    [ "$(cat out)" = "0 types changed (+0 bytes in one of each), 0 added, 0 removed" ]
+}
+
+@test "changes_are_told_as_json" {
+    build_both
+    mete layout --diff old.o new.o --json layout.json
+    holds '.old == "old.o" and .new == "new.o" and
+        ([.changes[] | [.name, .change]] == [["struct added", "added"], ["struct conn", "changed"],
+            ["struct removed", "removed"]])'
+    holds '.changes[1] | .old_size == 20 and .new_size == 40 and .old_wasted == 3 and
+        ([.members[] | .change] == ["changed", "changed", "changed", "added", "removed"]) and
+        (.members[0] | .old.type == "int" and .new.type == "long int")'
+}
+
+@test "limits_end_with_one" {
+    build_both
+    run -1 --separate-stderr mete layout --diff old.o new.o --max-growth=19
+    # shellcheck disable=SC2154 # set by run
+    [ "$stderr" = "mete: layout: struct conn grew by 20 bytes, more than 19" ]
+    run -0 mete layout --diff old.o new.o --max-growth=20
+    run -0 mete layout --diff new.o old.o --max-growth=0
+    run -1 --separate-stderr mete layout new.o --max-padding=13
+    [ "$stderr" = "mete: layout: struct conn wastes 14 bytes, more than 13" ]
+    run -0 mete layout new.o --max-padding=14
+    run -0 mete layout new.o same --max-padding=0
+}
+
+@test "usage_that_makes_no_sense_is_refused" {
+    build_both
+    run -2 mete layout --diff old.o
+    run -2 mete layout new.o --max-growth=1
+    run -2 mete layout --diff old.o new.o --reorder
+    run -2 mete layout new.o --json - --sarif -
+    run -125 mete layout --diff old.o new.o none
+    run -125 mete layout --diff missing.o new.o
+}
+
+@test "sarif_names_the_place_in_the_source" {
+    build_both
+    mkdir 'a b'
+    cp new.c 'a b/ü.c'
+    gcc -g -c 'a b/ü.c' -o odd.o
+    mete layout odd.o --sarif layout.json
+    holds '.version == "2.1.0" and (.runs[0].tool.driver | .name == "mete" and (.rules | length == 2))'
+    holds '.runs[0].results | length == 1 and (.[0] | .ruleId == "reorder" and .level == "warning" and
+        (.message.text | startswith("struct conn has 40 bytes, 14 of them are padding")) and
+        (.locations[0].physicalLocation | .region.startLine == 1 and
+            (.artifactLocation.uri | endswith("a%20b/%C3%BC.c"))))'
+}
