@@ -8,18 +8,18 @@
  *   invalid-free        an address that is no block of this pool
  *   interior-free       an address in a block, but not its start
  *   write-after-free    a block that was written to after it was freed, found at the latest when it
- *                       is handed out again, or before by mete_pool_verify. Blocks of up to 1024
- *                       bytes are looked at whole, of larger ones the first and last 512 bytes;
- *                       not where options.does_not_fill.
+ *                       is handed out again, or the pool is reset or destroyed, or before by
+ *                       mete_pool_verify. Blocks of up to 1024 bytes are looked at whole, of larger
+ *                       ones the first and last 512 bytes; not where options.does_not_fill.
  *
  * on_error is told, and then the call does nothing, but a block that was written to is handed out
  * all the same. Without on_error one line goes to standard error and the program is aborted.
  *
  * A pool is for one thread at a time, or shared: then each thread has blocks at hand, and any
  * thread may free what another allocated. Two threads that free the same block at the very same
- * instant may be noticed only when it has left the hands of one of them. A child of fork has its
- * own copy of the pool, and may use that of a shared one only where no other thread was in a call
- * of the pool at the fork: else it may wait for that thread, which the child has not, for ever.
+ * instant are found out when it would be handed out a second time. A child of the C library's fork
+ * has its own copy of the pool and can use it, whatever other threads were doing with it; but what
+ * those had at hand is not handed out there before the pool is reset.
  *
  * Errors: NULL with errno ENOBUFS (the pool's own limit), ENOMEM (no memory), EINVAL, or a negative
  * errno. What fails changes nothing.
@@ -57,8 +57,7 @@ typedef struct mete_pool_options {
     size_t block_align; /* a power of two; 0: 16, or less where block_size is no multiple of 16 */
     size_t initial_blocks; /* memory for so many is taken at once */
     size_t max_blocks;     /* that may be live at once; 0: no limit */
-    size_t max_bytes;      /* that may be reserved, metadata included; 0: no limit. Shared: what a
-                            * thread that comes late has at hand may pass it */
+    size_t max_bytes;      /* that may be reserved, metadata included; 0: no limit */
     size_t slab_bytes;     /* a power of two, at least 4 KiB; 0: 64 KiB, more for large blocks */
     bool shared;           /* any thread may use it at any time */
     bool handles;          /* mete_pool_handle_of and mete_pool_get work: 4 bytes more a block */
@@ -76,9 +75,8 @@ typedef struct mete_pool_options {
 /* Exact: reserved_bytes = live_bytes + free_bytes + metadata_bytes, once other threads pause. */
 typedef struct mete_pool_stats {
     uint64_t reserved_bytes;
-    uint64_t live_bytes; /* live_blocks times the distance of two blocks */
-    uint64_t
-        free_bytes; /* what could be live without more memory, and what is left at slabs' ends */
+    uint64_t live_bytes;     /* live_blocks times the distance of two blocks */
+    uint64_t free_bytes;     /* of blocks that are free, and what is left at slabs' ends */
     uint64_t metadata_bytes; /* what the pool needs for itself */
     uint64_t live_blocks;
     uint64_t free_blocks;
@@ -94,7 +92,8 @@ typedef struct mete_pool_stats {
  * EOVERFLOW (blocks too large), ENOBUFS (initial_blocks above a limit), ENOMEM. */
 METE_API METE_NODISCARD mete_pool *mete_pool_create(const mete_pool_options *options);
 
-/* Ends the pool with all its blocks. No other thread may be using it. NULL is ignored. */
+/* Ends the pool with all its blocks; looks for writes to free ones first. No other thread may be
+ * using it. NULL is ignored. */
 METE_API void mete_pool_destroy(mete_pool *pool);
 
 /* A block, its contents undefined; or all zero. */
@@ -104,16 +103,125 @@ METE_API METE_MALLOC void *mete_pool_zalloc(mete_pool *pool);
 /* Takes the block back; NULL is ignored. Keeps errno. */
 METE_API void mete_pool_free(mete_pool *pool, void *block);
 
+/* ---- the short way; not for programs ---- */
+
+/* What it sees of every pool: blocks in hand, and the slab of a block freed lately, whose blocks
+ * each have a byte that says where in the hand they lay last. Open to it are pools of one thread,
+ * without constructors and handles, whose blocks are of 64 bytes or are not filled. */
+struct mete_pool_front {
+    uint64_t count;        /* its lowest byte: blocks in hand; the others: frees ever */
+    uint64_t near_limit;   /* blocks of that slab; 0: closed */
+    uintptr_t near_memory; /* its first block */
+    uint8_t *near_places;  /* of each of its blocks; 255: in no hand, and not the program's */
+    uint64_t inverse;      /* modulo 2^64, of the odd part of the distance from block to block */
+    uint8_t shift;         /* log2 of the other part */
+    uint8_t floor;         /* with so many blocks in hand, or fewer, closed */
+    uint8_t filled;        /* bytes of each free block: 64 or 0 */
+    void *hand[256];       /* NULL above the blocks in hand */
+};
+
+/* Goes into the functions of the library and into the bodies below, or nowhere. */
+#define METE__POOL_INLINE extern inline __attribute__((gnu_inline, always_inline))
+
+#define METE__POOL_FILL 0xdf /* each byte of a free block */
+typedef unsigned char mete__pool_fill __attribute__((vector_size(16), may_alias));
+
+METE__POOL_INLINE mete__pool_fill mete__pool_filling(void) {
+    mete__pool_fill none = {0};
+    return none + (unsigned char)METE__POOL_FILL;
+}
+
+/* Whether 64 bytes at a multiple of 16 are as mete__pool_fill_line leaves them. */
+METE__POOL_INLINE bool mete__pool_is_line_filled(const void *start) {
+    const mete__pool_fill *at = (const mete__pool_fill *)start, filling = mete__pool_filling();
+    mete__pool_fill same =
+        (mete__pool_fill)(at[0] == filling) & (mete__pool_fill)(at[1] == filling) &
+        (mete__pool_fill)(at[2] == filling) & (mete__pool_fill)(at[3] == filling);
+#ifdef __SSE2__
+    typedef char bytes __attribute__((vector_size(16)));
+    return __builtin_ia32_pmovmskb128((bytes)same) == 0xffff;
+#else
+    typedef uint64_t words __attribute__((vector_size(16)));
+    return (((words)same)[0] & ((words)same)[1]) == UINT64_MAX;
+#endif
+}
+
+METE__POOL_INLINE void mete__pool_fill_line(void *start) {
+    mete__pool_fill *at = (mete__pool_fill *)start;
+    at[0] = at[1] = at[2] = at[3] = mete__pool_filling();
+}
+
+/* The number of the block that begins at `address`, in a slab that begins at `memory`; what is not
+ * below the slab's blocks is none's. For dividing by an odd number is multiplying by its inverse,
+ * and what is no multiple of it becomes too large (Granlund, Montgomery, "Division by Invariant
+ * Integers using Multiplication", 1994, section 9). */
+METE__POOL_INLINE uint64_t mete__pool_number(const struct mete_pool_front *front, uintptr_t memory,
+                                             const void *address) {
+    uint64_t product = ((uint64_t)(uintptr_t)address - memory) * front->inverse;
+    return product >> (front->shift & 63) | product << (-front->shift & 63);
+}
+
+/* A block, or NULL: not here. */
+METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
+    size_t depth = (uint8_t)front->count;
+
+    if (__builtin_expect(depth <= front->floor, 0)) return NULL;
+    void *block = front->hand[depth - 1];
+    if (__builtin_expect(front->filled != 0, 1) &&
+        __builtin_expect(!mete__pool_is_line_filled(block), 0))
+        return NULL;
+    front->hand[depth - 1] = NULL;
+    front->count--; /* at once: a store of what was loaded takes longer */
+    return block;
+}
+
+/* Whether it was taken back. */
+METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void *block) {
+    uint64_t number = mete__pool_number(front, front->near_memory, block);
+    size_t depth = (uint8_t)front->count;
+
+    if (__builtin_expect(number >= front->near_limit, 0)) return false;
+    uint8_t *place = &front->near_places[number];
+    if (__builtin_expect(*place == 255, 0) || __builtin_expect(front->hand[*place] == block, 0) ||
+        __builtin_expect(depth == 255, 0))
+        return false;
+    __asm__("" : "+r"(block)); /* the compiler need not know what it was: it is no more */
+    if (__builtin_expect(front->filled != 0, 1)) mete__pool_fill_line(block);
+    *place = (uint8_t)depth;
+    front->hand[depth] = block;
+    front->count += 257;
+    return true;
+}
+
+#ifndef METE_POOL_NO_INLINE
+/* The functions themselves, under names that the bodies below do not go by. */
+METE_API METE_MALLOC void *mete__pool_alloc(mete_pool *pool) __asm__("mete_pool_alloc");
+METE_API void mete__pool_free(mete_pool *pool, void *block) __asm__("mete_pool_free");
+
+extern inline __attribute__((gnu_inline)) void *mete_pool_alloc(mete_pool *pool) {
+    void *block = mete__pool_front_alloc((struct mete_pool_front *)(void *)pool);
+    return __builtin_expect(block != NULL, 1) ? block : mete__pool_alloc(pool);
+}
+
+extern inline __attribute__((gnu_inline)) void mete_pool_free(mete_pool *pool, void *block) {
+    if (__builtin_expect(!mete__pool_front_free((struct mete_pool_front *)(void *)pool, block), 0))
+        mete__pool_free(pool, block);
+}
+#endif
+
+/* ---- more of it ---- */
+
 /* `count` blocks into `blocks`, all or none: 0; or, `blocks` untouched, -ENOBUFS, -ENOMEM, or what
  * construct said. */
 METE_API METE_NODISCARD int mete_pool_alloc_many(mete_pool *pool, void **blocks, size_t count);
 METE_API void mete_pool_free_many(mete_pool *pool, void *const *blocks, size_t count);
 
 /* Takes memory so that the next `count` allocations cannot fail (shared: of the calling thread,
- * while no other allocates): 0, -ENOBUFS, -ENOMEM. */
+ * while no other allocates): 0; or -ENOBUFS, -ENOMEM, and then takes none. */
 METE_API METE_NODISCARD int mete_pool_reserve(mete_pool *pool, size_t count);
 
-/* Frees all blocks, and keeps the slabs. No other thread may be using the pool. */
+/* Frees all blocks, and keeps the slabs; looks for writes to free blocks first. No other thread may
+ * be using the pool. */
 METE_API void mete_pool_reset(mete_pool *pool);
 
 /* Gives slabs without a live block back. The bytes released. */
@@ -144,7 +252,7 @@ METE_API const mete_allocator *mete_pool_allocator(mete_pool *pool);
 /* ---- handles ---- */
 
 /* Names a block for as long as it lives, and nothing afterwards: 0 is no handle. A block whose
- * handles are used up, after 2^31 lives, is never handed out again. */
+ * handles are used up, after 2^32 - 2 lives, is never handed out again. */
 typedef uint64_t mete_pool_handle;
 
 /* The handle of a live block; 0 for what is none, and in a pool without handles. */

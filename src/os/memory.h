@@ -66,6 +66,9 @@ METE_HIDDEN size_t mete__memory_mappings_max(void);
  * failure. */
 METE_HIDDEN void *mete__memory_map(size_t size);
 
+/* Whether the system would promise so many bytes to the process now, all of them to be used. */
+METE_HIDDEN bool mete__memory_has(size_t size);
+
 /* Whether the address space of the process is unlimited (RLIMIT_AS). */
 METE_HIDDEN bool mete__memory_unlimited(void);
 /* Bytes of address space the process may still map under RLIMIT_AS; SIZE_MAX where unlimited. */

@@ -39,6 +39,9 @@ METE_HIDDEN uint32_t *mete__process_wiped_on_fork(uint32_t value);
 
 /* Has `in_child` run in every child made by the C library's fork, before it returns there. */
 METE_HIDDEN void mete__process_at_fork(void (*in_child)(void));
+/* Has `before` run in the thread that forks, and one of the others in each of the two processes. */
+METE_HIDDEN void mete__process_around_fork(void (*before)(void), void (*in_parent)(void),
+                                           void (*in_child)(void));
 
 /* Waits while *word is `value`; wakes one waiter. Spurious returns happen. */
 METE_HIDDEN void mete__process_wait(uint32_t *word, uint32_t value);

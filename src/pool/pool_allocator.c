@@ -1,21 +1,27 @@
 /* A pool behind the interface that all allocators have. */
-#include "base/bits.h"
 #include "pool/pool_state.h"
 
-static bool fits(const mete_pool *pool, size_t size, size_t align) {
-    return size <= pool->block_size && align <= pool->align && mete__is_power_of_two(align);
+METE_INLINE bool fits(const mete_pool *pool, size_t size, size_t align) {
+    return size <= pool->block_size && align - 1 < pool->align && (align & (align - 1)) == 0;
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
+    mete_pool *pool = state;
+
     (void)site;
-    if (METE_LIKELY(fits(state, layout.size, layout.align))) return mete_pool_alloc(state);
-    errno = EINVAL;
-    return NULL;
+    if (METE_UNLIKELY(!fits(pool, layout.size, layout.align))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    void *block = mete__pool_front_alloc(&pool->front);
+    return METE_LIKELY(block != NULL) ? block : mete_pool_alloc(pool);
 }
 
 static void give(void *state, void *block, mete_layout layout) {
+    mete_pool *pool = state;
+
     (void)layout;
-    mete_pool_free(state, block);
+    if (METE_UNLIKELY(!mete__pool_front_free(&pool->front, block))) mete_pool_free(pool, block);
 }
 
 static int resize(void *state, void *block, mete_layout layout, size_t new_size) {

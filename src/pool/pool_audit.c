@@ -6,17 +6,16 @@ bool mete_pool_contains(const mete_pool *pool, const void *address) {
     const struct mete__slab *slab = mete__pool_slab(pool, address);
 
     if (slab == NULL) return false;
-    size_t offset = (size_t)((const char *)address - slab->memory);
-    uint32_t index = mete__pool_index(pool, offset);
-    return index < pool->slab_blocks && mete__pool_link(slab, index) == METE__LINK_LIVE &&
-           offset - index * pool->distance < pool->block_size;
+    uint32_t index = mete__pool_index(pool, slab, address);
+    return index < pool->slab_blocks && mete__pool_is_live(pool, slab, index) &&
+           (size_t)((const char *)address - mete__pool_block(pool, slab, index)) < pool->block_size;
 }
 
 bool mete_pool_foreach(mete_pool *pool, bool (*visit)(void *context, void *block), void *context) {
     for (uint32_t number = 0; number < pool->slab_count; number++) {
         struct mete__slab *slab = pool->slabs[number];
         for (uint32_t i = 0; slab->memory != NULL && i < slab->carved; i++)
-            if (mete__pool_link(slab, i) == METE__LINK_LIVE &&
+            if (mete__pool_is_live(pool, slab, i) &&
                 !visit(context, mete__pool_block(pool, slab, i)))
                 return false;
     }
@@ -25,85 +24,117 @@ bool mete_pool_foreach(mete_pool *pool, bool (*visit)(void *context, void *block
 
 /* ---- verify ---- */
 
-static bool is_enlisted(const mete_pool *pool, const struct mete__slab *slab) {
-    size_t steps = 0;
-
-    for (const struct mete__slab *at = pool->partial; at != NULL; at = at->next_partial) {
-        if (at == slab) return true;
-        if (++steps > pool->slab_count) return false;
-    }
-    return false;
+static bool is_retired(const mete_pool *pool, const struct mete__slab *slab, size_t index) {
+    return pool->handles && mete__pool_life(slab, index) == UINT32_MAX;
 }
 
-/* P1 to P3 of one slab. */
-static bool is_whole(const mete_pool *pool, const struct mete__slab *slab, uint32_t number) {
-    uint32_t listed = 0, used = 0, retired = 0;
+/* P1 and P2 of one slab; counts its live blocks. */
+static bool is_whole(const mete_pool *pool, const struct mete__slab *slab, uint32_t number,
+                     uint64_t *live) {
+    uint32_t free = 0, retired = 0;
 
     if (mete__pool_slab(pool, slab->memory) != slab || slab->number != number) return false;
     if (slab->carved > pool->slab_blocks) return false;
-    for (uint32_t at = slab->list; at != METE__LINK_END; at = mete__pool_link(slab, at))
-        if (at >= slab->carved || ++listed > slab->carved) return false;
-    for (uint32_t i = 0; i < slab->carved; i++) {
-        uint16_t link = mete__pool_link(slab, i);
-        used += link == METE__LINK_LIVE || link == METE__LINK_HELD;
-        retired += link == METE__LINK_RETIRED;
+    for (uint32_t i = 0; i < pool->slab_blocks; i++) {
+        bool is_free = mete__pool_is_free_in_slab(slab, i), is_out = i >= slab->carved || is_free;
+        if (is_free && (i >= slab->carved || i / 64 < slab->first_free)) return false;
+        if (is_retired(pool, slab, i)) {
+            if (is_free || i >= slab->carved) return false;
+            retired++;
+            is_out = true;
+        }
+        if (is_out && mete__pool_place(&slab->places[i]) != METE__PLACE_OUT) return false;
+        free += is_free;
+        *live += mete__pool_is_live(pool, slab, i);
     }
-    if (used != slab->used || retired != slab->retired) return false;
-    if (used + listed + retired != slab->carved) return false;
-    bool can_give = slab->list != METE__LINK_END || slab->carved < pool->slab_blocks;
-    return slab->is_partial == can_give && is_enlisted(pool, slab) == can_give;
+    if (retired != slab->retired || slab->used + free + retired != slab->carved) return false;
+    return slab->is_partial == ((uint32_t)slab->used + retired < pool->slab_blocks);
 }
 
-static bool is_held(const struct mete__held *blocks, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (__atomic_load_n(blocks[i].link, __ATOMIC_RELAXED) != METE__LINK_HELD) return false;
-    return true;
+/* P3, the slabs having been looked at one by one: as many are in the list as say so, and no other.
+ */
+static bool is_list_whole(const mete_pool *pool) {
+    const struct mete__slab *previous = NULL;
+    uint32_t listed = 0, partial = 0;
+
+    for (uint32_t i = 0; i < pool->slab_count; i++)
+        partial += pool->slabs[i]->memory != NULL && pool->slabs[i]->is_partial;
+    for (const struct mete__slab *at = pool->partial; at != NULL; at = at->next_partial) {
+        if (at->memory == NULL || !at->is_partial || at->previous_partial != previous) return false;
+        if (++listed > partial) return false;
+        previous = at;
+    }
+    return listed == partial;
 }
 
 /* P5 of the hand of a pool that is not shared. */
-static bool is_hand_whole(const mete_pool *pool) {
-    const struct mete__hand *hand = &pool->hand;
+static bool is_hand_whole(const mete_pool *pool, uint64_t live) {
+    size_t depth = mete__pool_depth(pool);
 
-    if (hand->bottom > hand->top || hand->top > hand->ceiling) return false;
-    size_t depth = mete__hand_depth(hand);
-    if (depth > pool->used || pool->used - depth > pool->peak) return false;
-    size_t floor = pool->used > pool->peak ? pool->used - pool->peak : 0;
-    return hand->floor == hand->bottom + floor && is_held(hand->bottom, depth);
-}
-
-/* Tells of every free block that was written to. Whether there was one. */
-static bool has_writes(mete_pool *pool, const struct mete__slab *slab) {
-    bool any = false;
-
-    if (mete__checkers_listen) return false; /* the tool that listens finds them itself */
-    for (uint32_t i = 0; i < slab->carved; i++) {
-        uint16_t link = mete__pool_link(slab, i);
-        if (link == METE__LINK_LIVE || link == METE__LINK_RETIRED) continue;
-        char *block = mete__pool_block(pool, slab, i);
-        long written = mete__pool_fill_find(pool, block);
-        if (written < 0) continue;
-        any = true;
-        if (pool->on_error != NULL)
-            mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + written, block,
-                             (size_t)written);
+    if (depth > pool->used || live != pool->used - depth || live > pool->peak) return false;
+    if (pool->floor != (pool->used > pool->peak ? pool->used - pool->peak : 0)) return false;
+    for (size_t i = 0; i < METE_COUNT_OF(pool->front.hand); i++) {
+        const void *block = pool->front.hand[i];
+        if ((block != NULL) != (i < depth)) return false;
+        if (block == NULL) continue;
+        const struct mete__slab *slab = mete__pool_slab(pool, block);
+        if (slab == NULL) return false;
+        uint64_t index = mete__pool_number(&pool->front, (uintptr_t)slab->memory, block);
+        if (index >= slab->carved || slab->places[index] != i) return false;
     }
-    return any;
+    return true;
 }
 
-int mete_pool_verify(mete_pool *pool) {
-    uint64_t used = 0;
-    bool written = false;
+static bool is_pool_whole(const mete_pool *pool) {
+    uint64_t used = 0, live = 0;
 
     for (uint32_t number = 0; number < pool->slab_count; number++) {
         const struct mete__slab *slab = pool->slabs[number];
         if (slab->memory == NULL) continue;
-        if (!is_whole(pool, slab, number)) return -EUCLEAN;
+        if (!is_whole(pool, slab, number, &live)) return false;
         used += slab->used;
     }
-    if (used != pool->used) return -EUCLEAN;
-    if (!pool->shared && !is_hand_whole(pool)) return -EUCLEAN;
-    for (uint32_t number = 0; number < pool->slab_count; number++)
-        if (pool->slabs[number]->memory != NULL && has_writes(pool, pool->slabs[number]))
-            written = true;
-    return written ? -EILSEQ : 0;
+    if (!is_list_whole(pool) || used != pool->used) return false;
+    return pool->shared ? live <= used : is_hand_whole(pool, live);
+}
+
+/* ---- writes to free blocks ---- */
+
+/* Calls tell for every free block that was written to. Whether there was one. */
+static bool find_writes(mete_pool *pool,
+                        void (*tell)(mete_pool *pool, char *block, size_t offset)) {
+    bool any = false;
+
+    if (mete__checkers_listen) return false; /* the tool that listens finds them itself */
+    for (uint32_t number = 0; number < pool->slab_count; number++) {
+        const struct mete__slab *slab = pool->slabs[number];
+        for (uint32_t i = 0; slab->memory != NULL && i < slab->carved; i++) {
+            if (is_retired(pool, slab, i) || mete__pool_is_live(pool, slab, i)) continue;
+            char *block = mete__pool_block(pool, slab, i);
+            long written = mete__pool_fill_find(pool, block);
+            if (written < 0) continue;
+            any = true;
+            tell(pool, block, (size_t)written);
+        }
+    }
+    return any;
+}
+
+static void tell_who_asked(mete_pool *pool, char *block, size_t offset) {
+    if (pool->on_error == NULL) return;
+    mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + offset, block, offset);
+}
+
+static void tell_and_fill(mete_pool *pool, char *block, size_t offset) {
+    mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + offset, block, offset);
+    mete__pool_fill_block(pool, block);
+}
+
+void mete__pool_audit_writes(mete_pool *pool) {
+    if (pool->checked_head != 0) (void)find_writes(pool, tell_and_fill);
+}
+
+int mete_pool_verify(mete_pool *pool) {
+    if (!is_pool_whole(pool)) return -EUCLEAN;
+    return find_writes(pool, tell_who_asked) ? -EILSEQ : 0;
 }

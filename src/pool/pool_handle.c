@@ -4,27 +4,33 @@
 enum { LIFE_SHIFT = 32, NUMBER_SHIFT = 16, INDEX_MASK = 0xffff };
 
 mete_pool_handle mete_pool_handle_of(const mete_pool *pool, const void *block) {
-    const struct mete__slab *slab = mete__pool_slab(pool, block);
+    const struct mete__slab *slab = pool->near;
+    uint64_t index = mete__pool_number(&pool->front, (uintptr_t)slab->memory, block);
 
-    if (slab == NULL || !pool->handles) return 0;
-    size_t offset = (size_t)((const char *)block - slab->memory);
-    uint32_t index = mete__pool_index(pool, offset);
-    if (index >= pool->slab_blocks || index * pool->distance != offset ||
-        mete__pool_link(slab, index) != METE__LINK_LIVE)
+    if (METE_UNLIKELY(index >= slab->limit)) {
+        slab = mete__pool_slab(pool, block);
+        if (slab == NULL) return 0;
+        index = mete__pool_number(&pool->front, (uintptr_t)slab->memory, block);
+    }
+    if (METE_UNLIKELY(!pool->handles || index >= slab->limit ||
+                      !mete__pool_is_live(pool, slab, index)))
         return 0;
     return (uint64_t)mete__pool_life(slab, index) << LIFE_SHIFT | slab->number << NUMBER_SHIFT |
            index;
 }
 
-/* A life is odd while it lasts, and no block has the same one twice. */
+/* No block has the same life twice; a new one begins where the last one ends. */
 void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle) {
     uint32_t life = (uint32_t)(handle >> LIFE_SHIFT);
     uint32_t number = (uint32_t)handle >> NUMBER_SHIFT, index = (uint32_t)handle & INDEX_MASK;
 
-    if (METE_UNLIKELY((life & 1) == 0 || life == UINT32_MAX || number >= pool->slab_count ||
-                      index >= pool->slab_blocks || !pool->handles))
+    if (METE_UNLIKELY(!pool->handles ||
+                      number >= __atomic_load_n(&pool->slab_count, __ATOMIC_ACQUIRE)))
         return NULL;
     const struct mete__slab *slab = mete__pool_numbered(pool, number);
-    if (METE_UNLIKELY(mete__pool_life(slab, index) != life)) return NULL;
+    if (METE_UNLIKELY(index >= __atomic_load_n(&slab->limit, __ATOMIC_RELAXED)) ||
+        METE_UNLIKELY(mete__pool_life(slab, index) != life) ||
+        METE_UNLIKELY(!mete__pool_is_live(pool, slab, index)))
+        return NULL;
     return mete__pool_block(pool, slab, index);
 }

@@ -11,12 +11,12 @@ static bool find(const struct mete__holder *holder, const void *address,
     const struct mete__slab *slab = mete__pool_slab(pool, address);
 
     if (slab == NULL) return false;
-    uint32_t index = mete__pool_index(pool, (size_t)((const char *)address - slab->memory));
+    uint32_t index = mete__pool_index(pool, slab, address);
     *out = (struct mete__holder_block){.block = NULL};
     if (index >= pool->slab_blocks) return true; /* behind the last block */
     out->block = mete__pool_block(pool, slab, index);
     out->size = pool->block_size;
-    out->live = mete__pool_link(slab, index) == METE__LINK_LIVE;
+    out->live = mete__pool_is_live(pool, slab, index);
     return true;
 }
 

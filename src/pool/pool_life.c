@@ -13,12 +13,18 @@ enum {
     LARGE_BLOCK = 1024 * 1024,
 };
 
-static uint64_t pools; /* atomic: ever created */
-
 /* The alignment that a size suggests: 16, or the largest power of two that divides it. */
 static size_t natural_align(size_t size) {
     size_t align = size & (0 - size);
     return align < 16 ? align : 16;
+}
+
+/* Modulo 2^64, of an odd number. Each step of Newton's doubles the bits that are right: 3 at first.
+ */
+static uint64_t inverse_of(uint64_t odd) {
+    uint64_t inverse = odd;
+    for (unsigned bits = 3; bits < 64; bits *= 2) inverse *= 2 - odd * inverse;
+    return inverse;
 }
 
 static int shape(mete_pool *pool, const mete_pool_options *options) {
@@ -31,7 +37,6 @@ static int shape(mete_pool *pool, const mete_pool_options *options) {
         return -EINVAL;
     if (size > METE_SIZE_MAX / 4 || align > METE_SIZE_MAX / 4) return -EOVERFLOW;
     pool->distance = mete__round_up(size, align);
-    if (pool->distance == 1) pool->distance = 2; /* mete__pool_index divides by no less */
     size_t least = pool->distance * (pool->distance < LARGE_BLOCK ? BLOCKS_MIN : 1);
     if (bytes == 0)
         bytes = least <= (size_t)1 << SLAB_SHIFT ? (size_t)1 << SLAB_SHIFT
@@ -39,7 +44,8 @@ static int shape(mete_pool *pool, const mete_pool_options *options) {
     if (bytes < pool->distance) return -EINVAL;
     pool->block_size = size;
     pool->align = align;
-    pool->inverse = UINT64_MAX / pool->distance + 1;
+    pool->front.shift = (uint8_t)mete__log2_floor(pool->distance & (0 - pool->distance));
+    pool->front.inverse = inverse_of(pool->distance >> pool->front.shift);
     pool->slab_shift = mete__log2_floor(bytes);
     pool->slab_mask = bytes - 1;
     size_t blocks = bytes / pool->distance;
@@ -47,17 +53,41 @@ static int shape(mete_pool *pool, const mete_pool_options *options) {
     pool->checked_head = (uint16_t)(size <= CHECKED_MAX ? size : CHECKED_MAX / 2);
     pool->checked_tail = size <= CHECKED_MAX ? 0 : CHECKED_MAX / 2;
     if (options->does_not_fill) pool->checked_head = pool->checked_tail = 0;
-    pool->checked_lines = (uint16_t)(pool->checked_head & ~(METE__FILL_LINE - 1));
+    if (align >= METE__FILL_ALIGN)
+        pool->checked_lines = (uint16_t)(pool->checked_head & ~(METE__FILL_LINE - 1));
     pool->has_checked_rest = pool->checked_head != pool->checked_lines || pool->checked_tail != 0;
     return 0;
+}
+
+/* Of at most 64 bytes in all, at multiples of 16 as far as they fit, the last one at the end. */
+static void place_pieces(mete_pool *pool) {
+    for (size_t i = 0; i < METE_COUNT_OF(pool->pieces); i++) {
+        size_t at = (i + 1) * METE__FILL_ALIGN, last = pool->checked_head - METE__FILL_ALIGN;
+        pool->pieces[i] = (uint8_t)(at < last ? at : last);
+    }
+}
+
+static bool fits_pieces(const mete_pool *pool) {
+    return pool->checked_head >= METE__FILL_ALIGN && pool->checked_head <= METE__FILL_LINE &&
+           pool->checked_tail == 0;
 }
 
 static uint8_t kind_of(const mete_pool *pool) {
     if (pool->construct != NULL || pool->destruct != NULL || mete__checkers_listen ||
         (pool->shared && pool->is_limited))
         return METE__POOL_ANY;
-    if (pool->shared) return pool->handles ? METE__POOL_SHARED_HANDLES : METE__POOL_SHARED;
-    return pool->handles ? METE__POOL_HANDLES : METE__POOL_PLAIN;
+    if (pool->has_checked_rest) return fits_pieces(pool) ? METE__POOL_PIECES : METE__POOL_REST;
+    return pool->shared ? METE__POOL_SHARED : METE__POOL_OWN;
+}
+
+static void open_front(mete_pool *pool) {
+    bool has_line = pool->checked_lines == METE__FILL_LINE && !pool->has_checked_rest;
+
+    pool->is_inline =
+        pool->kind == METE__POOL_OWN && !pool->handles && (has_line || pool->checked_head == 0);
+    pool->front.filled = (uint8_t)pool->checked_lines;
+    pool->front.floor = pool->is_inline ? 0 : UINT8_MAX;
+    pool->near = &mete__slab_none;
 }
 
 static void adopt_options(mete_pool *pool, const mete_pool_options *options) {
@@ -73,12 +103,8 @@ static void adopt_options(mete_pool *pool, const mete_pool_options *options) {
     pool->holder.is_no_root = options->is_no_root;
     pool->metadata = sizeof *pool;
     pool->kind = kind_of(pool);
-    pool->hand = (struct mete__hand){.top = pool->in_hand,
-                                     .floor = pool->in_hand,
-                                     .ceiling = pool->in_hand + METE__HAND_BLOCKS,
-                                     .bottom = pool->in_hand,
-                                     .recent = &mete__slab_none};
-    pool->number = __atomic_add_fetch(&pools, 1, __ATOMIC_RELAXED);
+    if (pool->kind == METE__POOL_PIECES) place_pieces(pool);
+    open_front(pool);
 }
 
 mete_pool *mete_pool_create(const mete_pool_options *options) {
@@ -95,14 +121,14 @@ mete_pool *mete_pool_create(const mete_pool_options *options) {
     adopt_options(pool, options);
     status = -ENOMEM;
     if (!mete__slab_begin(pool)) goto fail_shape;
-    if (pool->shared && !mete__pool_cache_begin(pool)) goto fail_caches;
+    if (pool->shared && !mete__pool_threads_begin(pool)) goto fail_caches;
     status = mete_pool_reserve(pool, options->initial_blocks);
     if (status < 0) goto fail_reserve;
     mete__checkers_create(pool, 0, false);
     mete__pool_holder_enter(pool, options->name, &caller);
     return pool;
 fail_reserve:
-    if (pool->shared) mete__pool_cache_end(pool);
+    if (pool->shared) mete__pool_threads_end(pool);
 fail_caches:
     mete__slab_end_all(pool);
 fail_shape:
@@ -120,8 +146,9 @@ static bool destruct_block(void *context, void *block) {
 void mete_pool_destroy(mete_pool *pool) {
     if (pool == NULL) return;
     mete__registry_leave(&pool->holder);
+    mete__pool_audit_writes(pool);
     if (pool->destruct != NULL) (void)mete_pool_foreach(pool, destruct_block, pool);
-    if (pool->shared) mete__pool_cache_end(pool);
+    if (pool->shared) mete__pool_threads_end(pool);
     mete__checkers_destroy(pool);
     mete__slab_end_all(pool);
     mete__meta_free(pool, sizeof *pool);
@@ -132,14 +159,12 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
 
     if (pool == NULL || out == NULL) return -EINVAL;
     mete__pool_cache_sum((mete_pool *)(uintptr_t)pool, &allocations, &frees); /* its lock */
-    uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
     if (!pool->shared) {
-        frees = pool->hand.frees;
-        allocations = mete__pool_live(pool) + frees;
+        uint64_t count = __atomic_load_n(&pool->front.count, __ATOMIC_RELAXED);
+        frees = count >> 8;
+        allocations = __atomic_load_n(&pool->used, __ATOMIC_RELAXED) - (uint8_t)count + frees;
     }
-    uint64_t live = allocations - frees;
-    /* Shared: with what the threads have at hand, which is not more than may be live at once. */
-    uint64_t peak = pool->shared && used > pool->peak ? used : pool->peak;
+    uint64_t live = allocations - frees, peak = pool->peak;
     uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
     *out = (mete_pool_stats){
         .reserved_bytes = slabs + pool->metadata,
@@ -147,7 +172,7 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
         .free_bytes = slabs - live * pool->distance,
         .metadata_bytes = pool->metadata,
         .live_blocks = live,
-        .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired,
+        .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired_here,
         .peak_blocks = peak < pool->max_blocks ? peak : pool->max_blocks,
         .allocations = allocations,
         .frees = frees,

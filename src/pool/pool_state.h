@@ -2,26 +2,30 @@
  * pool/pool_state.h - what a pool is made of.
  *
  * Slabs of one size, a power of two, each at a multiple of it, cut into blocks. What is known of
- * the blocks is out of line: a link each, which says that the block is live, in a hand, or free and
- * which is the next free one of the slab. A table finds the slab of any address without following
- * it.
+ * the blocks is out of line: a byte each, its place, and a bit that says that the block lies free
+ * in the slab. A table finds the slab of any address without following it.
  *
- * A hand is a stack of free blocks, taken from the slabs and given back many at a time: that of the
- * pool, or where it is shared, of each thread. The fast paths touch the hand, the block's link and
- * the block.
+ * A pool that is not shared has a hand, a stack of free blocks taken from the slabs and given back
+ * many at a time (struct mete_pool_front). A block's place is where in the hand it was put when it
+ * was freed last; it is still there, and so free, exactly where that entry of the hand is the
+ * block. So nothing has to be said of a block that is handed out, but that its entry is cleared
+ * (after Preston Briggs, Linda Torczon, "An Efficient Representation for Sparse Sets", 1993).
+ *
+ * A shared pool has a stack for each thread (pool_cache.c); its places say no more than whether the
+ * block is the program's, and its hand is empty.
  *
  * Invariants (mete_pool_verify checks them in this order):
  *   P1  Every slab is in the table once, and in `slabs` at its number.
- *   P2  used + blocks on the list + retired = carved <= blocks in a slab, for each slab; a block is
- *       on the list once, and its link is METE__LINK_LIVE or METE__LINK_HELD exactly where it is
- * used. P3  A slab is in `partial` exactly where it has a block on its list or one not carved. P4
- * The slabs' used add up to the pool's. P5  Not shared: bottom <= top <= ceiling of the hand, the
- * links of its blocks are METE__LINK_HELD, and its floor is where the blocks live would be as many
- * as ever.
+ *   P2  used + free bits + retired = carved <= blocks in a slab, for each slab. The place of a
+ * block that is free in the slab, retired, or not carved is METE__PLACE_OUT. P3  A slab is in
+ * `partial` exactly where it has a block to give. P4  The slabs' used add up to the pool's. P5  Not
+ * shared: the entries of the hand below its depth are blocks whose place they are, the others are
+ * NULL; the floor is where as many blocks would be live as ever.
  */
 #ifndef METE_POOL_POOL_STATE_H
 #define METE_POOL_POOL_STATE_H
 
+#define METE_POOL_NO_INLINE
 #include <mete/pool.h>
 
 #include "base/compiler.h"
@@ -30,52 +34,43 @@
 #include "registry/registry.h"
 
 enum {
-    METE__LINK_LIVE = 0xffff,    /* the program's */
-    METE__LINK_HELD = 0xfffe,    /* shared: free, in a thread's magazine or the depot */
-    METE__LINK_RETIRED = 0xfffd, /* never handed out again */
-    METE__LINK_END = 0xfffc,     /* free, the last of the list */
+    METE__PLACE_OUT = 255,               /* not the program's, and not in the pool's hand */
+    METE__PLACE_LIVE = 0,                /* shared: the program's; else any other place may be */
+    METE__HAND_BLOCKS = METE__PLACE_OUT, /* in a pool's hand at most */
     METE__SLAB_BLOCKS_MAX = 0xfff0,
     METE__SLAB_BYTES_MIN = 4096,
-    METE__HAND_BLOCKS = 256, /* not shared: in the hand at most */
 };
 
-/* Pools that do for their blocks nothing but what the name says, and the others. */
+/* Which way a pool's calls take: the first four have nothing to call for a block, and no limit that
+ * is counted. */
 enum {
-    METE__POOL_PLAIN,
-    METE__POOL_HANDLES,
-    METE__POOL_SHARED,
-    METE__POOL_SHARED_HANDLES,
+    METE__POOL_OWN,    /* not shared; what is filled of a block is whole lines */
+    METE__POOL_SHARED, /* the same, shared */
+    METE__POOL_PIECES, /* either of them; what is filled is four pieces that may overlap */
+    METE__POOL_REST,   /* the same, but filled in any other way */
     METE__POOL_ANY,
 };
 
-/* A free block in hand. */
+/* A free block on its way between slabs and hands. */
 struct mete__held {
     char *block;
-    uint16_t *link; /* METE__LINK_HELD, atomic where shared */
-};
-
-struct mete__hand {
-    struct mete__held *top;     /* behind the block that is handed out next */
-    struct mete__held *floor;   /* at or below it, nothing is handed out without a closer look */
-    struct mete__held *ceiling; /* at it, none is taken in */
-    struct mete__held *bottom;
-    struct mete__slab *recent; /* of a block freed lately; of this pool, perhaps without memory */
-    uint64_t frees;            /* ever; shared: atomic, of this thread */
-    uint64_t allocations;      /* shared: atomic, of this thread; else they are worked out */
+    uint8_t *place; /* its own: METE__PLACE_OUT; atomic where shared */
 };
 
 /* Lives as long as the pool, so that a handle's life is never counted anew; its memory does not. */
 struct mete__slab {
     char *memory;    /* atomic: first block; NULL: given back */
-    uint16_t *links; /* atomic where shared: of each block */
-    uint32_t *lives; /* with handles, atomic: odd while the block lives; grows with each birth and
-                      * end, to UINT32_MAX, which is no life */
+    size_t limit;    /* atomic: blocks; 0: no memory */
+    uint8_t *places; /* of each block, atomic where shared */
+    uint64_t *free;  /* a bit for each block: it is in no hand, and not the program's */
+    uint32_t *lives; /* with handles, atomic: grows with each end of the block, from 1 to
+                      * UINT32_MAX, which is no life */
     struct mete__slab *next_partial; /* also links those without memory, in pool->spare */
     struct mete__slab *previous_partial;
-    uint32_t number; /* in pool->slabs */
-    uint16_t list;   /* first free block, or METE__LINK_END */
-    uint16_t carved; /* blocks that were ever handed out; the rest is untouched */
-    uint16_t used;   /* blocks live or held */
+    uint32_t number;     /* in pool->slabs */
+    uint16_t first_free; /* no word of `free` before it has a bit set */
+    uint16_t carved;     /* blocks that were ever handed out; the rest is untouched */
+    uint16_t used;       /* blocks live or in a hand */
     uint16_t retired;
     bool is_partial; /* is in pool->partial */
 };
@@ -98,22 +93,26 @@ struct mete__pool_cache;
 struct mete__magazine;
 
 struct mete_pool {
-    struct mete__hand hand; /* where not shared */
+    struct mete_pool_front front; /* where not shared */
+    struct mete__slab *near;      /* not shared: the slab of front.near_memory */
+    uint64_t near_limit;          /* its blocks; front.near_limit, if that is not closed */
+    uint32_t floor;               /* not shared: of the hand; front.floor, if it is not closed */
 
     /* Constant once the pool exists. */
-    uint8_t kind; /* METE__POOL_*: which fast path fits */
+    uint8_t kind; /* METE__POOL_*: which way fits */
     bool shared;
     bool handles;
     bool is_limited;
+    bool is_inline;         /* the header's fast path may serve it */
+    uint8_t pieces[3];      /* bytes from a block's start to the second and later pieces */
     bool has_checked_rest;  /* checked_lines are not all that is filled */
     uint16_t checked_lines; /* bytes at a block's start that are filled in whole lines */
-    size_t distance;        /* from one block to the next: the size rounded up to the alignment */
-    uint64_t inverse;       /* ceil(2^64 / distance): see mete__pool_index */
-    size_t slab_mask;       /* bytes of a slab - 1 */
-    unsigned slab_shift;    /* log2 of the bytes of a slab */
-    uint32_t slab_blocks;   /* blocks in a slab */
     uint16_t checked_head;  /* bytes at a block's start that are filled when it is freed */
     uint16_t checked_tail;  /* and at its end */
+    unsigned slab_shift;    /* log2 of the bytes of a slab */
+    uint32_t slab_blocks;   /* blocks in a slab */
+    size_t distance;        /* from one block to the next: the size rounded up to the alignment */
+    size_t slab_mask;       /* bytes of a slab - 1 */
     size_t block_size;
     size_t align;
     size_t max_blocks; /* SIZE_MAX: no limit */
@@ -122,8 +121,7 @@ struct mete_pool {
     void (*destruct)(void *context, void *block);
     void (*on_error)(void *context, const mete_pool_error *error);
     void *context;
-    uint64_t number; /* of the pool in the process, from 1 */
-    uint32_t slot;   /* shared: of the pool in each thread's table of caches */
+    uint32_t slot; /* shared: of the pool in each thread's table of caches */
 
     /* Shared: written under the lock. */
     struct mete__slab_table *table; /* atomic */
@@ -133,22 +131,26 @@ struct mete_pool {
     uint32_t slab_capacity;         /* of `slabs` */
     uint32_t slab_count;            /* numbers in use, spare ones included */
     uint32_t slabs_held;            /* with memory */
-    uint64_t used;                  /* blocks live or held; atomic to read */
+    uint64_t used;                  /* blocks live or in a hand; atomic to read */
     uint64_t peak;                  /* of blocks live; shared: of blocks used */
-    uint64_t frees;                 /* shared: of ended threads */
     uint64_t failures;              /* atomic */
-    uint64_t retired;
-    uint64_t metadata; /* bytes of everything but blocks */
+    uint64_t retired;               /* ever */
+    uint64_t retired_here;          /* in slabs with memory */
+    uint64_t metadata;              /* bytes of everything but blocks */
     struct mete__lock lock;
     struct mete__pool_cache *caches; /* of the threads that use it */
     struct mete__magazine *full;     /* the depot */
     struct mete__magazine *empty;
     uint32_t full_count;
-    uint64_t allocations; /* shared: of ended threads; else not used */
-    uint64_t live;        /* atomic: shared and limited: blocks live */
+    uint64_t allocations;   /* shared: of ended threads */
+    uint64_t frees;         /* the same */
+    uint64_t gathered;      /* shared: of `used`, taken and not settled: see pool_cache.c */
+    uint64_t live;          /* atomic: shared and limited: blocks live */
+    struct mete_pool *next; /* shared: of all shared pools; see pool_threads.c */
+    struct mete_pool *previous;
+    bool is_held_by_fork; /* shared: under their lock */
     mete_allocator as_allocator;
     struct mete__holder holder;
-    struct mete__held in_hand[METE__HAND_BLOCKS]; /* where not shared */
 };
 
 /* Of the address: the slab it is in, or NULL. Lock-free. */
@@ -164,12 +166,10 @@ METE_INLINE struct mete__slab *mete__pool_slab(const mete_pool *pool, const void
     }
 }
 
-/* floor(offset / distance), distance being at least 2. With inverse = ceil(2^64 / distance) the
- * product is too large by less than offset / 2^64 of an index, which is less than 1 / distance for
- * every offset in a slab (Granlund, Montgomery, "Division by Invariant Integers using
- * Multiplication", 1994). */
-METE_INLINE uint32_t mete__pool_index(const mete_pool *pool, size_t offset) {
-    return (uint32_t)(((unsigned __int128)offset * pool->inverse) >> 64);
+/* Of the block that the address of a slab is in, or of none: pool->slab_blocks or more. */
+METE_INLINE uint32_t mete__pool_index(const mete_pool *pool, const struct mete__slab *slab,
+                                      const void *address) {
+    return (uint32_t)((size_t)((const char *)address - slab->memory) / pool->distance);
 }
 
 METE_INLINE char *mete__pool_block(const mete_pool *pool, const struct mete__slab *slab,
@@ -177,12 +177,24 @@ METE_INLINE char *mete__pool_block(const mete_pool *pool, const struct mete__sla
     return slab->memory + index * pool->distance;
 }
 
-METE_INLINE uint16_t mete__pool_link(const struct mete__slab *slab, size_t index) {
-    return __atomic_load_n(&slab->links[index], __ATOMIC_RELAXED);
+METE_INLINE uint8_t mete__pool_place(const uint8_t *place) {
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
 }
 
-METE_INLINE void mete__pool_set_link(struct mete__slab *slab, size_t index, uint16_t link) {
-    __atomic_store_n(&slab->links[index], link, __ATOMIC_RELAXED);
+METE_INLINE void mete__pool_set_place(uint8_t *place, uint8_t value) {
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+}
+
+/* Whether the block is the program's. */
+METE_INLINE bool mete__pool_is_live(const mete_pool *pool, const struct mete__slab *slab,
+                                    size_t index) {
+    uint8_t place = mete__pool_place(&slab->places[index]);
+    return place != METE__PLACE_OUT &&
+           pool->front.hand[place] != mete__pool_block(pool, slab, index);
+}
+
+METE_INLINE bool mete__pool_is_free_in_slab(const struct mete__slab *slab, size_t index) {
+    return (slab->free[index / 64] >> index % 64 & 1) != 0;
 }
 
 METE_INLINE uint32_t mete__pool_life(const struct mete__slab *slab, size_t index) {
@@ -198,106 +210,146 @@ METE_INLINE struct mete__slab *mete__pool_numbered(const mete_pool *pool, uint32
     return __atomic_load_n(&pool->slabs, __ATOMIC_ACQUIRE)[number];
 }
 
-METE_INLINE void mete__pool_set_held(uint16_t *link, uint16_t value) {
-    __atomic_store_n(link, value, __ATOMIC_RELAXED);
+/* Not shared: blocks in the hand, and those that are the program's. */
+METE_INLINE size_t mete__pool_depth(const mete_pool *pool) {
+    return (uint8_t)__atomic_load_n(&pool->front.count, __ATOMIC_RELAXED);
 }
 
-/* The slab of a live block or of an address that may be none: the recent one's, or by the table. */
-METE_INLINE struct mete__slab *mete__pool_slab_near(const mete_pool *pool, struct mete__hand *hand,
-                                                    const void *address) {
-    struct mete__slab *slab = hand->recent;
-    uintptr_t start = (uintptr_t)address & ~pool->slab_mask;
-
-    if (METE_LIKELY((uintptr_t)__atomic_load_n(&slab->memory, __ATOMIC_RELAXED) == start))
-        return slab;
-    slab = mete__pool_slab(pool, address);
-    if (slab != NULL) hand->recent = slab;
-    return slab;
-}
-
-METE_INLINE size_t mete__hand_depth(const struct mete__hand *hand) {
-    return (size_t)(hand->top - hand->bottom);
-}
-
-/* Not shared: blocks that are the program's. */
 METE_INLINE uint64_t mete__pool_live(const mete_pool *pool) {
-    return pool->used - mete__hand_depth(&pool->hand);
+    return pool->used - mete__pool_depth(pool);
 }
 
-/* Has no memory that any address is in. */
-extern METE_HIDDEN struct mete__slab mete__slab_none;
+METE_INLINE METE_MUST_USE bool mete__pool_lock(mete_pool *pool) {
+    return mete__lock_acquire(&pool->lock, mete__lock_token());
+}
+
+METE_INLINE void mete__pool_unlock(mete_pool *pool) {
+    mete__lock_release(&pool->lock);
+}
 
 /* ---- slab.c: under the lock where shared ---- */
 
+/* Has no memory, and so no address is a block of it. */
+extern METE_HIDDEN struct mete__slab mete__slab_none;
+
 /* The empty tables: false where there is no memory. */
 METE_HIDDEN bool mete__slab_begin(mete_pool *pool);
-/* One more slab with memory, enlisted: 0, -ENOBUFS, -ENOMEM. */
-METE_HIDDEN int mete__slab_add(mete_pool *pool);
-/* Gives the memory of a slab back of which nothing is used. The bytes. */
-METE_HIDDEN size_t mete__slab_drop(mete_pool *pool, struct mete__slab *slab);
-METE_HIDDEN void mete__slab_enlist(mete_pool *pool, struct mete__slab *slab);
-METE_HIDDEN void mete__slab_delist(mete_pool *pool, struct mete__slab *slab);
-/* Takes up to `count` blocks into the hand, from slabs that are there; a new one only where it
- * would stay empty. 0, or -ENOBUFS or -ENOMEM where it stays empty. */
-METE_HIDDEN int mete__slab_load(mete_pool *pool, struct mete__hand *hand, size_t count);
-/* Puts `count` blocks on their slabs' lists, the last one last. */
-METE_HIDDEN void mete__slab_unload(mete_pool *pool, const struct mete__held *blocks, size_t count);
-/* The block with this link can never be handed out again. */
-METE_HIDDEN void mete__slab_retire(mete_pool *pool, struct mete__slab *slab, uint32_t index);
-/* Frees all blocks of all slabs. */
+/* Whether so many bytes more can be reserved within the limit. */
+METE_HIDDEN bool mete__slab_may_reserve(const mete_pool *pool, size_t bytes);
+/* Makes it so that the slabs can give `count` blocks: 0; or -ENOBUFS, -ENOMEM, and no new slab. */
+METE_HIDDEN int mete__slab_provide(mete_pool *pool, uint64_t count);
+/* Gives the memory of slabs back of which nothing is used. The bytes. */
+METE_HIDDEN size_t mete__slab_drop_unused(mete_pool *pool);
+/* Takes 1 to `count` blocks from slabs that are there, or from a new one where they have none: how
+ * many; -ENOBUFS, -ENOMEM. What a slab gives first comes last. */
+METE_HIDDEN long mete__slab_take(mete_pool *pool, struct mete__held *out, size_t count);
+/* Puts blocks back that are METE__PLACE_OUT; or retires them, where their lives are used up. */
+METE_HIDDEN void mete__slab_put(mete_pool *pool, const struct mete__held *blocks, size_t count);
+/* Frees all blocks of all slabs, whoever has them. */
 METE_HIDDEN void mete__slab_reset_all(mete_pool *pool);
 METE_HIDDEN void mete__slab_end_all(mete_pool *pool);
 
-/* ---- pool.c ---- */
+/* ---- pool_fault.c ---- */
 
 METE_HIDDEN METE_COLD void mete__pool_fault(mete_pool *pool, enum mete_pool_fault fault,
                                             const void *address, const void *block, size_t offset);
-/* A block ends being the program's: links are the caller's. */
-METE_HIDDEN void mete__pool_finish(mete_pool *pool, struct mete__slab *slab, uint32_t index);
-/* Gives all blocks in the pool's hand back (drain), or forgets them (after a reset). */
-METE_HIDDEN void mete__pool_drain(mete_pool *pool, bool forget);
+/* Tells what is wrong with an address that is to be freed. NULL is no fault. */
+METE_HIDDEN METE_COLD void mete__pool_fault_of_free(mete_pool *pool, const void *address);
+
+/* ---- pool.c ---- */
+
+/* A block ends being the program's, but for its place and `destruct`. */
+METE_HIDDEN void mete__pool_end_block(mete_pool *pool, struct mete__slab *slab, size_t index);
+/* A block in hand becomes the program's: tells of a write to it. */
+METE_HIDDEN void mete__pool_begin_block(mete_pool *pool, const struct mete__held *held);
+/* NULL with errno, counted as a failure. */
+METE_HIDDEN METE_COLD void *mete__pool_fail(mete_pool *pool, int error);
+
+/* ---- pool_hand.c: pools that are not shared ---- */
+
+/* After `used` or `peak` have changed. The floor is where as many blocks are live as ever: so the
+ * peak is exact, and the limit kept, though the fast path compares but two bytes. */
+METE_HIDDEN void mete__pool_hand_set_floor(mete_pool *pool);
+/* The hand is at its floor: makes it have a block, if one may be handed out. 0, or a negative
+ * errno. */
+METE_HIDDEN int mete__pool_hand_reload(mete_pool *pool);
+/* The hand is full: makes room. */
+METE_HIDDEN void mete__pool_hand_unload(mete_pool *pool);
+/* Puts all of it back into the slabs; or forgets it, after a reset. */
+METE_HIDDEN void mete__pool_hand_drain(mete_pool *pool);
+METE_HIDDEN void mete__pool_hand_forget(mete_pool *pool);
+/* The slab of an address; NULL: none. Remembers it for the next block that is freed. */
+METE_HIDDEN METE_NOINLINE struct mete__slab *mete__pool_hand_turn(mete_pool *pool,
+                                                                  const void *address);
+
+/* ---- pool_audit.c ---- */
+
+/* Tells of every free block that was written to, and fills it again. */
+METE_HIDDEN void mete__pool_audit_writes(mete_pool *pool);
 
 /* ---- pool_cache.c: shared pools ---- */
 
 struct mete__pool_cache {
-    struct mete__hand hand;        /* in `loaded` */
-    mete_pool *pool;               /* NULL: destroyed */
-    struct mete__pool_cache *next; /* of the pool's, under its lock */
-    struct mete__pool_cache *previous;
+    struct mete__held *top;     /* behind the block that is handed out next; in `loaded` */
+    struct mete__held *bottom;  /* at it, there is none */
+    struct mete__held *ceiling; /* at it, no other one fits */
+    mete_pool *pool;            /* NULL: destroyed */
+    struct mete__slab *recent;  /* of a block freed lately; of this pool, perhaps without memory */
+    uint64_t frees;             /* atomic: of this thread, ever */
+    uint64_t allocations;       /* the same */
     struct mete__magazine *loaded;
     struct mete__magazine *other;
+    struct mete__pool_cache *next; /* of the pool's, under its lock */
+    struct mete__pool_cache *previous;
 };
 
-/* All of a thread's, by the pool's slot. */
-struct mete__thread_caches {
-    struct mete__thread_end end;
-    uint32_t capacity;
-    struct mete__pool_cache *caches[];
-};
-extern METE_HIDDEN __thread struct mete__thread_caches *mete__pool_cache_mine;
-
-/* The calling thread's hand; NULL: it has none of this pool yet. */
-METE_INLINE struct mete__hand *mete__pool_cache_find(const mete_pool *pool) {
-    const struct mete__thread_caches *caches = mete__pool_cache_mine;
-
-    if (METE_UNLIKELY(caches == NULL || pool->slot >= caches->capacity)) return NULL;
-    struct mete__pool_cache *cache = caches->caches[pool->slot];
-    return METE_LIKELY(cache != NULL && cache->pool == pool) ? &cache->hand : NULL;
-}
-/* Gives it one. NULL where there is no memory. */
-METE_HIDDEN METE_COLD struct mete__hand *mete__pool_cache_make(mete_pool *pool);
-/* Makes the calling thread's hand have a block: 0, or a negative errno; or room for one: false
- * where it still has none. */
-METE_HIDDEN int mete__pool_cache_reload(mete_pool *pool, struct mete__hand *hand);
-METE_HIDDEN bool mete__pool_cache_unload(mete_pool *pool, struct mete__hand *hand);
-/* Without a hand. */
-METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__held *out);
-METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, char *block, uint16_t *link);
-METE_HIDDEN bool mete__pool_cache_begin(mete_pool *pool);
-METE_HIDDEN void mete__pool_cache_end(mete_pool *pool);
-/* Makes all blocks that are held free (drain), or forgets them (after a reset). */
-METE_HIDDEN void mete__pool_cache_drain(mete_pool *pool, bool forget);
+/* Bytes that a new one takes of its pool's. */
+METE_HIDDEN size_t mete__pool_cache_bytes(void);
+/* Gives it magazines: false where there is no memory, or no room within max_bytes. Under the lock.
+ */
+METE_HIDDEN bool mete__pool_cache_enter(mete_pool *pool, struct mete__pool_cache *cache);
+/* Its blocks and counts become the pool's. Under the lock. */
+METE_HIDDEN void mete__pool_cache_leave(mete_pool *pool, struct mete__pool_cache *cache);
+/* The pool ends: so do all caches, whose memory stays their threads'. */
+METE_HIDDEN void mete__pool_cache_leave_all(mete_pool *pool);
+/* Makes the cache have a block: 0, or a negative errno; or room for one: false where it still has
+ * none. */
+METE_HIDDEN int mete__pool_cache_reload(mete_pool *pool, struct mete__pool_cache *cache);
+METE_HIDDEN bool mete__pool_cache_unload(mete_pool *pool, struct mete__pool_cache *cache);
+/* `count` blocks, none of them the program's yet: 0, or a negative errno and nothing done. The
+ * cache may be NULL. The caller settles, soon: it keeps them all, or gives them back. */
+METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache,
+                                      struct mete__held *out, size_t count);
+METE_HIDDEN void mete__pool_cache_settle(mete_pool *pool, const struct mete__held *blocks,
+                                         size_t count, bool keeps);
+/* Takes a block back that is METE__PLACE_OUT, without a cache; `counts`: as a free. */
+METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, struct mete__held held, bool counts);
+/* As mete_pool_reserve, within the limit of blocks. */
+METE_HIDDEN int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cache *cache,
+                                         size_t count);
+/* Puts what the cache and the depot hold into the slabs; or forgets what all hold. */
+METE_HIDDEN void mete__pool_cache_drain(mete_pool *pool, struct mete__pool_cache *cache);
+METE_HIDDEN void mete__pool_cache_forget(mete_pool *pool);
 /* Adds up what the threads have counted. */
 METE_HIDDEN void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, uint64_t *frees);
+
+/* ---- pool_threads.c: the caches of a thread, and the shared pools of a process ---- */
+
+/* The cache that the calling thread has used last; never NULL. */
+extern METE_HIDDEN __thread struct mete__pool_cache *mete__pool_threads_last;
+
+/* The calling thread's cache of the pool, if it has one; or a new one, and NULL where that cannot
+ * be made. */
+METE_HIDDEN struct mete__pool_cache *mete__pool_threads_find(const mete_pool *pool);
+METE_HIDDEN METE_NOINLINE struct mete__pool_cache *mete__pool_threads_look_up(mete_pool *pool);
+
+METE_INLINE struct mete__pool_cache *mete__pool_threads_cache(mete_pool *pool) {
+    struct mete__pool_cache *cache = mete__pool_threads_last;
+    return METE_LIKELY(cache->pool == pool) ? cache : mete__pool_threads_look_up(pool);
+}
+
+/* A shared pool begins and ends; false where there are too many. */
+METE_HIDDEN bool mete__pool_threads_begin(mete_pool *pool);
+METE_HIDDEN void mete__pool_threads_end(mete_pool *pool);
 
 #endif

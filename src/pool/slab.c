@@ -7,13 +7,17 @@
 #include "os/meta.h"
 #include "pool/pool_fill.h"
 
-enum { FIRST_SLABS = 8, SLABS_WITH_HANDLES_MAX = 1 << 16 };
+enum {
+    FIRST_SLABS = 8,
+    SLABS_WITH_HANDLES_MAX = 1 << 16,
+    ASKED_FOR = 64, /* slabs at once, of which the system is asked whether it has them */
+};
 
-struct mete__slab mete__slab_none = {.memory = (char *)1}; /* no slab begins there */
+struct mete__slab mete__slab_none;
 
 /* ---- lists ---- */
 
-void mete__slab_enlist(mete_pool *pool, struct mete__slab *slab) {
+static void enlist(mete_pool *pool, struct mete__slab *slab) {
     slab->previous_partial = NULL;
     slab->next_partial = pool->partial;
     if (pool->partial != NULL) pool->partial->previous_partial = slab;
@@ -21,7 +25,7 @@ void mete__slab_enlist(mete_pool *pool, struct mete__slab *slab) {
     slab->is_partial = true;
 }
 
-void mete__slab_delist(mete_pool *pool, struct mete__slab *slab) {
+static void delist(mete_pool *pool, struct mete__slab *slab) {
     if (slab->previous_partial != NULL)
         slab->previous_partial->next_partial = slab->next_partial;
     else
@@ -128,8 +132,12 @@ static size_t slab_bytes(const mete_pool *pool) {
     return (size_t)1 << pool->slab_shift;
 }
 
-static size_t links_bytes(const mete_pool *pool) {
-    return pool->slab_blocks * sizeof(uint16_t);
+static size_t free_words(const mete_pool *pool) {
+    return (pool->slab_blocks + 63) / 64;
+}
+
+static size_t free_bytes(const mete_pool *pool) {
+    return free_words(pool) * sizeof(uint64_t);
 }
 
 static size_t lives_bytes(const mete_pool *pool) {
@@ -137,7 +145,12 @@ static size_t lives_bytes(const mete_pool *pool) {
 }
 
 static size_t description_bytes(const mete_pool *pool) {
-    return sizeof(struct mete__slab) + links_bytes(pool) + lives_bytes(pool);
+    return sizeof(struct mete__slab) + free_bytes(pool) + lives_bytes(pool) + pool->slab_blocks;
+}
+
+static void start_lives(const mete_pool *pool, struct mete__slab *slab) {
+    for (uint32_t i = 0; pool->handles && i < pool->slab_blocks; i++)
+        mete__pool_set_life(slab, i, 1);
 }
 
 /* A slab without memory: one that was given back, or a new one. */
@@ -153,39 +166,47 @@ static struct mete__slab *describe_slab(mete_pool *pool) {
     char *memory = mete__meta_alloc(description_bytes(pool));
     if (memory == NULL) return NULL;
     slab = (struct mete__slab *)(void *)memory;
-    slab->lives = (uint32_t *)(void *)(slab + 1);
-    slab->links = (uint16_t *)(void *)(memory + sizeof *slab + lives_bytes(pool));
+    slab->free = (uint64_t *)(void *)(slab + 1);
+    slab->lives = (uint32_t *)(void *)(memory + sizeof *slab + free_bytes(pool));
+    slab->places = (uint8_t *)slab->lives + lives_bytes(pool);
     slab->number = pool->slab_count;
-    pool->slabs[pool->slab_count++] = slab;
+    start_lives(pool, slab);
+    pool->slabs[pool->slab_count] = slab;
+    __atomic_store_n(&pool->slab_count, pool->slab_count + 1, __ATOMIC_RELEASE);
     pool->metadata += description_bytes(pool);
     return slab;
 }
 
 static void set_aside(mete_pool *pool, struct mete__slab *slab) {
+    __atomic_store_n(&slab->limit, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&slab->memory, NULL, __ATOMIC_RELAXED);
     slab->next_partial = pool->spare;
     pool->spare = slab;
 }
 
+static void set_free(struct mete__slab *slab, size_t index) {
+    slab->free[index / 64] |= (uint64_t)1 << index % 64;
+    if (index / 64 < slab->first_free) slab->first_free = (uint16_t)(index / 64);
+}
+
+static bool can_give(const mete_pool *pool, const struct mete__slab *slab) {
+    return (uint32_t)slab->used + slab->retired < pool->slab_blocks;
+}
+
 /* A life that was used up stays so, whatever memory the block has. */
-static void start_lists(mete_pool *pool, struct mete__slab *slab) {
-    slab->list = METE__LINK_END;
-    slab->carved = slab->used = slab->retired = 0;
+static void start_blocks(mete_pool *pool, struct mete__slab *slab) {
+    memset(slab->places, METE__PLACE_OUT, pool->slab_blocks);
+    memset(slab->free, 0, free_bytes(pool));
+    slab->first_free = slab->carved = slab->used = slab->retired = 0;
     if (!pool->handles || pool->retired == 0) return;
-    bool any = false;
     for (uint32_t i = 0; i < pool->slab_blocks; i++)
-        any = any || mete__pool_life(slab, i) == UINT32_MAX;
-    if (!any) return;
+        slab->retired = (uint16_t)(slab->retired + (mete__pool_life(slab, i) == UINT32_MAX));
+    if (slab->retired == 0) return;
     slab->carved = (uint16_t)pool->slab_blocks;
-    for (uint32_t i = pool->slab_blocks; i-- > 0;) {
-        if (mete__pool_life(slab, i) == UINT32_MAX) {
-            mete__pool_set_link(slab, i, METE__LINK_RETIRED);
-            slab->retired++;
-        } else {
-            mete__pool_set_link(slab, i, slab->list);
-            slab->list = (uint16_t)i;
-            if (slab->memory != NULL) mete__pool_fill_block(pool, mete__pool_block(pool, slab, i));
-        }
+    for (uint32_t i = 0; i < pool->slab_blocks; i++) {
+        if (mete__pool_life(slab, i) == UINT32_MAX) continue;
+        set_free(slab, i);
+        if (!mete__checkers_listen) mete__pool_fill_block(pool, mete__pool_block(pool, slab, i));
     }
 }
 
@@ -200,75 +221,149 @@ static size_t growth_bytes(const mete_pool *pool) {
     return bytes + description_bytes(pool);
 }
 
-int mete__slab_add(mete_pool *pool) {
-    size_t bytes = slab_bytes(pool);
+bool mete__slab_may_reserve(const mete_pool *pool, size_t bytes) {
     uint64_t reserved = ((uint64_t)pool->slabs_held << pool->slab_shift) + pool->metadata;
+    return reserved <= pool->max_bytes && pool->max_bytes - reserved >= bytes;
+}
 
-    if (reserved > pool->max_bytes || pool->max_bytes - reserved < growth_bytes(pool))
-        return -ENOBUFS;
+/* Pages of the system's for so many bytes, or NULL. */
+static char *obtain(size_t bytes) {
+    size_t page = mete__memory_page_size(), whole = mete__round_up(bytes, page);
+    char *memory = mete__memory_reserve(whole, mete__power_of_two_ceil(whole));
+
+    if (memory == NULL) return NULL;
+    if (mete__memory_commit(memory, whole) == 0) return memory;
+    mete__memory_release(memory, whole);
+    return NULL;
+}
+
+static void release(char *memory, size_t bytes) {
+    mete__memory_release(memory, mete__round_up(bytes, mete__memory_page_size()));
+}
+
+/* One more slab with memory, enlisted: 0, -ENOBUFS, -ENOMEM. */
+static int add(mete_pool *pool) {
+    if (!mete__slab_may_reserve(pool, growth_bytes(pool))) return -ENOBUFS;
     if (!make_room_in_table(pool)) return -ENOMEM;
     struct mete__slab *slab = describe_slab(pool);
     if (slab == NULL)
         return pool->handles && pool->slab_count == SLABS_WITH_HANDLES_MAX ? -ENOBUFS : -ENOMEM;
-    size_t page = mete__memory_page_size();
-    char *memory = mete__memory_reserve(mete__round_up(bytes, page), bytes > page ? bytes : page);
-    if (memory == NULL) goto fail_memory;
-    if (mete__memory_commit(memory, mete__round_up(bytes, page)) != 0) goto fail_commit;
+    char *memory = obtain(slab_bytes(pool));
+    if (memory == NULL) {
+        set_aside(pool, slab);
+        return -ENOMEM;
+    }
     __atomic_store_n(&slab->memory, memory, __ATOMIC_RELAXED);
-    start_lists(pool, slab);
+    start_blocks(pool, slab);
+    pool->retired_here += slab->retired;
+    __atomic_store_n(&slab->limit, pool->slab_blocks, __ATOMIC_RELAXED);
     enter(pool->table, (uintptr_t)memory >> pool->slab_shift, slab);
     pool->slabs_held++;
-    mete__slab_enlist(pool, slab);
-    mete__checkers_root(memory, bytes);
-    mete__checkers_close(memory, bytes);
+    if (can_give(pool, slab)) enlist(pool, slab);
+    mete__checkers_root(memory, slab_bytes(pool));
+    mete__checkers_close(memory, slab_bytes(pool));
     return 0;
-fail_commit:
-    mete__memory_release(memory, mete__round_up(bytes, page));
-fail_memory:
-    set_aside(pool, slab);
-    return -ENOMEM;
 }
 
-size_t mete__slab_drop(mete_pool *pool, struct mete__slab *slab) {
-    size_t bytes = slab_bytes(pool);
-
-    if (slab->is_partial) mete__slab_delist(pool, slab);
+static void drop(mete_pool *pool, struct mete__slab *slab) {
+    if (slab->is_partial) delist(pool, slab);
+    if (slab == pool->near) {
+        pool->near = &mete__slab_none;
+        pool->near_limit = pool->front.near_limit = 0;
+    }
     remove_key(pool, (uintptr_t)slab->memory >> pool->slab_shift);
-    mete__checkers_open(slab->memory, bytes);
-    mete__checkers_unroot(slab->memory, bytes);
-    mete__memory_release(slab->memory, mete__round_up(bytes, mete__memory_page_size()));
+    mete__checkers_open(slab->memory, slab_bytes(pool));
+    mete__checkers_unroot(slab->memory, slab_bytes(pool));
+    release(slab->memory, slab_bytes(pool));
     set_aside(pool, slab);
+    pool->retired_here -= slab->retired;
     pool->slabs_held--;
+}
+
+size_t mete__slab_drop_unused(mete_pool *pool) {
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < pool->slab_count; i++) {
+        struct mete__slab *slab = pool->slabs[i];
+        if (slab->memory == NULL || slab->used != 0) continue;
+        drop(pool, slab);
+        bytes += slab_bytes(pool);
+    }
     return bytes;
+}
+
+/* ---- memory ahead ---- */
+
+/* Whether so many slabs can be had at all: found out before the first is taken. */
+static int foresee(const mete_pool *pool, uint64_t slabs) {
+    if (slabs > METE_SIZE_MAX >> pool->slab_shift)
+        return pool->max_bytes == SIZE_MAX ? -ENOMEM : -ENOBUFS;
+    size_t bytes = (size_t)slabs << pool->slab_shift;
+    if (!mete__slab_may_reserve(pool, bytes)) return -ENOBUFS;
+    if (pool->handles && pool->slabs_held + slabs > SLABS_WITH_HANDLES_MAX) return -ENOBUFS;
+    return slabs < ASKED_FOR || mete__memory_has(bytes) ? 0 : -ENOMEM;
+}
+
+/* Takes the slab that was added last away again; with what is known of it, if that is new, too. */
+static void undo_add(mete_pool *pool, uint32_t count_before) {
+    struct mete__slab *slab = pool->partial;
+
+    drop(pool, slab);
+    if (slab->number < count_before) return;
+    pool->spare = slab->next_partial;
+    __atomic_store_n(&pool->slab_count, pool->slab_count - 1, __ATOMIC_RELEASE);
+    pool->metadata -= description_bytes(pool);
+    mete__meta_free(slab, description_bytes(pool));
+}
+
+int mete__slab_provide(mete_pool *pool, uint64_t count) {
+    uint64_t left =
+        (uint64_t)pool->slabs_held * pool->slab_blocks - pool->used - pool->retired_here;
+    uint32_t count_before = pool->slab_count;
+
+    if (left >= count) return 0;
+    uint64_t wanted = (count - left - 1) / pool->slab_blocks + 1;
+    int status = foresee(pool, wanted);
+    for (uint64_t added = 0; status == 0 && added < wanted; added++) {
+        status = add(pool);
+        if (status == 0) continue;
+        for (; added > 0; added--) undo_add(pool, count_before);
+    }
+    return status;
 }
 
 /* ---- between slabs and hands ---- */
 
-/* Up to `count` blocks off a slab's list, then off what was not carved. How many. */
-static size_t load_from(mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
+static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
                         size_t count) {
-    uint32_t index = slab->list;
-    size_t loaded = 0;
+    size_t taken = 0, words = free_words(pool), word = slab->first_free;
 
-    for (; loaded < count && index != METE__LINK_END; loaded++) {
-        out[loaded] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->links[index]};
-        index = mete__pool_link(slab, index);
-        mete__pool_set_held(out[loaded].link, METE__LINK_HELD);
+    for (; word < words; word++) {
+        uint64_t bits = slab->free[word];
+        for (; bits != 0 && taken < count; bits &= bits - 1) {
+            size_t index = word * 64 + (unsigned)__builtin_ctzll(bits);
+            out[taken++] =
+                (struct mete__held){mete__pool_block(pool, slab, index), &slab->places[index]};
+        }
+        slab->free[word] = bits;
+        if (bits != 0) break;
     }
-    slab->list = (uint16_t)index;
-    for (; loaded < count && slab->carved < pool->slab_blocks; loaded++) {
-        index = slab->carved++;
-        out[loaded] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->links[index]};
-        mete__pool_set_held(out[loaded].link, METE__LINK_HELD);
-        if (!mete__checkers_listen) mete__pool_fill_block(pool, out[loaded].block);
-    }
-    slab->used = (uint16_t)(slab->used + loaded);
-    if (slab->list == METE__LINK_END && slab->carved == pool->slab_blocks)
-        mete__slab_delist(pool, slab);
-    return loaded;
+    slab->first_free = (uint16_t)word;
+    return taken;
 }
 
-/* What the slabs give first is handed out first. */
+static size_t carve(const mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
+                    size_t count) {
+    size_t taken = 0;
+
+    for (; taken < count && slab->carved < pool->slab_blocks; taken++) {
+        uint32_t index = slab->carved++;
+        out[taken] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->places[index]};
+        if (!mete__checkers_listen) mete__pool_fill_block(pool, out[taken].block);
+    }
+    return taken;
+}
+
 static void reverse(struct mete__held *first, struct mete__held *end) {
     while (first < --end) {
         struct mete__held held = *first;
@@ -277,68 +372,79 @@ static void reverse(struct mete__held *first, struct mete__held *end) {
     }
 }
 
-int mete__slab_load(mete_pool *pool, struct mete__hand *hand, size_t count) {
-    struct mete__held *first = hand->top, *end = first + count;
+long mete__slab_take(mete_pool *pool, struct mete__held *out, size_t count) {
+    size_t taken = 0;
 
-    if (pool->partial == NULL) {
-        int status = mete__slab_add(pool);
+    while (pool->partial == NULL) { /* a new slab may have retired blocks only */
+        int status = add(pool);
         if (status < 0) return status;
     }
-    while (hand->top < end && pool->partial != NULL)
-        hand->top += load_from(pool, pool->partial, hand->top, (size_t)(end - hand->top));
-    __atomic_store_n(&pool->used, pool->used + (size_t)(hand->top - first), __ATOMIC_RELAXED);
-    reverse(first, hand->top);
-    return 0;
+    while (taken < count && pool->partial != NULL) {
+        struct mete__slab *slab = pool->partial;
+        size_t given = take_free(pool, slab, out + taken, count - taken);
+        given += carve(pool, slab, out + taken + given, count - taken - given);
+        slab->used = (uint16_t)(slab->used + given);
+        if (!can_give(pool, slab)) delist(pool, slab);
+        taken += given;
+    }
+    __atomic_store_n(&pool->used, pool->used + taken, __ATOMIC_RELAXED);
+    reverse(out, out + taken);
+    return (long)taken;
 }
 
-void mete__slab_unload(mete_pool *pool, const struct mete__held *blocks, size_t count) {
-    if (pool->shared && pool->used > pool->peak) pool->peak = pool->used;
+/* A block that two threads have freed at one instant comes twice. */
+static bool is_back(const struct mete__slab *slab, const struct mete__held *held, size_t index) {
+    return mete__pool_place(held->place) != METE__PLACE_OUT ||
+           mete__pool_is_free_in_slab(slab, index);
+}
+
+void mete__slab_put(mete_pool *pool, const struct mete__held *blocks, size_t count) {
     struct mete__slab *slab = &mete__slab_none;
+    uint64_t used = pool->used;
+
     for (size_t i = 0; i < count; i++) {
         if ((uintptr_t)slab->memory != ((uintptr_t)blocks[i].block & ~pool->slab_mask))
             slab = mete__pool_slab(pool, blocks[i].block);
-        mete__pool_set_held(blocks[i].link, slab->list);
-        slab->list = (uint16_t)(blocks[i].link - slab->links);
+        size_t index = (size_t)(blocks[i].place - slab->places);
+        if (METE_UNLIKELY(is_back(slab, &blocks[i], index))) continue;
+        used--;
         slab->used--;
-        if (!slab->is_partial) mete__slab_enlist(pool, slab);
-    }
-    __atomic_store_n(&pool->used, pool->used - count, __ATOMIC_RELAXED);
-}
-
-void mete__slab_retire(mete_pool *pool, struct mete__slab *slab, uint32_t index) {
-    mete__pool_set_link(slab, index, METE__LINK_RETIRED);
-    slab->retired++;
-    slab->used--;
-    pool->retired++;
-    __atomic_store_n(&pool->used, pool->used - 1, __ATOMIC_RELAXED);
-}
-
-/* Every block that was carved becomes free, the lowest the next one. */
-static void reset_slab(mete_pool *pool, struct mete__slab *slab) {
-    slab->list = METE__LINK_END;
-    slab->used = 0;
-    for (uint32_t i = slab->carved; i-- > 0;) {
-        uint16_t link = mete__pool_link(slab, i);
-        if (link == METE__LINK_RETIRED) continue;
-        if (link == METE__LINK_LIVE) {
-            mete__pool_finish(pool, slab, i);
-            if (pool->handles && mete__pool_life(slab, i) == UINT32_MAX) {
-                slab->used++; /* retiring takes it away again */
-                mete__slab_retire(pool, slab, i);
-                continue;
-            }
+        if (pool->handles && mete__pool_life(slab, index) == UINT32_MAX) {
+            slab->retired++;
+            pool->retired++;
+            pool->retired_here++;
+            continue;
         }
-        mete__pool_set_link(slab, i, slab->list);
-        slab->list = (uint16_t)i;
+        set_free(slab, index);
+        if (!slab->is_partial) enlist(pool, slab);
     }
+    __atomic_store_n(&pool->used, used, __ATOMIC_RELAXED);
+}
+
+/* Every block that was carved becomes free. */
+static void reset_slab(mete_pool *pool, struct mete__slab *slab) {
+    uint16_t retired = 0;
+
+    memset(slab->free, 0, free_bytes(pool));
+    slab->first_free = slab->used = 0;
+    for (uint32_t i = 0; i < slab->carved; i++) {
+        if (mete__pool_is_live(pool, slab, i)) mete__pool_end_block(pool, slab, i);
+        if (pool->handles && mete__pool_life(slab, i) == UINT32_MAX)
+            retired++;
+        else
+            set_free(slab, i);
+    }
+    memset(slab->places, METE__PLACE_OUT, pool->slab_blocks);
+    pool->retired += (uint16_t)(retired - slab->retired);
+    pool->retired_here += retired;
+    slab->retired = retired;
     slab->is_partial = false;
-    if (slab->list != METE__LINK_END || slab->carved < pool->slab_blocks)
-        mete__slab_enlist(pool, slab);
+    if (can_give(pool, slab)) enlist(pool, slab);
 }
 
 void mete__slab_reset_all(mete_pool *pool) {
-    if (pool->shared && pool->used > pool->peak) pool->peak = pool->used;
     pool->partial = NULL;
+    pool->retired_here = 0;
     for (uint32_t i = pool->slab_count; i-- > 0;)
         if (pool->slabs[i]->memory != NULL) reset_slab(pool, pool->slabs[i]);
     __atomic_store_n(&pool->used, 0, __ATOMIC_RELAXED);
@@ -347,7 +453,7 @@ void mete__slab_reset_all(mete_pool *pool) {
 void mete__slab_end_all(mete_pool *pool) {
     for (uint32_t i = 0; i < pool->slab_count; i++) {
         struct mete__slab *slab = pool->slabs[i];
-        if (slab->memory != NULL) (void)mete__slab_drop(pool, slab);
+        if (slab->memory != NULL) drop(pool, slab);
     }
     for (uint32_t i = 0; i < pool->slab_count; i++)
         mete__meta_free(pool->slabs[i], description_bytes(pool));

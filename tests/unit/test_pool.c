@@ -400,23 +400,26 @@ static void damage_of_the_pool_itself_is_found(void **state) {
     (void)state;
     mete_pool_free(pool, a);
     struct mete__slab *slab = pool->slabs[0];
-    pool->in_hand[mete__hand_depth(&pool->hand) - 1].link = &slab->links[1]; /* b lives */
+    void **top = &pool->front.hand[mete__pool_depth(pool) - 1];
+    *top = pool->front.hand[0];
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
-    pool->in_hand[mete__hand_depth(&pool->hand) - 1].link = &slab->links[0];
-    pool->hand.floor++;
+    *top = a;
+    pool->floor++;
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
-    pool->hand.floor--;
+    pool->floor--;
     assert_int_equal(mete_pool_verify(pool), 0);
-    mete__pool_drain(pool, false);
+    assert_int_equal(mete_pool_trim(pool), 0); /* the hand is empty now */
     assert_int_equal(mete_pool_verify(pool), 0);
-    uint16_t next = slab->links[slab->list];
-    slab->links[slab->list] = slab->list; /* a list that runs in a circle */
+    slab->free[0] ^= 2; /* b */
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
-    slab->links[slab->list] = next;
-    assert_int_equal(mete_pool_verify(pool), 0);
+    slab->free[0] ^= 2;
     slab->used++;
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
     slab->used--;
+    slab->next_partial = slab; /* a list that runs in a circle */
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    slab->next_partial = NULL;
+    assert_int_equal(mete_pool_verify(pool), 0);
     mete_pool_free(pool, b);
     mete_pool_destroy(pool);
 }
@@ -531,13 +534,8 @@ static void a_used_up_slot_retires(void **state) {
         mete_pool *pool =
             pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
-        pool->slabs[0]->lives[0] = UINT32_MAX - 4; /* as after so many lives: odd, alive */
-        if (shared != 0) {
-            /* The first block a magazine gives is the last that was loaded. */
-            size_t index = ((size_t)((char *)block - pool->slabs[0]->memory)) / 64;
-            pool->slabs[0]->lives[0] = 0;
-            pool->slabs[0]->lives[index] = UINT32_MAX - 4;
-        }
+        size_t index = (size_t)((char *)block - pool->slabs[0]->memory) / 64;
+        pool->slabs[0]->lives[index] = UINT32_MAX - 2; /* as after so many lives */
         mete_pool_free(pool, block);
         assert_ptr_equal(mete_pool_alloc(pool), block);
         mete_pool_handle last = mete_pool_handle_of(pool, block);

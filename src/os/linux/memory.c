@@ -162,6 +162,15 @@ bool mete__memory_knows_marks(void) {
     return known;
 }
 
+/* By a mapping that is charged, unlike all others here: the kernel refuses one that is larger than
+ * what it could ever have. */
+bool mete__memory_has(size_t size) {
+    void *start = map(NULL, size, PROT_READ | PROT_WRITE, 0);
+    if (start == NULL) return false;
+    munmap(start, size);
+    return true;
+}
+
 void *mete__memory_map(size_t size) {
     void *start = map(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
     if (start != NULL) mete__memory_wish_huge(start, size, false);

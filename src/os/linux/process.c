@@ -76,6 +76,11 @@ void mete__process_at_fork(void (*in_child)(void)) {
     pthread_atfork(NULL, NULL, in_child);
 }
 
+void mete__process_around_fork(void (*before)(void), void (*in_parent)(void),
+                               void (*in_child)(void)) {
+    pthread_atfork(before, in_parent, in_child);
+}
+
 void mete__process_wait(uint32_t *word, uint32_t value) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);

@@ -1,0 +1,185 @@
+/* Shared pools: threads that come late, end, free at one instant, and fork. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <mete/pool.h>
+
+#include "pool/pool_state.h"
+
+static mete_pool_stats stats_of(const mete_pool *pool) {
+    mete_pool_stats stats;
+    assert_int_equal(mete_pool_stats_read(pool, &stats), 0);
+    assert_int_equal(stats.reserved_bytes,
+                     stats.live_bytes + stats.free_bytes + stats.metadata_bytes);
+    return stats;
+}
+
+/* ---- limits ---- */
+
+enum { LATE = 6, EACH = 150 };
+
+static pthread_barrier_t barrier;
+
+static void *take_what_there_is(void *argument) {
+    mete_pool *pool = argument;
+    void *blocks[EACH];
+    size_t taken = 0;
+
+    while (taken < EACH && (blocks[taken] = mete_pool_alloc(pool)) != NULL) taken++;
+    assert_true(taken == EACH || errno == ENOBUFS);
+    (void)pthread_barrier_wait(&barrier);
+    (void)pthread_barrier_wait(&barrier);
+    mete_pool_free_many(pool, blocks, taken);
+    return NULL;
+}
+
+static void max_bytes_holds_for_threads_that_come_late(void **state) {
+    (void)state;
+    for (size_t most = 24 * 1024; most < 80 * 1024; most += 3000) {
+        pthread_t threads[LATE];
+        mete_pool *pool = mete_pool_create(&(mete_pool_options){
+            .block_size = 64, .slab_bytes = 4096, .shared = true, .max_bytes = most});
+        assert_non_null(pool);
+        assert_int_equal(pthread_barrier_init(&barrier, NULL, LATE + 1), 0);
+        for (int i = 0; i < LATE; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, take_what_there_is, pool), 0);
+        (void)pthread_barrier_wait(&barrier);
+        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
+        (void)pthread_barrier_wait(&barrier);
+        for (int i = 0; i < LATE; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
+        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+/* ---- one block freed twice at one instant ---- */
+
+static mete_pool_error last_error;
+static int errors;
+
+static void note_error(void *context, const mete_pool_error *error) {
+    (void)context;
+    last_error = *error;
+    errors++;
+}
+
+/* As it is left by two threads that found the block live both. */
+static void a_block_in_two_hands_is_handed_out_once(void **state) {
+    mete_pool *pool = mete_pool_create(
+        &(mete_pool_options){.block_size = 64, .shared = true, .on_error = note_error});
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        void *block = mete_pool_alloc(pool);
+        errors = 0;
+        mete_pool_free(pool, block);
+        struct mete__pool_cache *cache = mete__pool_threads_find(pool);
+        cache->top[0] = cache->top[-1];
+        cache->top++;
+        cache->frees++;
+        if (round == 0) {
+            assert_ptr_equal(mete_pool_alloc(pool), block);
+            void *other = mete_pool_alloc(pool);
+            assert_int_equal(errors, 1);
+            assert_int_equal(last_error.fault, METE_POOL_DOUBLE_FREE);
+            assert_ptr_equal(last_error.block, block);
+            assert_ptr_not_equal(other, block);
+            mete_pool_free(pool, other);
+            mete_pool_free(pool, block);
+        } else {
+            (void)mete_pool_trim(pool); /* both go back to the slab */
+            cache->frees--;
+        }
+        assert_int_equal(mete_pool_verify(pool), 0);
+        assert_int_equal(stats_of(pool).live_blocks, 0);
+    }
+    mete_pool_destroy(pool);
+}
+
+/* ---- fork ---- */
+
+enum { WORKERS = 3, FORKS = 60, HELD = 100 };
+
+static bool stop; /* atomic */
+
+static void *hammer(void *argument) {
+    mete_pool *pool = argument;
+    void *blocks[HELD];
+
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        for (int i = 0; i < HELD; i++) blocks[i] = mete_pool_alloc(pool);
+        mete_pool_free_many(pool, blocks, HELD);
+        (void)mete_pool_trim(pool);
+        mete_pool *own = mete_pool_create(&(mete_pool_options){.block_size = 32, .shared = true});
+        mete_pool_free(own, mete_pool_alloc(own));
+        mete_pool_destroy(own);
+    }
+    return NULL;
+}
+
+/* A child that waits for what it has not got is ended by the alarm. */
+static void use_in_child(mete_pool *pool) {
+    static void *blocks[3000];
+    mete_pool_stats stats;
+
+    alarm(20);
+    for (int i = 0; i < 3000; i++)
+        if ((blocks[i] = mete_pool_alloc(pool)) == NULL) _exit(1);
+    mete_pool_free_many(pool, blocks, 3000);
+    if (mete_pool_alloc_many(pool, blocks, 500) != 0) _exit(2);
+    if (mete_pool_stats_read(pool, &stats) != 0) _exit(3);
+    if (stats.reserved_bytes != stats.live_bytes + stats.free_bytes + stats.metadata_bytes)
+        _exit(4);
+    (void)mete_pool_trim(pool);
+    mete_pool_reset(pool);
+    if (mete_pool_verify(pool) != 0) _exit(5);
+    mete_pool *other = mete_pool_create(&(mete_pool_options){.block_size = 100, .shared = true});
+    if (other == NULL) _exit(6);
+    mete_pool_destroy(other);
+    mete_pool_destroy(pool);
+    _exit(0);
+}
+
+static void a_child_of_fork_can_use_a_pool_that_was_in_use(void **state) {
+    pthread_t threads[WORKERS];
+    mete_pool *pool =
+        mete_pool_create(&(mete_pool_options){.block_size = 64, .shared = true, .handles = true});
+
+    (void)state;
+    stop = false;
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hammer, pool), 0);
+    for (int i = 0; i < FORKS; i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) use_in_child(pool);
+        assert_true(child > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < WORKERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(stats_of(pool).live_blocks, 0);
+    assert_int_equal(mete_pool_verify(pool), 0);
+    mete_pool_destroy(pool);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(max_bytes_holds_for_threads_that_come_late),
+        cmocka_unit_test(a_block_in_two_hands_is_handed_out_once),
+        cmocka_unit_test(a_child_of_fork_can_use_a_pool_that_was_in_use),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
