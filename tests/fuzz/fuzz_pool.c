@@ -1,12 +1,21 @@
-/* A pool under any operations, mistakes among them, against a list of what it has handed out. */
+/*
+ * A pool under any operations, mistakes among them, against a list of what it has handed out.
+ *
+ * A shared one is used by several threads, which take turns as the input says: so the same input
+ * does the same each time, and the list is right after each step.
+ */
 #include <errno.h>
 #include <mete/pool.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/checkers.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SLOTS = 160, OPERATIONS_MAX = 1500, LARGEST = 300, MANY = 24 };
+enum { SLOTS = 700, OPERATIONS_MAX = 1500, LARGEST = 300, MANY = 250, WORKERS = 3 };
 
 struct slot {
     unsigned char *block; /* NULL: none */
@@ -15,7 +24,7 @@ struct slot {
 };
 
 static struct slot slots[SLOTS];
-static size_t live;
+static size_t live, peak;
 static unsigned marks; /* given out */
 static mete_pool *pool;
 static mete_pool_options options;
@@ -64,6 +73,57 @@ static struct slot *slot_of(const void *block) {
     return NULL;
 }
 
+/* ---- threads that take turns ---- */
+
+struct worker {
+    pthread_t thread;
+    sem_t turn, done;
+    void (*job)(void); /* NULL: to end */
+    bool runs;
+};
+
+static struct worker workers[WORKERS];
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+
+    for (;;) {
+        while (sem_wait(&worker->turn) != 0) continue;
+        if (worker->job == NULL) return NULL;
+        worker->job();
+        expect(sem_post(&worker->done) == 0);
+    }
+}
+
+static void start_worker(struct worker *worker) {
+    if (worker->runs) return;
+    expect(sem_init(&worker->turn, 0, 0) == 0 && sem_init(&worker->done, 0, 0) == 0);
+    expect(pthread_create(&worker->thread, NULL, work, worker) == 0);
+    worker->runs = true;
+}
+
+/* Its blocks at hand go back to the pool. */
+static void end_worker(struct worker *worker) {
+    if (!worker->runs) return;
+    worker->job = NULL;
+    expect(sem_post(&worker->turn) == 0);
+    expect(pthread_join(worker->thread, NULL) == 0);
+    worker->runs = false;
+}
+
+/* On the thread of this number, or on this one. */
+static void run_on(unsigned number, void (*job)(void)) {
+    if (!options.shared || number % (WORKERS + 1) == WORKERS) {
+        job();
+        return;
+    }
+    struct worker *worker = &workers[number % (WORKERS + 1)];
+    start_worker(worker);
+    worker->job = job;
+    expect(sem_post(&worker->turn) == 0);
+    while (sem_wait(&worker->done) != 0) continue;
+}
+
 /* ---- blocks come and go ---- */
 
 /* What is handed out is nobody else's: no other block begins there, and their bytes stay. */
@@ -78,6 +138,7 @@ static void take(unsigned char *block) {
     expect(!options.handles || slot->handle != stale_handle);
     memset(block, slot->mark, options.block_size);
     live++;
+    if (live > peak) peak = live;
     if (block == stale) stale = NULL;
 }
 
@@ -102,13 +163,29 @@ static bool may_refuse(int error, size_t count) {
     return options.max_bytes != 0 || (options.max_blocks != 0 && live + count > options.max_blocks);
 }
 
+static mete_pool_stats figures(void) {
+    mete_pool_stats stats;
+    expect(mete_pool_stats_read(pool, &stats) == 0);
+    return stats;
+}
+
+/* What was refused has not been. */
+static void expect_only_failure(const mete_pool_stats *before) {
+    mete_pool_stats after = figures();
+    expect(after.live_blocks == before->live_blocks && after.peak_blocks == before->peak_blocks);
+    expect(after.allocations == before->allocations && after.frees == before->frees);
+    expect(after.failures == before->failures + 1);
+}
+
 static void allocate(bool zeroed) {
     unsigned char *block;
 
     if (live == SLOTS) return;
+    mete_pool_stats before = figures();
     block = zeroed ? mete_pool_zalloc(pool) : mete_pool_alloc(pool);
     if (block == NULL) {
         expect(may_refuse(errno, 1));
+        if (!options.shared) expect_only_failure(&before);
         return;
     }
     expect(!construct_fails && (options.max_blocks == 0 || live < options.max_blocks));
@@ -120,9 +197,12 @@ static void allocate_many(size_t count) {
     void *blocks[MANY] = {NULL};
 
     if (live + count > SLOTS) return;
+    mete_pool_stats before = figures();
     int status = mete_pool_alloc_many(pool, blocks, count);
     if (status != 0) {
         expect(may_refuse(-status, count));
+        for (size_t i = 0; i < MANY; i++) expect(blocks[i] == NULL);
+        expect_only_failure(&before);
         return;
     }
     for (size_t i = 0; i < count; i++) take(blocks[i]);
@@ -140,9 +220,10 @@ static void free_many(size_t first, size_t count) {
 /* What is reserved cannot fail. */
 static void reserve(size_t count) {
     if (live + count > SLOTS) return;
+    uint64_t slabs = figures().slabs;
     int status = mete_pool_reserve(pool, count);
     if (status != 0) {
-        expect(may_refuse(-status, count));
+        expect(may_refuse(-status, count) && figures().slabs == slabs);
         return;
     }
     if (construct_fails) return;
@@ -205,14 +286,26 @@ static void look(void) {
     expect(stats.live_blocks == live && stats.allocations - stats.frees == live);
     expect(stats.reserved_bytes == stats.live_bytes + stats.free_bytes + stats.metadata_bytes);
     expect(stats.peak_blocks >= live && stats.retired_blocks == 0);
-    expect(options.max_bytes == 0 || options.shared /* what a thread has at hand comes on top */ ||
-           stats.reserved_bytes <= options.max_bytes);
+    expect(options.max_bytes == 0 || stats.reserved_bytes <= options.max_bytes);
+    expect(options.max_blocks == 0 || stats.peak_blocks <= options.max_blocks);
+    expect(options.shared || stats.peak_blocks == peak);
     expect(options.construct == NULL || constructed == live);
 }
 
+/* A write that nobody but the pool's next look can see; then it is as if it had not been. */
+static void write_to_stale(unsigned offset) {
+    if (stale == NULL || trimmed || options.does_not_fill || mete__checkers_listen) return;
+    unsigned char *at = (unsigned char *)stale + offset % options.block_size, was = *at;
+    *at ^= 0x10;
+    expect(mete_pool_verify(pool) == -EILSEQ);
+    expect_fault(METE_POOL_WRITE_AFTER_FREE, at, offset % options.block_size);
+    *at = was;
+}
+
+static unsigned operation, number;
+
 static void operate(void) {
-    unsigned operation = argument(), number = argument();
-    struct slot *slot = &slots[number % SLOTS];
+    struct slot *slot = &slots[(number * 3u + operation / 16) % SLOTS];
     size_t seen = 0;
 
     switch (operation % 16) {
@@ -223,7 +316,7 @@ static void operate(void) {
         if (slot->block != NULL) mete_pool_free(pool, give(slot));
         break;
     case 7: allocate_many(number % MANY); break;
-    case 8: free_many(number % SLOTS, operation / 16); break;
+    case 8: free_many(number * 3 % SLOTS, operation / 16 * 16u); break;
     case 9: free_wrongly(slot, operation / 16 + 1); break;
     case 10: reserve(number % MANY); break;
     case 11: trimmed = mete_pool_trim(pool) != 0 || trimmed; break;
@@ -237,7 +330,12 @@ static void operate(void) {
         expect(mete_pool_foreach(pool, visit, &seen) && seen == before);
         break;
     }
-    case 14: construct_fails = options.construct != NULL && number % 4 == 0; break;
+    case 14:
+        if (operation / 16 % 2 == 0)
+            construct_fails = options.construct != NULL && number % 4 == 0;
+        else
+            write_to_stale(number);
+        break;
     case 15: look(); break;
     }
     expect(faults == 0);
@@ -254,6 +352,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                   .slab_bytes = flags & 4 ? 0 : 4096,
                                   .shared = flags & 8,
                                   .handles = flags & 16,
+                                  .does_not_fill = flags & 64,
                                   .construct = flags & 32 ? construct : NULL,
                                   .destruct = flags & 32 ? destruct : NULL,
                                   .on_error = on_error,
@@ -264,7 +363,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     forget_all();
     construct_fails = false;
     constructed = 0;
-    for (size_t i = 0; i < OPERATIONS_MAX && left > 0; i++) operate();
+    peak = 0;
+    for (size_t i = 0; i < OPERATIONS_MAX && left > 0; i++) {
+        operation = argument();
+        number = argument();
+        unsigned thread = options.shared ? argument() : 0;
+        if (thread >= 250) end_worker(&workers[thread % WORKERS]);
+        run_on(thread, operate);
+    }
     look();
     mete_pool_destroy(pool);
     expect(constructed == 0 && faults == 0);
