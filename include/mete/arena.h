@@ -8,7 +8,8 @@
  * Where the memory comes from is chosen when the arena is created:
  *   reserve   one range of address space; pages are taken as they are needed, addresses never move,
  *             and behind the last byte lies an inaccessible page.
- *   chained   chunks, each twice as large as the one before, from the system or from an allocator.
+ *   chained   chunks, each twice as large as the one before up to 4 MiB, or as large as a request
+ *             needs, from the system or from an allocator.
  *   buffer    the caller's own bytes, and no others.
  *
  * What an arena cannot do: free a block (mete_free of one is an invalid free), tell how large a

@@ -11,7 +11,8 @@
  * Functions that can fail return 0, -EINVAL (an alignment that breaks L1, a layout that is not
  * valid) or -EOVERFLOW (a result that breaks L2), and leave their outputs untouched then. They are
  * pure, folded by the compiler where their inputs are constants, and in C++ constant expressions.
- * In C the macros are: for static initialisers and assertions at compile time.
+ * In C, macros that are numbers are: for assertions and array sizes; those that are layouts
+ * initialise static objects.
  *
  * An output may be the same object as an input. Thread-safe: nothing is shared.
  */
@@ -35,7 +36,7 @@ typedef struct mete_layout {
     size_t align; /* bytes, a power of two */
 } mete_layout;
 
-/* --- Constant expressions, also in C */
+/* --- Constants, also in C */
 
 #ifdef __cplusplus
 #define METE_LAYOUT_LITERAL(size, align) (mete_layout{(size), (align)})

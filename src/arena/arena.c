@@ -170,7 +170,10 @@ void *mete_arena_realloc(mete_arena *arena, void *block, size_t old_size, size_t
             return block;
         }
     }
+    /* What grows at the end is likely to grow again. */
+    if ((char *)block + old_size == arena->front.next) arena->growth = new_size;
     void *moved = mete_arena_alloc(arena, new_size, align);
+    arena->growth = 0;
     if (moved == NULL) return NULL;
     memcpy(moved, block, old_size < new_size ? old_size : new_size);
     mete__checkers_close(block, old_size);

@@ -180,7 +180,10 @@ static struct mete__chunk *chunk_for(mete_arena *arena, size_t size, size_t alig
     if (mete__add_overflows(size, align - 1 + sizeof(struct mete__chunk), &needed) ||
         needed > METE_SIZE_MAX - LARGEST_CHUNK)
         return NULL;
-    struct mete__chunk *chunk = new_chunk(arena, needed > due ? needed : due);
+    struct mete__chunk *chunk = NULL;
+    if (arena->growth > 0 && arena->growth < METE_SIZE_MAX - needed)
+        chunk = new_chunk(arena, needed + arena->growth > due ? needed + arena->growth : due);
+    if (chunk == NULL) chunk = new_chunk(arena, needed > due ? needed : due);
     if (chunk != NULL && due < LARGEST_CHUNK) arena->next_chunk = due * 2;
     return chunk;
 }

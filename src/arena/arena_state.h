@@ -77,10 +77,11 @@ struct mete_arena {
     size_t limit;                    /* SIZE_MAX: none */
     size_t largest;                  /* SIZE_MAX: none */
     size_t next_chunk;               /* bytes of the next chunk */
-    uint64_t held;                   /* bytes committed, borrowed or given */
-    uint64_t peak;                   /* as of the last look */
-    uint64_t number;                 /* of the arena in the process, from 1 */
-    uint64_t serial;                 /* of the last mark */
+    size_t growth;   /* bytes it is to have beyond the request, if they can be had; mostly 0 */
+    uint64_t held;   /* bytes committed, borrowed or given */
+    uint64_t peak;   /* as of the last look */
+    uint64_t number; /* of the arena in the process, from 1 */
+    uint64_t serial; /* of the last mark */
     struct mete__mark *marks;
     size_t mark_count;
     size_t mark_capacity;

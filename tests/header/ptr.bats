@@ -124,6 +124,36 @@ END
     done
 }
 
+@test "swapped_values_are_read_as_they_are" { # gcc 12 once took one for the other
+    for compiler in $c_compilers; do
+        for level in -O0 -O1 -O2 -O3; do
+            "$compiler" $level -I"$METE_SOURCE/include" -x c -o swapped - <<'END'
+#include <mete/ptr.h>
+#include <stdio.h>
+static int wrong;
+#define FACT(condition) \
+    do { \
+        if (!(condition)) wrong++, printf("line %d: %d\n", __LINE__, errno), fflush(stdout); \
+    } while (0)
+int five = 5;
+int main(void) {
+    int x = 5, y = 0;
+    FACT(METE_PTR_REPLACE(&x, 42, &y) == 0 && x == 42 && y == five);
+    FACT(METE_PTR_REPLACE(&x, 1, &x) == -EINVAL && x == 42);
+    FACT(METE_PTR_SWAP(&x, &y) == 0 && x == 5 && y == 42);
+    char a[200], b[200];
+    for (int i = 0; i < 200; i++) a[i] = (char)i, b[i] = (char)-i;
+    FACT(mete_ptr_swap(a, b, 200, 1) == 0 && a[199] == (char)-199);
+    FACT(mete_ptr_swap(a, a + 10, 50, 1) == -EINVAL);
+    printf("%d %d\n", x, y);
+    return wrong != 0;
+}
+END
+            [ "$(./swapped)" = '5 42' ]
+        done
+    done
+}
+
 @test "no_other_level_compiles" {
     refuses 'METE_PTR_CHECKS is 0, 1 or 2' gcc -DMETE_PTR_CHECKS=3 <<<'#include <mete/ptr.h>'
 }

@@ -508,6 +508,20 @@ static void an_arena_is_an_allocator(void **state) {
     mete_arena_destroy(arena);
 }
 
+static void a_block_that_grows_takes_memory_in_proportion(void **state) {
+    mete_arena *arena = arena_of(1, (mete_arena_options){0});
+    enum { STEP = 4096, BYTES = 12 << 20 };
+    char *block = NULL;
+
+    (void)state;
+    for (size_t size = 0; size < BYTES; size += STEP) {
+        block = mete_arena_realloc(arena, block, size, size + STEP, 1);
+        assert_non_null(block);
+    }
+    assert_true(stats_of(arena).held_bytes < (uint64_t)3 * BYTES);
+    mete_arena_destroy(arena);
+}
+
 static int build_and_rewind(void *context, const mete_allocator *allocator) {
     mete_arena *arena = mete_arena_create(&(mete_arena_options){.allocator = allocator});
 
@@ -587,6 +601,7 @@ int main(void) {
         cmocka_unit_test(children_end_with_their_parent),
         cmocka_unit_test(adopting_moves_blocks_and_endings),
         cmocka_unit_test(an_arena_is_an_allocator),
+        cmocka_unit_test(a_block_that_grows_takes_memory_in_proportion),
         cmocka_unit_test(running_out_of_memory_leaves_it_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
