@@ -107,7 +107,7 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     if (!is_placed && !is_base) return 0; /* static */
     const struct mete__dwarf_type *type = mete__dwarf_type_had(reader->cache, die);
     if (type == NULL) return -ENOMEM;
-    const char *name = is_base ? NULL : dwarf_diename(die);
+    const char *name = is_base ? NULL : mete__dwarf_die_name(die);
     if (name != NULL) {
         member.name = mete__names_keep(reader->names, name);
         if (member.name == NULL) return -ENOMEM;
@@ -171,7 +171,7 @@ static int describe(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
     uint64_t declared;
 
     if (measured == NULL) return -ENOMEM;
-    bool has_name = dwarf_diename(die) != NULL;
+    bool has_name = mete__dwarf_die_name(die) != NULL;
     *type = (struct mete__type){
         .name = has_name || alias == NULL ? mete__dwarf_type_name(reader->cache, die)
                                           : mete__names_keep(reader->names, alias),

@@ -20,6 +20,12 @@ bool mete__dwarf_die_is_pointer(int tag) {
            tag == DW_TAG_rvalue_reference_type || tag == DW_TAG_ptr_to_member_type;
 }
 
+const char *mete__dwarf_die_name(Dwarf_Die *die) {
+    const char *name = dwarf_diename(die);
+
+    return name == NULL || name[0] == '\0' ? NULL : name;
+}
+
 bool mete__dwarf_die_follow(Dwarf_Die *die, unsigned int name, Dwarf_Die *to) {
     Dwarf_Attribute attribute;
 

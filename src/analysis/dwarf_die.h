@@ -18,6 +18,9 @@ bool mete__dwarf_die_is_aggregate(int tag);
 /* pointers, references, pointers to members */
 bool mete__dwarf_die_is_pointer(int tag);
 
+/* The name; NULL: none, or an empty one. */
+const char *mete__dwarf_die_name(Dwarf_Die *die);
+
 /* The DIE that an attribute refers to. */
 bool mete__dwarf_die_follow(Dwarf_Die *die, unsigned int attribute, Dwarf_Die *to);
 /* A constant. */

@@ -49,7 +49,7 @@ static const char *keyword_of(int tag) {
 
 const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwarf_Die *type) {
     int tag = dwarf_tag(type);
-    const char *name = dwarf_diename(type);
+    const char *name = mete__dwarf_die_name(type);
     const char *keyword = keyword_of(tag);
     const char *scope = NULL;
 
@@ -59,7 +59,7 @@ const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwa
         bool is_outside = mete__dwarf_die_follow(type, DW_AT_specification, &declared);
         scope = cache->scope(cache->scope_context, is_outside ? declared.addr : type->addr);
     }
-    if (name == NULL || name[0] == '\0') {
+    if (name == NULL) {
         name = "{...}";
     } else if (!cache->has_keywords) {
         keyword = "";

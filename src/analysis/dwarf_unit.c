@@ -57,11 +57,11 @@ static int add_found(struct mete__dwarf_unit *unit, const Dwarf_Die *die) {
 }
 
 static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
-    const char *name = dwarf_diename(typedef_die);
+    const char *name = mete__dwarf_die_name(typedef_die);
     Dwarf_Die target;
 
     if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
-        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || dwarf_diename(&target) != NULL)
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || mete__dwarf_die_name(&target) != NULL)
         return 0;
     if (walk->alias_count == walk->alias_capacity) {
         size_t capacity = walk->alias_capacity == 0 ? 64 : walk->alias_capacity * 2;
@@ -93,7 +93,7 @@ static int add_scope(struct mete__dwarf_unit *unit, const void *low, const void 
 /* Walks a namespace or a class, whose name is put before those inside. */
 static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
     const char *outer = walk->scope;
-    const char *name = dwarf_diename(die);
+    const char *name = mete__dwarf_die_name(die);
     char text[SCOPE_TEXT_MAX];
 
     snprintf(text, sizeof text, "%s%s::", outer == NULL ? "" : outer,
