@@ -12,7 +12,7 @@
  *   - A block is valid until it is freed, or moved by remap, or its allocator ends.
  *   - Errors: NULL, with errno ENOMEM (no memory), ENOBUFS (a limit of the allocator's own),
  *     EINVAL (no valid layout, or one this allocator can never serve). Whatever fails changes
- *     nothing.
+ *     nothing. What is no valid layout is so for each of them, whatever its limits.
  *   - Freeing keeps errno.
  *   - An allocator is as thread-safe as METE_ALLOCATOR_THREAD_SAFE says.
  */
@@ -154,12 +154,13 @@ METE_HEADER_INLINE void mete_allocator_free(const mete_allocator *allocator, voi
     if (block != NULL) allocator->methods->free(allocator->state, block, layout);
 }
 
-/* Gives the block new_size bytes where it stands: 0; -EINVAL for new_size 0, -ENOTSUP where the
- * allocator never does that, -ENOMEM or -ENOBUFS where it cannot now. Shrinking may fail, too. */
+/* Gives the block new_size bytes where it stands: 0; -EINVAL where that is 0 or no layout's,
+ * -ENOTSUP where the allocator never does that, -ENOMEM or -ENOBUFS where it cannot now. Shrinking
+ * may fail, too. */
 METE_NODISCARD METE_HEADER_INLINE int mete_allocator_resize(const mete_allocator *allocator,
                                                             void *block, mete_layout layout,
                                                             size_t new_size) {
-    if (new_size == 0) return -EINVAL;
+    if (new_size == 0 || !METE_LAYOUT_IS_VALID(new_size, layout.align)) return -EINVAL;
     if (allocator->methods->resize == NULL) return -ENOTSUP;
     return allocator->methods->resize(allocator->state, block, layout, new_size);
 }

@@ -19,9 +19,10 @@
  * rewound, or the bytes behind a block, is an error they report. For that, blocks stand 16 bytes
  * farther apart under them (not in a buffer); these bytes count neither as alive nor for a limit.
  *
- * Errors: NULL with errno ENOMEM (no memory), ENOBUFS (the limit, the reservation or the buffer is
- * used up), EINVAL (an alignment that is no power of two); or a negative errno. What fails changes
- * nothing. After a rewind the same requests get the same addresses.
+ * Errors: NULL with errno ENOBUFS (more than the limit, the reservation or the buffer has left),
+ * ENOMEM (no memory, where none of these ends first), EINVAL (an alignment that is no power of
+ * two); or a negative errno. What fails changes nothing. After a rewind the same requests get the
+ * same addresses.
  */
 #ifndef METE_ARENA_H
 #define METE_ARENA_H

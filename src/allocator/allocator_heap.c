@@ -8,14 +8,15 @@
 
 enum { ALWAYS_ALIGNED = 16 };
 
-/* Whether every block of the heap is aligned so; false also for what is no alignment. */
-static bool is_always(size_t align) {
-    return align <= ALWAYS_ALIGNED && mete__is_power_of_two(align);
+/* Whether every block of that size is aligned so; false also for what is no layout. */
+static bool is_plain(mete_layout layout) {
+    return layout.align <= ALWAYS_ALIGNED && mete__is_power_of_two(layout.align) &&
+           layout.size <= METE_SIZE_MAX - ALWAYS_ALIGNED;
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     (void)state, (void)site;
-    if (METE_LIKELY(is_always(layout.align))) return mete__alloc(layout.size);
+    if (METE_LIKELY(is_plain(layout))) return mete__alloc(layout.size);
     struct mete__caller caller = METE__CALLER;
     if (!mete_layout_is_valid(layout)) {
         errno = EINVAL;

@@ -40,7 +40,7 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
 
     if (!reserve(limiting, 1, layout.size)) {
         mete__wrapper_count_alloc(&limiting->wrapper, NULL, layout.size);
-        errno = ENOBUFS;
+        errno = mete_layout_is_valid(layout) ? ENOBUFS : EINVAL;
         return NULL;
     }
     void *block = mete__wrapper_alloc(state, layout, site);

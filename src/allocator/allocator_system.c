@@ -5,18 +5,22 @@
 #include "allocator/move.h"
 #include "base/bits.h"
 
-/* Whether malloc aligns every block so; false also for what is no alignment. */
-static bool is_always(size_t align) {
-    return align <= METE_ALIGN_OF(max_align_t) && mete__is_power_of_two(align);
+/* Whether malloc aligns every block of that size so; false also for what is no layout. */
+static bool is_plain(mete_layout layout) {
+    return layout.align <= METE_ALIGN_OF(max_align_t) && mete__is_power_of_two(layout.align) &&
+           layout.size <= METE_SIZE_MAX - METE_ALIGN_OF(max_align_t);
 }
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     void *block = NULL;
 
     (void)state, (void)site;
-    if (METE_LIKELY(is_always(layout.align))) return malloc(layout.size);
-    int error =
-        mete_layout_is_valid(layout) ? posix_memalign(&block, layout.align, layout.size) : EINVAL;
+    if (METE_LIKELY(is_plain(layout))) return malloc(layout.size);
+    int error = EINVAL;
+    if (mete_layout_is_valid(layout)) {
+        size_t align = layout.align > sizeof(void *) ? layout.align : sizeof(void *);
+        error = posix_memalign(&block, align, layout.size);
+    }
     if (error == 0) return block;
     errno = error;
     return NULL;

@@ -85,18 +85,17 @@ static bool is_sealed(const struct tracking *tracking, const void *block, size_t
     return true;
 }
 
-/* The layout below: with the tail. Whether it is one. */
-static bool extend(const struct tracking *tracking, mete_layout layout, size_t size,
-                   mete_layout *out) {
+/* The layout below: with the tail. 0; -EINVAL where the size itself has no layout, -ENOMEM where
+ * only the tail is too much. */
+static int extend(const struct tracking *tracking, mete_layout layout, size_t size,
+                  mete_layout *out) {
     size_t tail = tail_of(tracking);
     mete_layout extended = {size + tail, layout.align};
 
-    if (size > METE_SIZE_MAX - tail || !mete_layout_is_valid(extended)) {
-        errno = EINVAL;
-        return false;
-    }
+    if (!METE_LAYOUT_IS_VALID(size, layout.align)) return -EINVAL;
+    if (!mete_layout_is_valid(extended)) return -ENOMEM;
     *out = extended;
-    return true;
+    return 0;
 }
 
 /* ---- methods ---- */
@@ -106,8 +105,11 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
     mete_layout extended;
     void *block = NULL;
 
-    if (extend(tracking, layout, layout.size, &extended))
+    int no_layout = extend(tracking, layout, layout.size, &extended);
+    if (no_layout == 0)
         block = mete_allocator_alloc_at(tracking->wrapper.under, extended, site);
+    else
+        errno = -no_layout;
     if (block != NULL) {
         int status = mete__ledger_enter(&tracking->ledger, block, layout, site);
         if (status < 0) {
@@ -160,10 +162,11 @@ static int resize(void *state, void *block, mete_layout layout, size_t new_size)
     struct tracking *tracking = state;
     mete_layout before, after;
 
-    if (!is_right(tracking, block, layout) || !extend(tracking, layout, new_size, &after))
-        return -EINVAL;
+    if (!is_right(tracking, block, layout)) return -EINVAL;
+    int status = extend(tracking, layout, new_size, &after);
+    if (status != 0) return status;
     before = (mete_layout){layout.size + tail_of(tracking), layout.align};
-    int status = mete_allocator_resize(tracking->wrapper.under, block, before, after.size);
+    status = mete_allocator_resize(tracking->wrapper.under, block, before, after.size);
     if (status == 0) {
         mete__ledger_resize(&tracking->ledger, block, new_size);
         seal(tracking, block, new_size);

@@ -15,6 +15,7 @@ static uint64_t arenas; /* atomic: ever created */
 
 static uint64_t limit_left(const mete_arena *arena) {
     uint64_t live = mete__arena_live(arena);
+    if (arena->limit == SIZE_MAX) return SIZE_MAX; /* there is none */
     return live < arena->limit ? arena->limit - live : 0;
 }
 
@@ -77,9 +78,7 @@ void *mete_arena_alloc_slow(mete_arena *arena, size_t size, size_t align) {
         errno = EINVAL;
         return NULL;
     }
-    if (size > METE_SIZE_MAX || align > METE_SIZE_MAX)
-        status = -ENOMEM;
-    else if (size > arena->largest)
+    if (size > arena->largest || size > limit_left(arena))
         status = -ENOBUFS;
     else if (chunk == NULL || !mete__arena_fits(next, chunk->end, size, align))
         status = mete__arena_chunk_advance(arena, size, align);
@@ -135,9 +134,8 @@ int mete_arena_extend(mete_arena *arena, void *block, size_t old_size, size_t ne
         mete__arena_chunk_clear(arena, chunk, arena->front.next, start + old_size);
     } else {
         size_t more = new_size - old_size;
-        if (new_size > arena->largest || more > limit_left(arena) ||
-            more > (size_t)(chunk->end - arena->front.next))
-            return -ENOBUFS;
+        if (new_size > arena->largest || more > limit_left(arena)) return -ENOBUFS;
+        if (more > (size_t)(chunk->end - arena->front.next)) return mete__arena_chunk_end(arena);
         int status = mete__arena_chunk_commit(arena, start + new_size);
         if (status < 0) return status;
         arena->front.next = start + new_size;

@@ -5,8 +5,11 @@
 #include "os/checkers.h"
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
+    void *block = mete_arena_alloc(state, layout.size, layout.align);
+
     (void)site;
-    return mete_arena_alloc(state, layout.size, layout.align);
+    if (METE_UNLIKELY(block == NULL) && !mete_layout_is_valid(layout)) errno = EINVAL;
+    return block;
 }
 
 /* The last block goes back, the others wait for the end. */

@@ -188,12 +188,17 @@ static struct mete__chunk *chunk_for(mete_arena *arena, size_t size, size_t alig
     return chunk;
 }
 
+int mete__arena_chunk_end(const mete_arena *arena) {
+    bool is_all = arena->source == METE__ARENA_RESERVE || arena->source == METE__ARENA_BUFFER;
+    return is_all ? -ENOBUFS : -ENOMEM;
+}
+
 int mete__arena_chunk_advance(mete_arena *arena, size_t size, size_t align) {
     struct mete__chunk *last = arena->current;
     struct mete__chunk *chunk = last != NULL ? last->next : arena->first;
 
-    if (arena->source == METE__ARENA_RESERVE || arena->source == METE__ARENA_BUFFER)
-        return -ENOBUFS;
+    if (mete__arena_chunk_end(arena) == -ENOBUFS) return -ENOBUFS;
+    if (size > METE_SIZE_MAX || align > METE_SIZE_MAX) return -ENOMEM;
     if (chunk == NULL || !mete__arena_fits(chunk->start, chunk->end, size, align)) {
         chunk = chunk_for(arena, size, align);
         if (chunk == NULL) return -ENOMEM;

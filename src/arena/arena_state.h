@@ -164,6 +164,9 @@ METE_HIDDEN void mete__arena_objects_end(mete_arena *arena);
 
 /* The arena's first memory, as its options say: 0 or a negative errno. */
 METE_HIDDEN int mete__arena_chunk_begin(mete_arena *arena, const mete_arena_options *options);
+/* What it means that the present chunk has no room: -ENOBUFS where it is all of the arena, -ENOMEM
+ * where there could be another. */
+METE_HIDDEN int mete__arena_chunk_end(const mete_arena *arena);
 /* Makes the chunk behind the current one the current one, a new one if the next has no room for
  * `size` bytes at `align`. 0, -ENOMEM, or -ENOBUFS where the arena has one chunk only. */
 METE_HIDDEN int mete__arena_chunk_advance(mete_arena *arena, size_t size, size_t align);

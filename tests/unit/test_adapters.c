@@ -11,8 +11,11 @@
 #include <cmocka.h>
 
 #include <mete/adapters.h>
+#include <mete/arena.h>
+#include <mete/pool.h>
 
 #include "registry/registry.h"
+#include "support/apart.h"
 
 struct conn {
     int fd;
@@ -267,7 +270,7 @@ static void checking_follows_resizes(void **state) {
     mete_allocator_free(checking, block, bytes(100000));
     assert_int_equal(error_count, 0);
     assert_null(mete_allocator_alloc(checking, bytes(METE_SIZE_MAX - 8)));
-    assert_int_equal(errno, EINVAL);
+    assert_int_equal(errno, ENOMEM);
     mete_allocator_destroy(checking);
 }
 
@@ -394,6 +397,130 @@ static void they_stack_in_any_order(void **state) {
     mete_allocator_destroy(counting);
 }
 
+/* ---- all of them ---- */
+
+enum { EVERY_MAX = 20 };
+
+/* What an allocator can do, and what it says to a request that is too large for it. */
+struct one {
+    const mete_allocator *allocator;
+    unsigned capabilities;
+    int error;
+};
+
+static struct {
+    struct one all[EVERY_MAX];
+    size_t count;
+    mete_pool *pool;
+    mete_arena *arenas[5];
+    mete_allocator *own[8];
+    size_t own_count;
+    _Alignas(64) char buffers[2][4096];
+} every;
+
+static void add(const mete_allocator *allocator, unsigned capabilities, int error) {
+    assert_non_null(allocator);
+    every.all[every.count++] = (struct one){allocator, capabilities, error};
+}
+
+static void add_own(mete_allocator *allocator, unsigned capabilities, int error) {
+    add(allocator, capabilities, error);
+    every.own[every.own_count++] = allocator;
+}
+
+static int make_every(void **state) {
+    const unsigned safe = METE_ALLOCATOR_THREAD_SAFE, frees = METE_ALLOCATOR_FREES,
+                   ends = METE_ALLOCATOR_FREES_ALL, sized = METE_ALLOCATOR_KNOWS_SIZE;
+    const mete_allocator *heap = mete_allocator_heap();
+    mete_arena_options options[5] = {
+        {.reserve = 1 << 20},
+        {0},
+        {.zero = true, .allocator = heap},
+        {.buffer = every.buffers[0], .buffer_size = sizeof every.buffers[0]},
+        {.limit = 1000},
+    };
+    (void)state;
+    add(heap, safe | frees | sized, ENOMEM);
+    if (!APART_SANITIZED) add(mete_allocator_system(), safe | frees, ENOMEM);
+    add_own(mete_allocator_buffer(every.buffers[1], sizeof every.buffers[1]), ends, ENOBUFS);
+    every.pool = mete_pool_create(&(mete_pool_options){.block_size = 64});
+    add(mete_pool_allocator(every.pool), frees | ends | sized, EINVAL);
+    for (size_t i = 0; i < 5; i++) {
+        every.arenas[i] = mete_arena_create(&options[i]);
+        assert_non_null(every.arenas[i]);
+        add(mete_arena_allocator(every.arenas[i]),
+            ends | (options[i].zero ? METE_ALLOCATOR_ZEROES : 0),
+            i == 1 || i == 2 ? ENOMEM : ENOBUFS);
+    }
+    add_own(mete_allocator_counting(heap, "every"), safe | frees | sized, ENOMEM);
+    add_own(mete_allocator_limiting(heap, 1000, 0), safe | frees | sized, ENOBUFS);
+    add_own(mete_allocator_zeroing(heap), safe | frees | sized, ENOMEM);
+    add_own(mete_allocator_locking(mete_arena_allocator(every.arenas[0])), safe | ends, ENOBUFS);
+    add_own(mete_allocator_checking(heap, note_error, NULL), safe | frees, ENOMEM);
+    add_own(mete_allocator_tracking(heap), safe | frees, ENOMEM);
+    return 0;
+}
+
+static int end_every(void **state) {
+    (void)state;
+    while (every.own_count > 0) mete_allocator_destroy(every.own[--every.own_count]);
+    for (size_t i = 0; i < 5; i++) mete_arena_destroy(every.arenas[i]);
+    mete_pool_destroy(every.pool);
+    every.count = 0;
+    return 0;
+}
+
+static void each_says_what_it_can_do(void **state) {
+    (void)state;
+    for (size_t i = 0; i < every.count; i++)
+        if (mete_allocator_capabilities(every.all[i].allocator) != every.all[i].capabilities)
+            fail_msg("%zu, %s: 0x%x", i, mete_allocator_name(every.all[i].allocator),
+                     mete_allocator_capabilities(every.all[i].allocator));
+}
+
+static void what_is_no_layout_is_EINVAL_for_each(void **state) {
+    static const mete_layout wrong[] = {
+        {64, 0},        {64, 48},       {64, SIZE_MAX},           {SIZE_MAX, 1},
+        {SIZE_MAX, 16}, {SIZE_MAX, 64}, {METE_SIZE_MAX + 1, 1},   {METE_SIZE_MAX, 2},
+        {0, 8},         {8, 0},         {METE_SIZE_MAX - 14, 16}, {METE_SIZE_MAX, (size_t)1 << 63},
+    };
+    (void)state;
+    for (size_t i = 0; i < every.count; i++) {
+        const mete_allocator *allocator = every.all[i].allocator;
+        for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
+            errno = 0;
+            if (mete_allocator_alloc(allocator, wrong[w]) != NULL || errno != EINVAL)
+                fail_msg("%zu, %s: layout %zu, errno %d", i, mete_allocator_name(allocator), w,
+                         errno);
+        }
+        void *block = mete_allocator_alloc(allocator, bytes(64));
+        assert_non_null(block);
+        assert_int_equal(mete_allocator_resize(allocator, block, bytes(64), SIZE_MAX), -EINVAL);
+        assert_int_equal(mete_allocator_resize(allocator, block, bytes(64), METE_SIZE_MAX),
+                         -EINVAL);
+        errno = 0;
+        assert_null(mete_allocator_remap(allocator, block, bytes(64), SIZE_MAX));
+        assert_int_equal(errno, EINVAL);
+        mete_allocator_free(allocator, block, bytes(64));
+    }
+}
+
+static void what_is_too_large_is_a_limit_or_memory(void **state) {
+    static const mete_layout large[] = {{METE_SIZE_MAX, 1},
+                                        {METE_SIZE_MAX - 15, 16},
+                                        {METE_SIZE_MAX - 4096, 8},
+                                        {METE_SIZE_MAX / 2, 64}};
+    (void)state;
+    for (size_t i = 0; i < every.count; i++)
+        for (size_t n = 0; n < sizeof large / sizeof *large; n++) {
+            errno = 0;
+            if (mete_allocator_alloc(every.all[i].allocator, large[n]) != NULL ||
+                errno != every.all[i].error)
+                fail_msg("%zu, %s: layout %zu, errno %d", i,
+                         mete_allocator_name(every.all[i].allocator), n, errno);
+        }
+}
+
 static void without_an_allocator_below_there_is_none(void **state) {
     (void)state;
     errno = 0;
@@ -415,6 +542,11 @@ int main(void) {
         cmocka_unit_test(failing_fails_what_it_was_told_to),
         cmocka_unit_test(fail_each_fails_every_request_once),
         cmocka_unit_test(they_stack_in_any_order),
+        cmocka_unit_test_setup_teardown(each_says_what_it_can_do, make_every, end_every),
+        cmocka_unit_test_setup_teardown(what_is_no_layout_is_EINVAL_for_each, make_every,
+                                        end_every),
+        cmocka_unit_test_setup_teardown(what_is_too_large_is_a_limit_or_memory, make_every,
+                                        end_every),
         cmocka_unit_test(without_an_allocator_below_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

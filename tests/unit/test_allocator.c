@@ -139,6 +139,22 @@ static void free_keeps_errno(void **state) {
     }
 }
 
+static void zeroed_blocks_are_zero_whoever_hands_them_out(void **state) {
+    mete_layout layout = {3000, 8};
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (int round = 0; round < 3; round++) {
+            char *block = mete_allocator_alloc_zeroed(from_memory(i), layout);
+            assert_non_null(block);
+            for (size_t n = 0; n < layout.size; n++) assert_int_equal(block[n], 0);
+            memset(block, 0xee, layout.size); /* so that the next one would show it */
+            mete_allocator_free(from_memory(i), block, layout);
+        }
+    errno = 0;
+    assert_null(mete_allocator_alloc_zeroed(from_memory(0), (mete_layout){0, 8}));
+    assert_int_equal(errno, EINVAL);
+}
+
 static void typed_blocks_have_their_types_layout(void **state) {
     const mete_allocator *heap = mete_allocator_heap();
     struct point *point = METE_ALLOC_ZEROED(heap, struct point);
@@ -229,6 +245,7 @@ int main(void) {
         cmocka_unit_test(the_system_never_resizes_in_place),
         cmocka_unit_test(what_cannot_be_had_is_ENOMEM),
         cmocka_unit_test(free_keeps_errno),
+        cmocka_unit_test(zeroed_blocks_are_zero_whoever_hands_them_out),
         cmocka_unit_test(typed_blocks_have_their_types_layout),
         cmocka_unit_test(a_buffer_hands_out_its_bytes_and_no_more),
         cmocka_unit_test(the_last_block_of_a_buffer_grows_and_goes_back),

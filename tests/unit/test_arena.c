@@ -114,6 +114,61 @@ static void what_is_too_large_fails_and_changes_nothing(void **state) {
     }
 }
 
+static void typed_blocks_have_their_types_size_and_alignment(void **state) {
+    struct wide {
+        _Alignas(64) char bytes[64];
+    };
+    (void)state;
+    for (int source = 0; source < 4; source++) {
+        mete_arena *arena = arena_of(source, (mete_arena_options){0});
+        char *odd = mete_arena_alloc(arena, 1, 1);
+        struct wide *one = METE_ARENA_NEW(arena, struct wide);
+        struct wide *many = METE_ARENA_ARRAY(arena, struct wide, 3);
+        assert_non_null(odd);
+        assert_int_equal((uintptr_t)one % 64, 0);
+        assert_int_equal((uintptr_t)many % 64, 0);
+        assert_true((char *)many >= (char *)(one + 1));
+        memset(many, 1, 3 * sizeof *many);
+        assert_true((char *)mete_arena_alloc(arena, 1, 1) >= (char *)(many + 3));
+        errno = 0;
+        assert_null(METE_ARENA_ARRAY(arena, struct wide, SIZE_MAX / 2));
+        assert_int_equal(errno, EOVERFLOW);
+        mete_arena_destroy(arena);
+    }
+}
+
+/* The limit, the reservation and the buffer end first, whatever the size; memory does where there
+ * is none of these. */
+static void what_no_memory_can_hold_is_what_ends_first(void **state) {
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, METE_SIZE_MAX, METE_SIZE_MAX - 4096};
+    (void)state;
+    for (int source = 0; source < 4; source++)
+        for (int limited = 0; limited < 3; limited++) {
+            mete_arena *arena = arena_of(source, (mete_arena_options){
+                                                     .limit = limited == 1 ? 1000 : 0,
+                                                     .largest = limited == 2 ? 1000 : 0,
+                                                 });
+            int expected = limited == 0 && (source == 1 || source == 2) ? ENOMEM : ENOBUFS;
+            char *last = mete_arena_alloc(arena, 8, 8);
+            assert_non_null(last);
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+                for (size_t align = 1; align <= 4096; align *= 16) {
+                    errno = 0;
+                    assert_null(mete_arena_alloc(arena, sizes[i], align));
+                    assert_int_equal(errno, expected);
+                    errno = 0;
+                    assert_null(mete_arena_realloc(arena, last, 8, sizes[i], 8));
+                    assert_int_equal(errno, expected);
+                    assert_int_equal(mete_arena_extend(arena, last, 8, sizes[i]), -expected);
+                }
+            errno = 0;
+            assert_null(mete_arena_alloc(arena, 16, (size_t)1 << 63));
+            assert_int_equal(errno, source == 1 || source == 2 ? ENOMEM : ENOBUFS);
+            assert_int_equal(stats_of(arena).live_bytes, 8);
+            mete_arena_destroy(arena);
+        }
+}
+
 static void one_source_only_ends_with_ENOBUFS(void **state) {
     mete_arena_options options = {.reserve = 100000};
     mete_arena *arena = mete_arena_create(&options);
@@ -344,6 +399,15 @@ static void poison_shows_what_was_rewound(void **state) {
 
 /* ---- text ---- */
 
+__attribute__((format(printf, 2, 3))) static char *format_into(mete_arena *arena,
+                                                               const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = mete_arena_vprintf(arena, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 static void text_is_copied_and_formatted(void **state) {
     mete_arena *arena = arena_of(1, (mete_arena_options){0});
 
@@ -352,6 +416,11 @@ static void text_is_copied_and_formatted(void **state) {
     assert_string_equal(mete_arena_strndup(arena, "measure", 4), "meas");
     assert_string_equal(mete_arena_strndup(arena, "me", 40), "me");
     assert_string_equal(mete_arena_printf(arena, "%d %s", 7, "x"), "7 x");
+    assert_string_equal(format_into(arena, "%04d|%s", 42, "long enough for a second attempt"),
+                        "0042|long enough for a second attempt");
+    char *copy = mete_arena_copy(arena, "a\0b", 3, 64);
+    assert_int_equal((uintptr_t)copy % 64, 0);
+    assert_memory_equal(copy, "a\0b", 3);
     int *numbers = mete_arena_calloc(arena, 4, sizeof *numbers, 4);
     for (int i = 0; i < 4; i++) assert_int_equal(numbers[i], 0);
     mete_arena_destroy(arena);
@@ -584,6 +653,8 @@ int main(void) {
         cmocka_unit_test(a_request_larger_than_a_chunk_has_its_own),
         cmocka_unit_test(a_wrong_alignment_is_EINVAL),
         cmocka_unit_test(what_is_too_large_fails_and_changes_nothing),
+        cmocka_unit_test(typed_blocks_have_their_types_size_and_alignment),
+        cmocka_unit_test(what_no_memory_can_hold_is_what_ends_first),
         cmocka_unit_test(one_source_only_ends_with_ENOBUFS),
         cmocka_unit_test(the_limit_holds_for_each_request),
         cmocka_unit_test(contradicting_options_are_EINVAL),
