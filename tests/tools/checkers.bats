@@ -241,6 +241,56 @@ plant_library() {
     [ "$output" = 'mete_bc: no page of section 3 names it' ]
 }
 
+# --- check_tested
+
+plant_tests() {
+    mkdir -p exports docs/man tests/unit
+    echo '# none' >tools/untested.txt
+    printf 'mete_a # first\nmete_b\nother\n' >exports/libmete.syms
+    cat >include/mete/a.h <<'END'
+#ifndef METE_A_H
+#define METE_A_H
+/* mete_c(int) is none: this is a comment. */
+int mete_a(void);
+static inline int mete_d(void) { return 1; }
+#define METE__HIDDEN 1
+#define METE_B(x) \
+    mete_b(x)
+#endif
+END
+    printf '.Sh NAME\n.Nm mete_a\n.Nd a\n.Xr mete_b\n' >docs/man/mete_a.3
+    printf 'int main(void) { return mete_a() + METE_B(1) + mete_d(); }\n' >tests/unit/test_a.c
+}
+
+@test "functions_and_macros_that_tests_name_pass" {
+    plant_tests
+    run -0 "$tools/check_tested" .
+    [ -z "$output" ]
+    run -0 "$tools/list_functions" .
+    [ "$output" = "$(printf '%s\t' mete_a include/mete/a.h mete_a.3)unit/test_a.c
+$(printf '%s\t' mete_d include/mete/a.h -)unit/test_a.c
+$(printf '%s\t' mete_b include/mete/a.h mete_a.3)unit/test_a.c
+$(printf '%s\t' METE_B include/mete/a.h -)unit/test_a.c" ]
+}
+
+@test "a_function_that_no_test_names_is_found" {
+    plant_tests
+    echo '/* mete_a() and METE_B are only talked about. */ int main(void) { return mete_d(); }' \
+        >tests/unit/test_a.c
+    run -1 "$tools/check_tested" .
+    [ "$(sort <<<"$output")" = 'METE_B (include/mete/a.h): no test names it
+mete_a (include/mete/a.h): no test names it
+mete_b (include/mete/a.h): no test names it' ]
+    echo 'mete_[ab] METE_B : a test' >tools/untested.txt
+    "$tools/check_tested" .
+    echo 'mete_a' >tools/untested.txt
+    run -1 "$tools/check_tested" .
+    [[ "$output" == *'needs a reason' ]]
+    echo 'include/mete/a.h : a test' >tools/untested.txt # its macros only
+    run -1 "$tools/check_tested" .
+    [[ "$output" == *'mete_a (include'* && "$output" != *METE_B* ]]
+}
+
 # --- check_tidy
 
 @test "clang_tidy_finds_what_the_configuration_names" {

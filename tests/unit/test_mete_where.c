@@ -141,6 +141,15 @@ static void static_data_and_code_are_their_modules(void **state) {
     assert_non_null(strstr(library.name, ".so"));
 }
 
+static void names_and_stacks_have_the_room_that_is_said(void **state) {
+    mete_where_info info = {.kind = METE_WHERE_STATIC};
+    (void)state;
+    assert_int_equal(sizeof info.name, METE_WHERE_NAME_BYTES);
+    assert_int_equal(sizeof info.symbol, METE_WHERE_NAME_BYTES);
+    assert_int_equal(sizeof info.allocated_at / sizeof *info.allocated_at, METE_WHERE_FRAMES);
+    assert_int_equal(sizeof info.freed_at / sizeof *info.freed_at, METE_WHERE_FRAMES);
+}
+
 static void *look_at_stack(void *other) {
     int local = 0;
     mete_where_info own = where(&local), main_one = where(other);
@@ -202,6 +211,7 @@ int main(void) {
         cmocka_unit_test(map_is_named),
         cmocka_unit_test(map_of_a_file_is_told_by_the_bytes_of_the_file),
         cmocka_unit_test(static_data_and_code_are_their_modules),
+        cmocka_unit_test(names_and_stacks_have_the_room_that_is_said),
         cmocka_unit_test(stacks_are_told_apart),
         cmocka_unit_test(mapped_file_has_its_offset),
         cmocka_unit_test(refused_question_leaves_the_outputs),

@@ -132,7 +132,8 @@ static void allocate_in_every_way(void) {
     kept = mete_realloc(NULL, 5);
     plain = mete_realloc(plain, 50000); /* copied */
     plain = mete_realloc(plain, 49000); /* in place */
-    mete_free(plain);
+    mete_free_sized(plain, 49000);
+    mete_free_sized(NULL, 1);
     mete_free(NULL);
     kept = mete_malloc(1 << 20);
     kept = mete_realloc(kept, 3 << 20);
