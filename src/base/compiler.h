@@ -20,6 +20,14 @@
 #define METE_NORETURN   __attribute__((noreturn))
 #define METE_MUST_USE   __attribute__((warn_unused_result))
 #define METE_ALIGNED(n) __attribute__((aligned(n)))
+/* Whether this very code is built with AddressSanitizer: a test of mete, not a program's. */
+#if defined(__SANITIZE_ADDRESS__)
+#define METE__SANITIZED 1
+#elif defined(__has_feature)
+#define METE__SANITIZED __has_feature(address_sanitizer)
+#else
+#define METE__SANITIZED 0
+#endif
 /* Reads words that their owners may be changing, and lives with what it gets: no race to report. */
 #define METE_RACY __attribute__((no_sanitize("thread")))
 #define METE_PRINTF(format_index, first_index) \

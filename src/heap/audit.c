@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "heap/checked.h"
 #include "heap/heap.h"
 #include "heap/private_walk.h"
 #include "heap/slices.h"
@@ -326,7 +327,8 @@ static bool check_list(struct audit *audit, const struct mete__bin *bin, unsigne
 static bool check_tables(struct audit *audit, const struct mete__cache *cache) {
     for (unsigned c = 0; c < METE__CLASSES; c++) {
         const struct mete__span *first = cache->bins[c].first;
-        if (first == NULL || cache->watch_mode == METE__WATCH_ALL) first = &mete__cache_no_span;
+        if (first == NULL || cache->watch_mode == METE__WATCH_ALL || mete__checked != NULL)
+            first = &mete__cache_no_span;
         if (cache->serving[c] != first)
             return broken(audit, "C1", "a class is not served by the first span of its bin");
     }
@@ -426,26 +428,25 @@ static bool check_caches(struct audit *audit) {
 }
 
 /* ---- P: private heaps ---- */
-
 static bool check_private(void *context, struct mete__holder *holder) {
     struct audit *audit = context;
     if (holder->methods->kind != METE__HOLDER_HEAP) return true;
-    const mete_heap *heap = METE_CONTAINER_OF(holder, const mete_heap, holder);
+    const mete_heap *heap = METE_CONTAINER_OF(holder, mete_heap, holder);
     audit->private_spans += heap->spans;
-    if (mete__private_walk_verify(heap)) return true;
-    return broken_at(audit, "P", "a private heap is damaged", heap);
+    return mete__private_walk_verify(heap) ||
+           broken_at(audit, "P", "a private heap is damaged", heap);
 }
 
 static bool count_private(void *context, struct mete__span *span, char *memory) {
-    struct audit *audit = context;
-    (void)memory;
-    if (mete__span_private(mete__span_owner(span)) != NULL) audit->private_spans--;
+    size_t *spans = context;
+    *spans -= mete__span_private(mete__span_owner(span)) != NULL && memory != NULL;
     return true;
 }
 
 static bool check_privates(struct audit *audit) {
     if (!mete__registry_each(check_private, audit)) return false;
-    mete__slices_each(count_private, audit);
+    audit->private_spans += mete__checked != NULL ? mete__checked->spans : 0;
+    mete__slices_each(count_private, &audit->private_spans);
     return audit->private_spans == 0 || broken(audit, "P", "a span's owner is no private heap");
 }
 

@@ -2,6 +2,7 @@
 #include "heap/cache.h"
 
 #include "heap/blocks.h"
+#include "heap/checked.h"
 #include "heap/cushion.h"
 #include "heap/grave.h"
 #include "heap/heap.h"
@@ -53,7 +54,8 @@ struct mete__cache *mete__cache_all(void) {
 void mete__cache_point(struct mete__cache *cache, unsigned size_class) {
     struct mete__span *span = cache->bins[size_class].first;
 
-    if (span == NULL || cache->watch_mode == METE__WATCH_ALL) span = &mete__cache_no_span;
+    if (span == NULL || cache->watch_mode == METE__WATCH_ALL || mete__checked != NULL)
+        span = &mete__cache_no_span;
     cache->serving[size_class] = span;
     size_t bytes = mete__size_class_bytes(size_class);
     if (bytes > METE__DIRECT_MAX) return;

@@ -19,12 +19,12 @@
  *
  * Invariants (heap/audit.h checks them in this order, after those of span.h):
  *   C1  serving[class] is the first span of the class's bin; the empty span where there is none,
- *       and everywhere while all blocks are watched. direct[] says the same by size.
- *   C2  Every span of a list names the cache as its owner, and its class; links lead both ways.
- *   C3  The cache that a span's owner names is one of mete__cache_all.
- *   C4  A block in an inbox is the start of a block in a span of that cache, carved and used; so is
- *       one in an outbox, in a span of the cache that is its chain's home. A chain counts well.
- *   C5  No cache is busy while nobody is on a slow path, but the empty one, which has nothing.
+ *       and everywhere while all blocks are watched, or checked (checked.h). direct[] says the same
+ * by size. C2  Every span of a list names the cache as its owner, and its class; links lead both
+ * ways. C3  The cache that a span's owner names is one of mete__cache_all. C4  A block in an inbox
+ * is the start of a block in a span of that cache, carved and used; so is one in an outbox, in a
+ * span of the cache that is its chain's home. A chain counts well. C5  No cache is busy while
+ * nobody is on a slow path, but the empty one, which has nothing.
  */
 #ifndef METE_HEAP_CACHE_H
 #define METE_HEAP_CACHE_H

@@ -26,7 +26,7 @@ bool mete__heap_locate(const void *address, struct mete__found *found) {
     found->live = true;
     found->heap = NULL;
     if (METE_UNLIKELY((owner & METE__OWNER_PRIVATE) != 0)) {
-        found->heap = mete__span_private(owner)->holder.name;
+        found->heap = mete__private_name(mete__span_private(owner));
         found->live = !mete__marks_is_free(span->marks, index);
     }
     if ((owner & METE__OWNER_CUSHION) != 0) {

@@ -23,12 +23,20 @@
 #include "heap/size_class.h"
 
 struct mete__marks {
-    uint64_t open;     /* bit w: free[w] is not 0 */
-    char *memory;      /* the span's first byte */
+    uint64_t open;   /* bit w: free[w] is not 0 */
+    uintptr_t place; /* the span's first byte, inverted: to no leak check a pointer to its block */
     size_t *requested; /* where a checker listens: bytes asked for, by block; else NULL */
     uint64_t free[];   /* atomic: bit set where the block can be handed out */
 };
 static_assert(METE__SLICE_SIZE / 16 <= 64 * 64, "`open` has a bit for each word");
+
+METE_INLINE char *mete__marks_memory(const struct mete__marks *marks) {
+    return (char *)~marks->place;
+}
+
+METE_INLINE void mete__marks_place(struct mete__marks *marks, const char *memory) {
+    marks->place = ~(uintptr_t)memory;
+}
 
 METE_INLINE size_t mete__marks_words(size_t capacity) {
     return (capacity + 63) / 64;

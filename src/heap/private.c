@@ -6,10 +6,22 @@
 
 #include "heap/alloc.h"
 #include "heap/blocks.h"
+#include "heap/checked.h"
 #include "heap/large.h"
 #include "heap/target.h"
 #include "os/memory.h"
 #include "os/meta.h"
+
+void mete__private_begin(mete_heap *heap, size_t max_bytes) {
+    heap->max_bytes = max_bytes;
+    heap->metadata_bytes = sizeof *heap;
+    heap->as_allocator.state = heap;
+}
+
+/* Who a checker is told it belongs to: the general heap's blocks are to it like those of malloc. */
+static const void *told_holder(const mete_heap *heap) {
+    return heap == mete__checked ? NULL : heap;
+}
 
 /* ---- the lock, for readers ---- */
 
@@ -77,13 +89,14 @@ static struct mete__marks *make_marks(size_t capacity) {
 
 static void adopt(mete_heap *heap, struct mete__span *span, struct mete__marks *marks) {
     size_t bytes = (size_t)span->slices << METE__SLICE_SHIFT;
+    char *memory = mete__slices_memory(span);
 
-    marks->memory = mete__slices_memory(span);
+    mete__marks_place(marks, memory);
     span->marks = marks;
     heap->spans++;
     heap->span_bytes += bytes;
     heap->metadata_bytes += mete__private_marks_bytes(span->capacity);
-    mete__checkers_close(marks->memory, bytes);
+    mete__checkers_close(memory, bytes);
 }
 
 /* An unlinked span goes back. The owner first: whoever looks an address up meanwhile must not meet
@@ -166,16 +179,17 @@ static void *take_large(mete_heap *heap, size_t size, size_t align, bool *zeroed
     set_owner(span, heap, METE__OWNER_LARGE | METE__OWNER_FULL);
     span->used = 1;
     mete__private_count_in(heap, span->block_bytes);
-    return marks->memory;
+    return mete__slices_memory(span);
 }
 
-static METE_COLD void tell_begin(const mete_heap *heap, void *block, size_t size) {
+static METE_COLD void tell_begin(mete_heap *heap, void *block, size_t size) {
     char *memory;
     const struct mete__span *span = mete__slices_find_head(block, &memory);
     size_t index = (size_t)((char *)block - memory) / span->block_bytes;
 
     span->marks->requested[index] = size;
-    mete__checkers_alloc(heap, block, size);
+    heap->told_bytes += span->block_bytes;
+    mete__checkers_alloc(told_holder(heap), block, size);
 }
 
 /* With the lock. */
@@ -198,7 +212,10 @@ static void *take(mete_heap *heap, size_t size, size_t align, bool *zeroed) {
         return NULL;
     }
     errno = saved;
-    if (METE_UNLIKELY(mete__checkers_listen)) tell_begin(heap, block, size);
+    if (METE_UNLIKELY(mete__checkers_listen)) {
+        tell_begin(heap, block, size);
+        *zeroed = false; /* as far as the checker knows */
+    }
     return block;
 }
 
@@ -237,7 +254,7 @@ static void give(mete_heap *heap, const struct mete__target *target) {
 
     mete__private_count_out(heap, bytes);
     if (METE_UNLIKELY(mete__checkers_listen))
-        mete__checkers_free(heap, target->memory + target->index * bytes, bytes);
+        mete__checkers_free(told_holder(heap), target->memory + target->index * bytes, bytes);
     if (span->kind == METE__SPAN_LARGE) {
         unlink_span(&heap->large, span);
         release(heap, span);
@@ -303,7 +320,8 @@ static void *resize_large(mete_heap *heap, const struct mete__target *target, si
     struct mete__marks *marks = span->marks;
     void *moved = mete__large_resize(span, memory, size);
     if (moved != NULL) {
-        span = mete__slices_find_head(moved, &marks->memory);
+        span = mete__slices_find_head(moved, &memory);
+        mete__marks_place(marks, memory);
         follow_large(heap, span, before);
     }
     push(&heap->large, span);
@@ -370,18 +388,21 @@ bool mete__private_resize_here(mete_heap *heap, void *block, size_t size,
 
 /* ---- fork ---- */
 
-static bool forget(void *context, struct mete__holder *holder) {
-    (void)context;
-    if (holder->methods->kind != METE__HOLDER_HEAP) return true;
-    mete_heap *heap = METE_CONTAINER_OF(holder, mete_heap, holder);
+static void forget(mete_heap *heap) {
     /* A handler that has interrupted the heap and forked: whoever it interrupted goes on. */
-    if (mete__lock_is_own(&heap->lock, mete__lock_token())) return true;
+    if (mete__lock_is_own(&heap->lock, mete__lock_token())) return;
     mete__lock_reset(&heap->lock);
     memset(heap->serving, 0, sizeof heap->serving);
     heap->full = heap->large = NULL;
     heap->span_bytes = heap->spans = heap->live_bytes = 0;
     heap->frees = heap->allocations;
     heap->metadata_bytes = sizeof *heap;
+}
+
+static bool forget_holder(void *context, struct mete__holder *holder) {
+    (void)context;
+    if (holder->methods->kind == METE__HOLDER_HEAP)
+        forget(METE_CONTAINER_OF(holder, mete_heap, holder));
     return true;
 }
 
@@ -394,7 +415,7 @@ static bool recover(void *context, struct mete__span *span, char *memory) {
     if (heap->as_allocator.state == heap && mete__lock_is_own(&heap->lock, mete__lock_token()))
         return true;
     /* Of a heap that was about to end, or of a block that was about to move, and has not. */
-    if (heap->as_allocator.state != heap || span->marks->memory != memory) {
+    if (heap->as_allocator.state != heap || mete__marks_memory(span->marks) != memory) {
         span->used = 0;
         set_owner(span, NULL, 0);
         return true;
@@ -425,5 +446,6 @@ static bool recover(void *context, struct mete__span *span, char *memory) {
 }
 
 void mete__private_after_fork(void) {
-    if (mete__registry_visit(forget, NULL)) (void)mete__slices_each(recover, NULL);
+    if (mete__checked != NULL) forget(mete__checked);
+    if (mete__registry_visit(forget_holder, NULL)) (void)mete__slices_each(recover, NULL);
 }

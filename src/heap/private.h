@@ -46,6 +46,7 @@ struct mete_heap {
     uint64_t allocations;
     uint64_t frees;
     uint64_t failures;
+    uint64_t told_bytes; /* where a checker listens: live_bytes ever added */
     struct mete__holder holder;
     mete_allocator as_allocator; /* state is the heap from its creation to its end */
 };
@@ -80,6 +81,9 @@ METE_INLINE void mete__private_leave(mete_heap *heap, enum mete__private_entry e
 METE_HIDDEN METE_MUST_USE bool mete__private_look(const mete_heap *heap);
 METE_HIDDEN void mete__private_look_away(const mete_heap *heap);
 
+/* An empty heap of zeroed memory, without a name. */
+METE_HIDDEN void mete__private_begin(mete_heap *heap, size_t max_bytes);
+
 /* A block; NULL with errno. align is a power of two. *zeroed, where zeroed is not NULL: whether the
  * block is known to hold only zeros. */
 METE_HIDDEN void *mete__private_alloc(mete_heap *heap, size_t size, size_t align, bool *zeroed);
@@ -104,6 +108,11 @@ METE_HIDDEN void mete__private_clear(mete_heap *heap);
 
 /* The rest of a take, of a span's last free block. */
 METE_HIDDEN void mete__private_filled(mete_heap *heap, struct mete__span *span);
+
+/* Its name for messages; NULL: it is the general heap's (checked.h). */
+METE_INLINE const char *mete__private_name(const mete_heap *heap) {
+    return heap->holder.name[0] != '\0' ? heap->holder.name : NULL;
+}
 
 /* In the child of a fork, after the slices. */
 METE_HIDDEN void mete__private_after_fork(void);
@@ -134,7 +143,7 @@ METE_INLINE void *mete__private_pop(mete_heap *heap, unsigned size_class) {
 
     if (METE_UNLIKELY(span == NULL)) return NULL;
     size_t bytes = span->block_bytes, index = mete__marks_take(span->marks, &full);
-    char *block = span->marks->memory + index * bytes;
+    char *block = mete__marks_memory(span->marks) + index * bytes;
     if (METE_UNLIKELY(index >= span->carved)) mete__span_set_carved(span, index + 1);
     span->used++;
     mete__private_count_in(heap, bytes);

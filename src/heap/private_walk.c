@@ -53,7 +53,7 @@ bool mete__private_walk_span(const struct mete__span *span,
     for (size_t i = 0; (i = next_live(marks, capacity, i)) < capacity;) {
         size_t end = i + 1;
         while (end < capacity && !mete__marks_is_free(marks, end)) end++;
-        visit(context, (uintptr_t)marks->memory + i * bytes, (end - i) * bytes);
+        visit(context, (uintptr_t)mete__marks_memory(marks) + i * bytes, (end - i) * bytes);
         i = end;
     }
     return true;
@@ -98,7 +98,8 @@ static bool add_span(void *context, struct mete__span *span, char *memory) {
     sums->metadata_bytes += mete__private_marks_bytes(span->capacity);
     sums->live_blocks += span->used;
     sums->live_bytes += span->used * span->block_bytes;
-    return marks_are_well(span) && owner_is_right(span) && span->marks->memory == memory;
+    return marks_are_well(span) && owner_is_right(span) &&
+           mete__marks_memory(span->marks) == memory;
 }
 
 /* P2: counts the spans of a list, each of which is to have the same bits and class. */

@@ -2,6 +2,7 @@
 #include "heap/stats.h"
 
 #include "heap/cache.h"
+#include "heap/checked.h"
 #include "heap/slices.h"
 
 /* Blocks on a list that other threads may be changing: bounded, so that a torn list ends. */
@@ -61,6 +62,13 @@ static METE_RACY void add_cache(struct mete__heap_stats *stats, const struct met
     stats->allocated_bytes += cache->large_bytes;
 }
 
+static METE_RACY void add_checked(struct mete__heap_stats *stats, const mete_heap *heap) {
+    stats->allocations += heap->allocations;
+    stats->allocated_bytes += heap->told_bytes;
+    stats->live_blocks += heap->allocations - heap->frees;
+    stats->live_bytes += heap->live_bytes;
+}
+
 void mete__stats_read(struct mete__heap_stats *stats) {
     struct sum sum = {.stats = stats, .held = mete__cache_hold()};
     struct mete__slices_stats slices;
@@ -70,6 +78,7 @@ void mete__stats_read(struct mete__heap_stats *stats) {
         add_cache(stats, cache);
     mete__slices_each(add_span, &sum);
     if (sum.held) mete__cache_let_go();
+    if (mete__checked != NULL) add_checked(stats, mete__checked);
     stats->frees = stats->allocations - stats->live_blocks;
     mete__slices_read_stats(&slices);
     stats->span_bytes = slices.used_bytes;

@@ -17,7 +17,7 @@ struct mete__found mete__target_found(const struct mete__span *span, char *memor
                                 .block_bytes = bytes - lead,
                                 .requested = bytes - lead,
                                 .record = record,
-                                .heap = heap != NULL ? heap->holder.name : NULL,
+                                .heap = heap != NULL ? mete__private_name(heap) : NULL,
                                 .live = !watched || record->live};
 }
 

@@ -6,7 +6,8 @@
  * reads of freed blocks and of rewound arenas with no flags. Elsewhere they cost a test of one
  * flag.
  *
- * `holder` names the pool or arena to Valgrind, which tracks the blocks of each for itself.
+ * `holder` names the pool, arena or heap to Valgrind, which tracks the blocks of each for itself. A
+ * block without one, NULL, is to it like one of malloc, and looked for in its leak check.
  * Async-signal-safe, any thread.
  */
 #ifndef METE_OS_CHECKERS_H
@@ -17,8 +18,9 @@
 
 #include "base/compiler.h"
 
-/* Whether a tool listens; settled before main. */
+/* Whether a tool listens; settled before main, or by mete__checkers_settle before that. */
 extern METE_HIDDEN bool mete__checkers_listen;
+METE_HIDDEN void mete__checkers_settle(void);
 
 METE_HIDDEN METE_COLD void mete__checkers_tell_create(const void *holder, size_t around,
                                                       bool zeroed);

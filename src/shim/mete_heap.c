@@ -75,10 +75,8 @@ mete_heap *mete_heap_create(const mete_heap_options *options) {
         return NULL;
     }
     heap->is_one_thread = options->is_one_thread;
-    heap->max_bytes = options->max_bytes != 0 ? options->max_bytes : SIZE_MAX;
-    heap->metadata_bytes = sizeof *heap;
     heap->holder.is_no_root = options->is_no_root;
-    heap->as_allocator.state = heap;
+    mete__private_begin(heap, options->max_bytes != 0 ? options->max_bytes : SIZE_MAX);
     mete__checkers_create(heap, 0, false);
     mete__registry_enter(&heap->holder, &holder_methods, options->name, &caller);
     return heap;
@@ -138,10 +136,7 @@ void *mete_heap_calloc(mete_heap *heap, size_t count, size_t size) {
     if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
     void *block = mete__private_alloc(heap, total, 1, &zeroed);
     if (block == NULL) return NULL;
-    if (METE_UNLIKELY(mete__checkers_listen))
-        memset(block, 0, total); /* known to be so only now */
-    else if (!zeroed)
-        mete__alloc_zero(block, total);
+    if (!zeroed) mete__alloc_zero(block, total);
     return block;
 }
 

@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "guard/guard.h"
 #include "heap/cache.h"
+#include "heap/checked.h"
 #include "heap/watch.h"
+#include "os/checkers.h"
 #include "os/environment.h"
 #include "os/process.h"
 #include "profile/writer.h"
@@ -161,10 +163,19 @@ static void start(void) {
                     mete__tracker_hooks());
 }
 
+/* Valgrind and AddressSanitizer know a program's malloc themselves; in one that is linked with
+ * libmete only, and whose blocks nobody else watches, they are told of mete's. */
+static void tell_checkers(void) {
+    mete__checkers_settle();
+    if (!settings.is_tracking && &mete__malloc_family_is_own == NULL && !METE__SANITIZED)
+        mete__checked_start();
+}
+
 void mete__startup_run(void) {
     if (__atomic_exchange_n(&has_started, 1, __ATOMIC_ACQ_REL) != 0) return;
     int saved = errno;
     start();
+    tell_checkers();
     errno = saved;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Valgrind and AddressSanitizer find what is wrong with blocks of pools and private heaps and memory of
-# arenas in programs built without any flag for mete, and nothing in correct ones.
+# Valgrind and AddressSanitizer find what is wrong with blocks of the heap, of pools and private heaps
+# and memory of arenas in programs built without any flag for mete, and nothing in correct ones.
 
 load run_helpers
 
@@ -260,4 +260,129 @@ END
         ./reader "$BATS_TEST_TMPDIR/cut-file"
     [ "$status" = 0 ]
     [ -z "$output" ]
+}
+
+# general [FLAG…]: mete_malloc and its kin used rightly, by threads and a child, then as told.
+general() {
+    compile general -O0 -w "$@" -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete -pthread \
+        -Wl,-rpath,"$METE_STAGE/lib" <<'END'
+#include <mete/malloc.h>
+#include <mete/stats.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *use(void *unused) {
+    for (size_t size = 0; size < 300000; size += size / 3 + 1) {
+        char *block = mete_malloc(size), *grown = mete_realloc(block, size + 100);
+        memset(grown, 'x', size + 100);
+        if (mete_usable_size(grown) != size + 100) abort();
+        mete_free(grown);
+    }
+    return unused;
+}
+static char *freed(size_t size) {
+    char *block = mete_malloc(size);
+    memset(block, 'x', size);
+    mete_free(block);
+    return block;
+}
+static void lose(void) { memset(mete_malloc(3333), 0, 3333); }
+static void wipe(void) { memset(__builtin_alloca(20000), 0, 20000); }
+int main(int argc, char **argv) {
+    const char *wrong = argc > 1 ? argv[1] : "";
+    pthread_t threads[3];
+    if (strcmp(wrong, "freed") == 0) return freed(50)[0] == 'x';
+    if (strcmp(wrong, "large") == 0) return freed(500000)[7] == 'x';
+    char *block = mete_calloc(41, 1), *aligned = mete_aligned_alloc(256, 300);
+    int status, *zeros = mete_calloc(1000000, sizeof *zeros);
+    for (int i = 0; i < 1000000; i += 1000) if (zeros[i] != 0) abort();
+    if ((size_t)aligned % 256 != 0) abort();
+    for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, use, NULL);
+    for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+    if (fork() == 0) {
+        use(NULL);
+        mete_free(block), mete_free(aligned), mete_free(zeros);
+        _exit(0);
+    }
+    if (wait(&status) < 0 || status != 0) abort();
+    char *stale = mete_malloc(10), *moved = mete_realloc(stale, 12);
+    if (strcmp(wrong, "behind") == 0) return block[41] == 'x';
+    if (strcmp(wrong, "moved") == 0) return stale[0] == 'x';
+    if (strcmp(wrong, "undefined") == 0) return moved[3] == 'x' ? 2 : 3;
+    if (strcmp(wrong, "lost") == 0) lose(), wipe();
+    mete_stats stats;
+    mete_stats_read(&stats);
+    printf("%ju blocks\n", (uintmax_t)stats.live_blocks);
+    mete_free(moved), mete_free(block), mete_free(aligned), mete_free(zeros);
+    return 0;
+}
+END
+}
+
+# general_memcheck [ARGUMENT]
+general_memcheck() {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    run valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 \
+        --show-leak-kinds=definite ./general "$@"
+}
+
+@test "mete_malloc_used_rightly_is_clean_under_memcheck" {
+    general
+    general_memcheck
+    [ "$status" = 0 ]
+    [ "$output" = '4 blocks' ]
+}
+
+@test "memcheck_finds_what_is_wrong_with_blocks_of_mete_malloc" {
+    general
+    general_memcheck freed
+    [ "$status" = 9 ]
+    [[ "$output" == *"0 bytes inside a block of size 50 free'd"*': freed ('* ]]
+    general_memcheck large
+    [ "$status" = 9 ]
+    [[ "$output" == *"7 bytes inside a block of size 500,000 free'd"*': freed ('* ]]
+    general_memcheck behind
+    [ "$status" = 9 ]
+    [[ "$output" == *'Invalid read of size 1'*': main ('* ]]
+    general_memcheck moved
+    [ "$status" = 9 ]
+    [[ "$output" == *'Invalid read'*': main ('* ]]
+    general_memcheck undefined
+    [ "$status" = 9 ]
+    [[ "$output" == *'depends on uninitialised value'*': main ('* ]]
+}
+
+@test "memcheck_finds_a_lost_block_of_mete_malloc" {
+    general
+    general_memcheck lost
+    [ "$status" = 9 ]
+    [[ "$output" == *'3,333 bytes in 1 blocks are definitely lost'*': lose ('* ]]
+}
+
+@test "address_sanitizer_finds_what_is_wrong_with_blocks_of_mete_malloc" {
+    general -fsanitize=address
+    run -0 ./general
+    [ "$output" = '4 blocks' ]
+    for wrong in freed large behind moved; do
+        run -1 ./general "$wrong"
+        [[ "$output" == *'AddressSanitizer: use-after-poison'*' in main '* ]]
+    done
+}
+
+@test "double_free_of_mete_malloc_is_named_under_memcheck_too" {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    compile twice -O0 -w -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete \
+        -Wl,-rpath,"$METE_STAGE/lib" <<'END'
+#include <mete/malloc.h>
+int main(void) {
+    void *block = mete_malloc(20);
+    mete_free(block);
+    mete_free(block);
+}
+END
+    run valgrind -q ./twice
+    [[ "$output" == *'mete: double-free of 0x'*', a block of up to 32 bytes'* ]]
 }

@@ -15,10 +15,14 @@ __attribute__((weak)) void __lsan_unregister_root_region(void const *start, size
 bool mete__checkers_listen;
 static bool in_valgrind;
 
-/* Before any constructor of the program's could create a pool (their priorities begin at 101). */
-__attribute__((constructor(101))) static void find_listeners(void) {
+void mete__checkers_settle(void) {
     in_valgrind = RUNNING_ON_VALGRIND != 0;
     mete__checkers_listen = in_valgrind || __asan_poison_memory_region != NULL;
+}
+
+/* Before any constructor of the program's could create a pool (their priorities begin at 101). */
+__attribute__((constructor(101))) static void find_listeners(void) {
+    mete__checkers_settle();
 }
 
 static void poison(const void *start, size_t size) {
@@ -47,11 +51,18 @@ void mete__checkers_tell_destroy(const void *holder) {
 
 void mete__checkers_tell_alloc(const void *holder, const void *block, size_t size) {
     unpoison(block, size);
-    if (in_valgrind) VALGRIND_MEMPOOL_ALLOC(holder, block, size);
+    if (!in_valgrind) return;
+    if (holder != NULL)
+        VALGRIND_MEMPOOL_ALLOC(holder, block, size);
+    else
+        VALGRIND_MALLOCLIKE_BLOCK(block, size, 0, 0);
 }
 
 void mete__checkers_tell_free(const void *holder, const void *block, size_t size) {
-    if (in_valgrind) VALGRIND_MEMPOOL_FREE(holder, block);
+    if (in_valgrind && holder != NULL)
+        VALGRIND_MEMPOOL_FREE(holder, block);
+    else if (in_valgrind)
+        VALGRIND_FREELIKE_BLOCK(block, 0);
     poison(block, size);
 }
 
