@@ -96,6 +96,16 @@ static void align_member(Dwarf_Die *die, const struct mete__dwarf_type *type,
     if (declared > member->align) member->align = (uint32_t)declared;
 }
 
+static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const char *raw) {
+    uint64_t hash = (uintptr_t)raw * UINT64_C(0x9e3779b97f4a7c15);
+    struct mete__dwarf_aggregate_name *met =
+        &reader->names_met[(hash >> 32) & (METE__DWARF_AGGREGATE_NAMES - 1)];
+
+    if (met->raw != raw || met->kept == NULL)
+        *met = (struct mete__dwarf_aggregate_name){raw, mete__names_keep(reader->names, raw)};
+    return met->kept;
+}
+
 /* Takes a member or a base class. */
 static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
     struct mete__member member = {0};
@@ -109,7 +119,7 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     if (type == NULL) return -ENOMEM;
     const char *name = is_base ? NULL : mete__dwarf_die_name(die);
     if (name != NULL) {
-        member.name = mete__names_keep(reader->names, name);
+        member.name = keep_name(reader, name);
         if (member.name == NULL) return -ENOMEM;
     }
     member.type = type->text;

@@ -16,6 +16,13 @@
 #include "analysis/names.h"
 #include "analysis/type_table.h"
 
+#define METE__DWARF_AGGREGATE_NAMES 2048 /* a power of two */
+
+/* A member's name as the file has it, and as it is kept. */
+struct mete__dwarf_aggregate_name {
+    const char *raw, *kept;
+};
+
 /* Begins with the first five set and the rest 0. */
 struct mete__dwarf_aggregate_reader {
     struct mete__names *names;
@@ -27,6 +34,8 @@ struct mete__dwarf_aggregate_reader {
     uint16_t type_flags;          /* of all types of the unit: CXX or FOREIGN */
     struct mete__member *members; /* of the types that are being made, one behind the other */
     size_t member_count, member_capacity;
+    /* Names met before, by where the file has them: every unit has the same again. */
+    struct mete__dwarf_aggregate_name names_met[METE__DWARF_AGGREGATE_NAMES];
 };
 
 /* The type of what the unit found, kept in the table. NULL: memory ran out, or it lies within

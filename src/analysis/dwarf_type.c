@@ -139,5 +139,7 @@ const struct mete__dwarf_type *mete__dwarf_type_had(struct mete__dwarf_type_cach
 }
 
 const char *mete__dwarf_type_name(struct mete__dwarf_type_cache *cache, Dwarf_Die *type) {
-    return mete__dwarf_type_text_name(cache, type);
+    struct mete__dwarf_type_entry *entry = mete__dwarf_type_text_of(cache, type);
+
+    return entry == NULL ? NULL : entry->type.text;
 }

@@ -16,13 +16,18 @@ struct mete__dwarf_type_entry *mete__dwarf_type_text_had(struct mete__dwarf_type
 /* The text of `inner` with `left` and `right` around the place of the name. */
 static bool wrap(struct mete__dwarf_type_cache *cache, struct mete__dwarf_type_entry *entry,
                  const struct mete__dwarf_type *inner, const char *left, const char *right) {
-    size_t at = inner->name_at;
-    int length = snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "%.*s%s%s%s", (int)at,
-                          inner->text, left, right, inner->text + at);
+    size_t at = inner->name_at, rest = strlen(inner->text + at);
+    size_t left_length = strlen(left), right_length = strlen(right);
+    char *end = cache->text;
 
-    at += strlen(left);
-    if (length < 0 || length >= METE__DWARF_TYPE_TEXT_MAX) { /* nobody can read it anyway */
-        snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "...");
+    if (at + left_length + right_length + rest < METE__DWARF_TYPE_TEXT_MAX) {
+        end = mempcpy(end, inner->text, at);
+        end = mempcpy(end, left, left_length);
+        end = mempcpy(end, right, right_length);
+        memcpy(end, inner->text + at, rest + 1);
+        at += left_length;
+    } else { /* nobody can read it anyway */
+        strcpy(end, "...");
         at = 3;
     }
     entry->type.text = mete__names_keep(cache->names, cache->text);
