@@ -12,9 +12,10 @@
 #include <mete/pool.h>
 
 #include <inttypes.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 struct node {
@@ -67,27 +68,26 @@ static void list_holders(void) {
 enum { MUCH = 1000000 }; /* bytes */
 
 static void ring_when_much_is_live(void *context, const mete_stats *stats) {
-    if (stats->live_bytes > MUCH) atomic_store((atomic_bool *)context, true);
+    if (stats->live_bytes > MUCH) sem_post((sem_t *)context);
 }
 
 static void allocate_until_it_rings(void) {
-    struct node *nodes = NULL;
-    atomic_bool rings = false;
-    mete_stats_timer *timer = mete_stats_every(10, ring_when_much_is_live, &rings);
+    struct node *tree = NULL;
+    struct timespec end;
+    sem_t bell;
 
-    while (timer != NULL && !atomic_load(&rings)) {
-        struct node *node = calloc(1, sizeof *node);
-        if (node == NULL) break;
-        node->left = nodes;
-        nodes = node;
-    }
+    sem_init(&bell, 0, 0);
+    mete_stats_timer *timer = mete_stats_every(10, ring_when_much_is_live, &bell);
+    for (int i = 0; i < 100000; i++) tree = insert(tree, (int)(i * 7919L % 100000));
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 10;
+    if (timer != NULL && sem_timedwait(&bell, &end) == 0)
+        printf("more than %d bytes are live\n", MUCH);
+    else
+        printf("nothing rang: this program's malloc is not that of libmete_malloc\n");
     mete_stats_every_stop(timer);
-    if (atomic_load(&rings)) printf("more than %d bytes are live\n", MUCH);
-    while (nodes != NULL) {
-        struct node *next = nodes->left;
-        free(nodes);
-        nodes = next;
-    }
+    destroy(tree);
+    sem_destroy(&bell);
 }
 
 int main(void) {
