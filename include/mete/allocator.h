@@ -38,10 +38,10 @@ typedef struct mete_site {
 } mete_site;
 
 /* The present line of the source, for blocks of type T. Only inside of functions. */
-#define METE_SITE(T)                                                                 \
-    (__extension__({                                                                 \
-        static const mete_site mete_site_here = {__FILE__, #T, sizeof(T), __LINE__}; \
-        &mete_site_here;                                                             \
+#define METE_SITE(T)                                                             \
+    (__extension__({                                                             \
+        static const mete_site mete__site = {__FILE__, #T, sizeof(T), __LINE__}; \
+        &mete__site;                                                             \
     }))
 
 /* What an allocator can do: bits of mete_allocator_methods.capabilities. */

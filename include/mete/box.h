@@ -62,44 +62,44 @@ METE_HEADER_INLINE int mete__box_error(void) {
  *     void box_drop(struct box *box);
  *         Destroys the value; the box is empty then. Keeps errno.
  */
-#define METE_BOX_DECLARE(name, T, destructor)                                                    \
-    struct name {                                                                                \
-        T *value;                        /* NULL: empty */                                       \
-        const mete_allocator *allocator; /* that the value is from */                            \
-    };                                                                                           \
-    METE_NODISCARD METE_HEADER_INLINE int name##_new(struct name *out,                           \
-                                                     const mete_allocator *allocator, T value) { \
-        if (allocator == NULL) allocator = mete_allocator_heap();                                \
-        T *place = METE_ALLOC(allocator, T);                                                     \
-        if (place == NULL) return mete__box_error();                                             \
-        *place = value;                                                                          \
-        out->value = place;                                                                      \
-        out->allocator = allocator;                                                              \
-        return 0;                                                                                \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE T *name##_get(const struct name *box) {                    \
-        return box->value;                                                                       \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE struct name name##_move(struct name *box) {                \
-        struct name moved = *box;                                                                \
-        box->value = NULL;                                                                       \
-        return moved;                                                                            \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_take(struct name *box, T *out) {                \
-        struct name taken = name##_move(box);                                                    \
-        if (taken.value == NULL) return -ENOENT;                                                 \
-        *out = *taken.value;                                                                     \
-        METE_FREE(taken.allocator, taken.value);                                                 \
-        return 0;                                                                                \
-    }                                                                                            \
-    METE_HEADER_INLINE void name##_drop(struct name *box) {                                      \
-        struct name dropped = name##_move(box);                                                  \
-        int error = errno;                                                                       \
-        if (dropped.value == NULL) return;                                                       \
-        destructor(dropped.value);                                                               \
-        METE_FREE(dropped.allocator, dropped.value);                                             \
-        errno = error;                                                                           \
-    }                                                                                            \
+#define METE_BOX_DECLARE(name, T, destructor)                                                 \
+    struct name {                                                                             \
+        T *value;                        /* NULL: empty */                                    \
+        const mete_allocator *allocator; /* that the value is from */                         \
+    };                                                                                        \
+    METE_NODISCARD METE_HEADER_INLINE int name##_new(                                         \
+        struct name *mete__out, const mete_allocator *mete__allocator, T mete__value) {       \
+        if (mete__allocator == NULL) mete__allocator = mete_allocator_heap();                 \
+        T *mete__place = METE_ALLOC(mete__allocator, T);                                      \
+        if (mete__place == NULL) return mete__box_error();                                    \
+        *mete__place = mete__value;                                                           \
+        mete__out->value = mete__place;                                                       \
+        mete__out->allocator = mete__allocator;                                               \
+        return 0;                                                                             \
+    }                                                                                         \
+    METE_NODISCARD METE_HEADER_INLINE T *name##_get(const struct name *mete__box) {           \
+        return mete__box->value;                                                              \
+    }                                                                                         \
+    METE_NODISCARD METE_HEADER_INLINE struct name name##_move(struct name *mete__box) {       \
+        struct name mete__moved = *mete__box;                                                 \
+        mete__box->value = NULL;                                                              \
+        return mete__moved;                                                                   \
+    }                                                                                         \
+    METE_NODISCARD METE_HEADER_INLINE int name##_take(struct name *mete__box, T *mete__out) { \
+        struct name mete__taken = name##_move(mete__box);                                     \
+        if (mete__taken.value == NULL) return -ENOENT;                                        \
+        *mete__out = *mete__taken.value;                                                      \
+        METE_FREE(mete__taken.allocator, mete__taken.value);                                  \
+        return 0;                                                                             \
+    }                                                                                         \
+    METE_HEADER_INLINE void name##_drop(struct name *mete__box) {                             \
+        struct name mete__dropped = name##_move(mete__box);                                   \
+        int mete__error = errno;                                                              \
+        if (mete__dropped.value == NULL) return;                                              \
+        destructor(mete__dropped.value);                                                      \
+        METE_FREE(mete__dropped.allocator, mete__dropped.value);                              \
+        errno = mete__error;                                                                  \
+    }                                                                                         \
     struct name
 
 /* --- Shared values
@@ -128,66 +128,66 @@ METE_HEADER_INLINE int mete__box_error(void) {
  * To clone or watch an empty handle is -ENOENT. Dropping keeps errno. The memory of a value is
  * freed with the last handle of either kind.
  */
-#define METE_SHARED_DECLARE(name, T, destructor)                                                 \
-    struct name {                                                                                \
-        mete_shared *shared; /* one owner; NULL: empty */                                        \
-    };                                                                                           \
-    struct name##_weak {                                                                         \
-        mete_shared *shared; /* one watcher; NULL: empty */                                      \
-    };                                                                                           \
-    METE_HEADER_INLINE void name##_destroy_value(void *value) {                                  \
-        destructor((T *)value);                                                                  \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE T *name##_get(const struct name *shared) {                 \
-        return (T *)mete_shared_value(shared->shared);                                           \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_new(struct name *out,                           \
-                                                     const mete_allocator *allocator, T value) { \
-        mete_shared *made =                                                                      \
-            mete_shared_new(allocator, METE_LAYOUT_OF(T), name##_destroy_value, METE_SITE(T));   \
-        if (made == NULL) return mete__box_error();                                              \
-        *(T *)mete_shared_value(made) = value;                                                   \
-        out->shared = made;                                                                      \
-        return 0;                                                                                \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_clone(const struct name *shared,                \
-                                                       struct name *out) {                       \
-        int status = mete_shared_hold(shared->shared);                                           \
-        if (status == 0) out->shared = shared->shared;                                           \
-        return status;                                                                           \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE struct name name##_move(struct name *shared) {             \
-        struct name moved = *shared;                                                             \
-        shared->shared = NULL;                                                                   \
-        return moved;                                                                            \
-    }                                                                                            \
-    METE_HEADER_INLINE void name##_drop(struct name *shared) {                                   \
-        struct name dropped = name##_move(shared);                                               \
-        mete_shared_release(dropped.shared);                                                     \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_watch(const struct name *shared,                \
-                                                       struct name##_weak *out) {                \
-        int status = mete_shared_watch(shared->shared);                                          \
-        if (status == 0) out->shared = shared->shared;                                           \
-        return status;                                                                           \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_weak_clone(const struct name##_weak *weak,      \
-                                                            struct name##_weak *out) {           \
-        int status = mete_shared_watch(weak->shared);                                            \
-        if (status == 0) out->shared = weak->shared;                                             \
-        return status;                                                                           \
-    }                                                                                            \
-    METE_NODISCARD METE_HEADER_INLINE int name##_weak_lock(const struct name##_weak *weak,       \
-                                                           struct name *out) {                   \
-        int status = mete_shared_lock(weak->shared);                                             \
-        if (status == 0) out->shared = weak->shared;                                             \
-        return status;                                                                           \
-    }                                                                                            \
-    METE_HEADER_INLINE void name##_weak_drop(struct name##_weak *weak) {                         \
-        mete_shared *dropped = weak->shared;                                                     \
-        weak->shared = NULL;                                                                     \
-        mete_shared_unwatch(dropped);                                                            \
-    }                                                                                            \
+#define METE_SHARED_DECLARE(name, T, destructor)                                                  \
+    struct name {                                                                                 \
+        mete_shared *shared; /* one owner; NULL: empty */                                         \
+    };                                                                                            \
+    struct name##_weak {                                                                          \
+        mete_shared *shared; /* one watcher; NULL: empty */                                       \
+    };                                                                                            \
+    METE_HEADER_INLINE void name##_destroy_value(void *mete__value) {                             \
+        destructor((T *)mete__value);                                                             \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE T *name##_get(const struct name *mete__shared) {            \
+        return (T *)mete_shared_value(mete__shared->shared);                                      \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE int name##_new(                                             \
+        struct name *mete__out, const mete_allocator *mete__allocator, T mete__value) {           \
+        mete_shared *mete__made = mete_shared_new(mete__allocator, METE_LAYOUT_OF(T),             \
+                                                  name##_destroy_value, METE_SITE(T));            \
+        if (mete__made == NULL) return mete__box_error();                                         \
+        *(T *)mete_shared_value(mete__made) = mete__value;                                        \
+        mete__out->shared = mete__made;                                                           \
+        return 0;                                                                                 \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE int name##_clone(const struct name *mete__shared,           \
+                                                       struct name *mete__out) {                  \
+        int mete__status = mete_shared_hold(mete__shared->shared);                                \
+        if (mete__status == 0) mete__out->shared = mete__shared->shared;                          \
+        return mete__status;                                                                      \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE struct name name##_move(struct name *mete__shared) {        \
+        struct name mete__moved = *mete__shared;                                                  \
+        mete__shared->shared = NULL;                                                              \
+        return mete__moved;                                                                       \
+    }                                                                                             \
+    METE_HEADER_INLINE void name##_drop(struct name *mete__shared) {                              \
+        struct name mete__dropped = name##_move(mete__shared);                                    \
+        mete_shared_release(mete__dropped.shared);                                                \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE int name##_watch(const struct name *mete__shared,           \
+                                                       struct name##_weak *mete__out) {           \
+        int mete__status = mete_shared_watch(mete__shared->shared);                               \
+        if (mete__status == 0) mete__out->shared = mete__shared->shared;                          \
+        return mete__status;                                                                      \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE int name##_weak_clone(const struct name##_weak *mete__weak, \
+                                                            struct name##_weak *mete__out) {      \
+        int mete__status = mete_shared_watch(mete__weak->shared);                                 \
+        if (mete__status == 0) mete__out->shared = mete__weak->shared;                            \
+        return mete__status;                                                                      \
+    }                                                                                             \
+    METE_NODISCARD METE_HEADER_INLINE int name##_weak_lock(const struct name##_weak *mete__weak,  \
+                                                           struct name *mete__out) {              \
+        int mete__status = mete_shared_lock(mete__weak->shared);                                  \
+        if (mete__status == 0) mete__out->shared = mete__weak->shared;                            \
+        return mete__status;                                                                      \
+    }                                                                                             \
+    METE_HEADER_INLINE void name##_weak_drop(struct name##_weak *mete__weak) {                    \
+        mete_shared *mete__dropped = mete__weak->shared;                                          \
+        mete__weak->shared = NULL;                                                                \
+        mete_shared_unwatch(mete__dropped);                                                       \
+    }                                                                                             \
     struct name
 
 /* NOLINTEND(bugprone-macro-parentheses) */

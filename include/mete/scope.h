@@ -58,17 +58,17 @@ METE_BEGIN_DECLS
     !defined(METE_SCOPE_PORTABLE)
 #define METE_AUTO(T, destructor) \
     METE__AUTO(T, destructor, METE__PASTE(mete__auto_, __COUNTER__), METE__KEEPS_ERRNO(destructor))
-#define METE__AUTO(T, destructor, nested, keeps)                                          \
-    __extension__ inline __attribute__((always_inline)) void nested(__typeof__(T) *slot){ \
-        METE__DESTROY(slot, destructor, keeps)} METE__CLEANUP(nested) T
+#define METE__AUTO(T, destructor, nested, keeps)                                                \
+    __extension__ inline __attribute__((always_inline)) void nested(__typeof__(T) *mete__slot){ \
+        METE__DESTROY(mete__slot, destructor, keeps)} METE__CLEANUP(nested) T
 #else
 #define METE_AUTO(T, destructor) METE__CLEANUP(mete__auto_##destructor) T
 #endif
 
 /* METE_AUTO_DECLARE(T, destructor)  Tells of a destructor, which takes one T. */
-#define METE_AUTO_DECLARE(T, destructor)                                   \
-    METE__SCOPE_INLINE void mete__auto_##destructor(__typeof__(T) *slot) { \
-        METE__DESTROY(slot, destructor, 0)                                 \
+#define METE_AUTO_DECLARE(T, destructor)                                         \
+    METE__SCOPE_INLINE void mete__auto_##destructor(__typeof__(T) *mete__slot) { \
+        METE__DESTROY(mete__slot, destructor, 0)                                 \
     }
 
 #define METE__DESTROY(slot, destructor, keeps)                                                 \
@@ -97,11 +97,12 @@ METE__SCOPE_INLINE int mete__scope_is_null(const void *slot, int is_pointer) {
 
 /* The destructors that are known, for any type of pointer.
  * NOLINTBEGIN(bugprone-macro-parentheses): here and below arguments are types and names. */
-#define METE__SCOPE_KNOWN(destructor, T, keeps)                                           \
-    METE__SCOPE_INLINE void mete__auto_##destructor(void *any) {                          \
-        T value;                                                                          \
-        __builtin_memcpy(&value, any, sizeof value); /* whatever type it is said to be */ \
-        METE__DESTROY(&value, destructor, keeps)                                          \
+#define METE__SCOPE_KNOWN(destructor, T, keeps)                                    \
+    METE__SCOPE_INLINE void mete__auto_##destructor(void *mete__any) {             \
+        T mete__value;                                                             \
+        __builtin_memcpy(&mete__value, mete__any,                                  \
+                         sizeof mete__value); /* whatever type it is said to be */ \
+        METE__DESTROY(&mete__value, destructor, keeps)                             \
     }
 
 /* Overwrites `size` bytes with zeroes, also where nothing reads them any more. */
@@ -160,12 +161,16 @@ METE_NODISCARD METE__SCOPE_INLINE int mete__steal_fd(int *file) {
 }
 
 /* The variable's old value, which nobody owns now; it has the new one. */
-#define METE_REPLACE(variable, value)                   \
-    __extension__({                                     \
-        __typeof__(variable) *mete__slot = &(variable); \
-        __typeof__(variable) mete__value = *mete__slot; \
-        *mete__slot = (value);                          \
-        mete__value;                                    \
+#define METE_REPLACE(variable, value)                                         \
+    METE__REPLACE(variable, value, METE__PASTE(mete__replaced_, __COUNTER__), \
+                  METE__PASTE(mete__old_, __COUNTER__))
+/* With names of their own, since the value may be replaced in its turn. */
+#define METE__REPLACE(variable, value, slot, old) \
+    __extension__({                               \
+        __typeof__(variable) *slot = &(variable); \
+        __typeof__(variable) old = *slot;         \
+        *slot = (value);                          \
+        old;                                      \
     })
 
 /* Gives the variable the new value, then destroys the old one (NULL is not), keeping errno. */
@@ -185,22 +190,22 @@ METE_NODISCARD METE__SCOPE_INLINE int mete__steal_fd(int *file) {
 
 /* Outside of functions: the type struct NAME, for which acquire(T *) returns 0 where it has got the
  * resource, and release(T *) gives it back. */
-#define METE_GUARD_DECLARE(name, T, acquire, release)                \
-    struct name {                                                    \
-        T *resource; /* NULL: there is nothing to release */         \
-        int status;  /* what acquire returned */                     \
-    };                                                               \
-    METE__SCOPE_INLINE struct name name##_acquire(T *resource) {     \
-        struct name guard = {resource, acquire(resource)};           \
-        if (guard.status != 0) guard.resource = NULL;                \
-        return guard;                                                \
-    }                                                                \
-    /* Before the end of the scope, which then does nothing more. */ \
-    METE__SCOPE_INLINE void name##_release(struct name *guard) {     \
-        int error = errno;                                           \
-        if (guard->resource != NULL) release(guard->resource);       \
-        guard->resource = NULL;                                      \
-        errno = error;                                               \
+#define METE_GUARD_DECLARE(name, T, acquire, release)                        \
+    struct name {                                                            \
+        T *resource; /* NULL: there is nothing to release */                 \
+        int status;  /* what acquire returned */                             \
+    };                                                                       \
+    METE__SCOPE_INLINE struct name name##_acquire(T *mete__resource) {       \
+        struct name mete__guard = {mete__resource, acquire(mete__resource)}; \
+        if (mete__guard.status != 0) mete__guard.resource = NULL;            \
+        return mete__guard;                                                  \
+    }                                                                        \
+    /* Before the end of the scope, which then does nothing more. */         \
+    METE__SCOPE_INLINE void name##_release(struct name *mete__guard) {       \
+        int mete__error = errno;                                             \
+        if (mete__guard->resource != NULL) release(mete__guard->resource);   \
+        mete__guard->resource = NULL;                                        \
+        errno = mete__error;                                                 \
     }
 
 /* NOLINTEND(bugprone-macro-parentheses) */

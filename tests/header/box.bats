@@ -68,3 +68,40 @@ types='incompatible\|cannot convert\|no matching function\|no known conversion'
     wrong 'unused-result' 'conn_box_move(box); return 0;'
     wrong 'unused-result' 'struct conn conn = {1}; return conn_box_new(box, NULL, conn), conn_box_get(box), 0;'
 }
+
+@test "names_of_the_program_are_not_taken_for_those_of_a_macro" {
+    {
+        echo '#include <mete/box.h>'
+        hostile_names | sed '/ error;/d; / dropped;/d; / place;/d; / box;/d; / made;/d; / status;/d'
+        cat <<'END'
+typedef struct dropped { int number; } dropped;
+typedef struct box { dropped *place; } box;
+static int made;
+static void error(dropped *it) { made += it->number; }
+static void status(box *it) { made += it->place == NULL; }
+METE_BOX_DECLARE(value_box, dropped, error);
+METE_BOX_DECLARE(place, box, status);
+METE_SHARED_DECLARE(value_shared, dropped, error);
+METE_SHARED_DECLARE(moved_shared, box, status);
+int main(void) {
+    dropped one = {1};
+    box empty = {NULL};
+    {
+        METE_OWNED(value_box) first = {NULL, NULL};
+        METE_OWNED(place) second = {NULL, NULL};
+        METE_OWNED(value_shared) third = {NULL};
+        METE_OWNED(moved_shared) fourth = {NULL};
+        if (value_box_new(&first, NULL, one) | place_new(&second, NULL, empty) |
+            value_shared_new(&third, NULL, one) | moved_shared_new(&fourth, NULL, empty))
+            return 1;
+    }
+    return made != 4;
+}
+END
+    } >source
+    for compiler in $c_compilers $cxx_compilers; do
+        compiles "$compiler" -pedantic <source
+        g++ out.o -L"$METE_STAGE/lib" -lmete -o use
+        ./use
+    done
+}

@@ -1,5 +1,16 @@
 # What the tests of the headers share.
 
+# hostile_names: declarations of the plain names that a macro might have used for its own.
+hostile_names() {
+    local name
+    for name in allocator any argument block box destructor dropped error file function guard \
+        made moved name old once out place pointer resource result saved self shared site size slot \
+        status stolen taken value variable weak; do
+        echo "extern double $name;"
+        echo "double $name;"
+    done
+}
+
 c_compilers='gcc clang'
 cxx_compilers='g++ clang++'
 

@@ -164,3 +164,41 @@ void secret(void) {
         done
     done
 }
+
+@test "names_of_the_program_are_not_taken_for_those_of_a_macro" {
+    {
+        echo '#include <mete/scope.h>'
+        hostile_names | sed '/ error;/d; / value;/d; / slot;/d; / made;/d; / guard;/d; / taken;/d; / saved;/d'
+        cat <<'END'
+typedef struct slot { int count; } slot;
+typedef slot made;
+static int taken;
+static void error(slot *it) { taken += it->count; }
+static void value(int it) { taken += it; }
+static int guard(made *it) { return it->count; }
+static void saved(made *it) { taken += it->count + 1; }
+METE_AUTO_DECLARE(slot *, error)
+METE_AUTO_DECLARE(int, value)
+METE_GUARD_DECLARE(locked, made, guard, saved)
+static int use(void) {
+    slot ten = {10}, none = {0};
+    METE_AUTO(slot *, error) first = &ten;
+    METE_AUTO(int, value) second = 100;
+    METE_GUARD(locked, third, &none);
+    slot *fourth = &ten, *fifth = &none, *sixth = NULL;
+    sixth = METE_REPLACE(fourth, METE_REPLACE(fifth, sixth));
+    METE_RESET(sixth, error, METE_STEAL(fourth));
+    return third.status != 0 || fourth != NULL || fifth != NULL || sixth != &none ||
+           first != &ten || second != 100;
+}
+int main(void) {
+    return use() != 0 || taken != 10 + 10 + 100 + 1;
+}
+END
+    } >source
+    for compiler in $c_compilers $cxx_compilers; do
+        compiles "$compiler" <source
+        g++ out.o -L"$METE_STAGE/lib" -lmete -o use
+        ./use
+    done
+}
