@@ -219,11 +219,13 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
     }
 }
 
-static enum mete__site_type_form form_of(enum mete__type_fit fit) {
-    switch (fit) {
+static enum mete__site_type_form form_of(const struct choice *choice) {
+    switch (choice->fit) {
     case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
     case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
-    case METE__TYPE_FIT_ARRAY: return METE__SITE_TYPE_ARRAY;
+    case METE__TYPE_FIT_ARRAY: /* else a header with something behind it is as likely */
+        return choice->is_counted || choice->shape.bytes <= SCALAR_MAX ? METE__SITE_TYPE_ARRAY
+                                                                       : METE__SITE_TYPE_TAIL;
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_TAIL;
     default: return METE__SITE_TYPE_BYTES;
     }
@@ -277,7 +279,7 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     out->name = mete__type_name_of(types->cache, types->names, &type);
     out->bytes = best.shape.bytes;
     out->header = (uint64_t)best.header;
-    out->form = form_of(best.fit);
+    out->form = form_of(&best);
     if (out->name == NULL || out->evidence == NULL) return -ENOMEM;
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "cli/nearest.h"
 #include "cli/options.h"
 #include "report/layout_changes.h"
+#include "report/layout_heap.h"
 #include "report/layout_json.h"
 #include "report/layout_sarif.h"
 #include "report/layout_summary.h"
@@ -39,6 +40,7 @@ struct layout_options {
     uint64_t line;
     uint64_t top;
     const char *debug_dir;
+    const char *heap; /* a profile */
 };
 
 #define MEMBER(name) offsetof(struct layout_options, name)
@@ -68,6 +70,11 @@ static const struct mete__option options[] = {
      .help = "exit with 1 where a type wastes more"},
     {.name = "expand", .offset = MEMBER(expand), .help = "show the members of nested types too"},
     {.name = "reorder", .offset = MEMBER(reorder), .help = "show the best order of the members"},
+    {.name = "heap",
+     .kind = METE__OPTION_TEXT,
+     .value = "PROFILE",
+     .offset = MEMBER(heap),
+     .help = "what types cost in this profile's heap"},
     {.name = "hot",
      .kind = METE__OPTION_TEXTS,
      .value = "MEMBER",
@@ -139,6 +146,7 @@ struct request {
     const struct mete__type **types; /* those of `file` that were asked for */
     size_t count;
     struct mete__layout_reordered *reordered; /* an entry for each */
+    struct mete__layout_heap *heap;           /* with --heap; else NULL */
 };
 
 static int complain(int status) {
@@ -239,8 +247,8 @@ static int reorder(struct request *request) {
 static int print_json(void *context, FILE *out) {
     const struct request *request = context;
 
-    return mete__layout_json_write(request->types, request->reordered, request->count,
-                                   request->given->line, out);
+    return mete__layout_json_write(request->types, request->reordered, request->heap,
+                                   request->count, request->given->line, out);
 }
 
 static int print_text(void *context, FILE *out) {
@@ -250,6 +258,8 @@ static int print_text(void *context, FILE *out) {
     const struct mete__layout_summary_options summary = {.line = request->given->line,
                                                          .top = request->given->top};
 
+    if (request->heap != NULL)
+        return mete__layout_heap_write(request->heap, request->given->top, out);
     if (request->filter.name_count == 0)
         return mete__layout_summary_write(request->file, request->types, request->reordered,
                                           request->count, &summary, out);
@@ -294,10 +304,24 @@ static int check_padding(const struct request *request) {
     return verdict(complaints);
 }
 
+static int open_heap(struct request *request) {
+    const struct layout_options *given = request->given;
+    char why[WHY_SIZE];
+
+    if (given->heap == NULL) return METE__EXIT_OK;
+    int status =
+        mete__layout_heap_open(given->heap, given->debug_dir, request->types, request->reordered,
+                               request->count, &request->heap, why, sizeof why);
+    if (status == 0) return METE__EXIT_OK;
+    mete__message_say("layout: %s", why);
+    return METE__EXIT_FAILED;
+}
+
 static int print_types(struct request *request) {
     const struct layout_options *given = request->given;
     int code = reorder(request);
 
+    if (code == METE__EXIT_OK) code = open_heap(request);
     if (code == METE__EXIT_OK)
         code = given->json != NULL
                    ? mete__document_write(print_json, request, given->json, "layout")
@@ -361,6 +385,7 @@ static int print(struct request *request) {
     if (code == METE__EXIT_OK)
         code = request->given->diff ? print_diff(request) : print_types(request);
     if (code == METE__EXIT_OK) code = check_padding(request);
+    mete__layout_heap_close(request->heap);
     mete__layout_reorder_free(request->reordered, request->count);
     free(request->types);
     return code;
@@ -394,8 +419,10 @@ static int check_usage(const struct layout_options *given, int count) {
                                       (unsigned long long)given->line);
     if (given->max_growth != NO_LIMIT && !given->diff)
         return mete__options_complain(&usage, "--max-growth is for --diff OLD NEW");
-    if (given->diff && (given->sarif != NULL || given->reorder))
-        return mete__options_complain(&usage, "--diff has neither --sarif nor --reorder");
+    if (given->diff && (given->sarif != NULL || given->reorder || given->heap != NULL))
+        return mete__options_complain(&usage, "--diff has no --sarif, --reorder or --heap");
+    if (given->heap != NULL && given->sarif != NULL)
+        return mete__options_complain(&usage, "--heap has no --sarif");
     if (given->json != NULL && given->sarif != NULL)
         return mete__options_complain(&usage, "either --json or --sarif");
     return 0;

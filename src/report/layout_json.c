@@ -117,8 +117,9 @@ static json_t *type_object(struct mete__json *json, const struct mete__type *typ
 }
 
 int mete__layout_json_write(const struct mete__type *const *types,
-                            const struct mete__layout_reordered *reordered, size_t count,
-                            uint64_t line, FILE *out) {
+                            const struct mete__layout_reordered *reordered,
+                            const struct mete__layout_heap *heap, size_t count, uint64_t line,
+                            FILE *out) {
     struct mete__json json = {.out = out};
     bool any = false;
 
@@ -127,7 +128,9 @@ int mete__layout_json_write(const struct mete__type *const *types,
     fputs("[", out);
     for (size_t i = 0; i < count && json.status == 0; i++) {
         mete__json_begin_entry(&json, &any);
-        mete__json_write(&json, type_object(&json, types[i], &reordered[i], line));
+        json_t *object = type_object(&json, types[i], &reordered[i], line);
+        if (heap != NULL) put(&json, object, "heap", mete__layout_heap_json(heap, i));
+        mete__json_write(&json, object);
     }
     mete__json_end_entries(&json, any);
     fputs("\n}\n", out);

@@ -24,6 +24,7 @@ METE_MUST_USE int mete__report_errors(struct mete__report_chapter *chapter);
 METE_MUST_USE int mete__report_leaks(struct mete__report_chapter *chapter);
 METE_MUST_USE int mete__report_holders(struct mete__report_chapter *chapter);
 METE_MUST_USE int mete__report_sites(struct mete__report_chapter *chapter);
+METE_MUST_USE int mete__report_types(struct mete__report_chapter *chapter);
 METE_MUST_USE int mete__report_sizes(struct mete__report_chapter *chapter);
 METE_MUST_USE int mete__report_notes(struct mete__report_chapter *chapter);
 

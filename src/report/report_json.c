@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/backtrace.h"
+#include "report/types_json.h"
 
 /* The document is an object of a few members. */
 struct writer {
@@ -154,23 +155,9 @@ static void write_errors(struct writer *writer) {
     mete__json_end_entries(writer->json, any);
 }
 
-/* What is known of the type of a site's blocks. NULL where memory has run out. */
-static json_t *type_value(struct writer *writer, const struct mete__summary_site *site) {
-    struct mete__site_type type;
-    int status = mete__site_types_find(writer->report->types, site, &type);
-
-    if (status != 0) return NULL;
-    bool known = type.name != NULL;
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "type", mete__json_text(type.name),
-                     "type_confidence", mete__site_types_confidence_name(type.confidence),
-                     "type_evidence", mete__json_text(type.evidence), "type_form",
-                     known ? json_string(mete__site_types_form_name(type.form)) : json_null(),
-                     "type_bytes", known ? mete__json_count(type.bytes) : json_null());
-}
-
 /* NULL where memory has run out. */
 static json_t *site_value(struct writer *writer, const struct mete__summary_site *site) {
-    json_t *type = type_value(writer, site);
+    json_t *type = mete__types_json_site(writer->report, site);
     json_t *value = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocations",
         mete__json_count(site->allocations), "frees", mete__json_count(site->frees),
@@ -340,6 +327,7 @@ static void want_everything(struct writer *writer) {
     for (uint64_t i = 0; i < holders; i++)
         mete__symbols_want(report->symbols, holder_at(writer, i)->stack);
     int status = mete__symbols_resolve(report->symbols);
+    if (status == 0) status = mete__report_find_wrappers(report); /* types are their callers' */
     if (status != 0) mete__json_fail(writer->json, status);
     mete__progress_end(&report->progress);
 }
@@ -359,6 +347,7 @@ int mete__report_json_document(struct mete__report *report, struct mete__json *j
     write_leaks(&writer);
     write_errors(&writer);
     write_sites(&writer);
+    mete__types_json_write(report, json);
     write_sizes(&writer);
     write_timeline(&writer);
     write_holders(&writer);

@@ -9,7 +9,7 @@
 int mete__report_text(struct mete__report *report, FILE *out) {
     static int (*const chapters[])(struct mete__report_chapter *) = {
         mete__report_totals, mete__report_errors, mete__report_leaks, mete__report_holders,
-        mete__report_sites,  mete__report_sizes,  mete__report_notes,
+        mete__report_sites,  mete__report_types,  mete__report_sizes, mete__report_notes,
     };
     struct mete__report_chapter chapter = {.report = report, .folder = getcwd(NULL, 0)};
     int status = mete__report_find_wrappers(report);

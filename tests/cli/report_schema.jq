@@ -41,6 +41,13 @@ def check_holder:
     | check_counts(["created", "not_destroyed", "reserved_bytes", "live_bytes", "live_blocks",
                     "peak_bytes"]; "holders")
     | (.stack | check_stack("holders.stack")) as $ok | .;
+def check_type:
+    expect(.name | type == "string" or type == "null"; "types.name")
+    | expect((.name == null) == (.size == null); "types.size is null where unknown")
+    | expect(.certain | type == "boolean"; "types.certain")
+    | check_counts(["allocations", "allocated_bytes"]; "types")
+    | (.live | check_counts(["blocks", "bytes", "rounding"]; "types.live")) as $live
+    | (.peak | check_counts(["blocks", "bytes", "rounding"]; "types.peak")) as $peak | .;
 def check_site:
     check_counts(["allocations", "frees", "allocated_bytes", "live_bytes", "live_blocks",
                   "peak_live_bytes", "temporary"]; "sites")
@@ -68,6 +75,7 @@ expect(.mete | type == "string"; "mete")
 | ([.leaks.records[]? | check_leak] | length) as $ok
 | ([.errors[] | check_error] | length) as $ok
 | ([.sites[] | check_site] | length) as $ok
+| ([.types[] | check_type] | length) as $ok
 | ([.holders[] | check_holder] | length) as $ok
 | expect(.mode != "exact"
          or ([.sites[].allocations] | add // 0) == .totals.allocations; "sum of sites.allocations")
