@@ -166,7 +166,8 @@ METE_API void mete_arena_reset(mete_arena *arena);
 METE_API size_t mete_arena_reset_to(mete_arena *arena, size_t keep);
 
 /* Has run(object) called when the present position ends: at a rewind to a mark before it, a reset,
- * or the arena's end; last in, first out. Costs 32 bytes of the arena. -ENOMEM, -ENOBUFS. */
+ * or the arena's end; last in, first out. It may allocate, but not rewind, reset or end this arena.
+ * Costs 24 bytes of the arena. -ENOMEM, -ENOBUFS. */
 METE_API METE_NODISCARD int mete_arena_on_end(mete_arena *arena, void (*run)(void *object),
                                               void *object);
 
@@ -177,8 +178,9 @@ METE_API METE_NODISCARD int mete_arena_on_end(mete_arena *arena, void (*run)(voi
 METE_API int mete_arena_steal(mete_arena *parent, mete_arena *child);
 
 /* Moves all that lives in `other` to `arena`, whose next rewind to an earlier mark ends it; other
- * is empty then. Its destructors move along. Only between chained arenas whose chunks come from the
- * same place, else -EINVAL; -ENOBUFS where that passes the limit; -ENOMEM. */
+ * is empty then, and its marks are stale. Its destructors move along. Only between chained arenas
+ * whose chunks come from the same place, else -EINVAL; -ENOBUFS where that passes the limit;
+ * -ENOMEM. */
 METE_API int mete_arena_adopt(mete_arena *arena, mete_arena *other);
 
 /* The arena as an allocator: free takes back the block that was allocated last, and ignores others.

@@ -124,8 +124,9 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
     return block;
 }
 
-/* Whether the block may be worked on as `layout`; else the program has been told. */
-static bool is_right(struct tracking *tracking, const void *block, mete_layout layout) {
+/* Whether the block may be worked on as `layout`; else the program has been told. Of bytes behind
+ * the block that were written to it is told once. */
+static bool is_right(struct tracking *tracking, void *block, mete_layout layout) {
     struct mete__ledger_entry entry;
 
     if (!tracking->checks) return true;
@@ -140,8 +141,10 @@ static bool is_right(struct tracking *tracking, const void *block, mete_layout l
         report(tracking, METE_ALLOCATOR_WRONG_LAYOUT, block, layout, &entry);
         return false;
     }
-    if (!is_sealed(tracking, block, layout.size))
+    if (!is_sealed(tracking, block, layout.size)) {
         report(tracking, METE_ALLOCATOR_OVERFLOW, block, layout, &entry);
+        seal(tracking, block, layout.size);
+    }
     return true;
 }
 

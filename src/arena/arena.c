@@ -325,9 +325,10 @@ int mete_arena_adopt(mete_arena *arena, mete_arena *other) {
         arena->allocator != other->allocator)
         return -EINVAL;
     if (mete__arena_live(other) > limit_left(arena)) return -ENOBUFS;
-    if (other->current == NULL) return 0;
     mete__arena_note_peak(other);
     if (mete__arena_objects_adopt(arena, other) != 0) return -ENOMEM;
+    other->mark_count = 0;
+    if (other->current == NULL) return 0;
     struct mete__ending **oldest = &other->endings;
     while (*oldest != NULL) oldest = &(*oldest)->previous;
     *oldest = arena->endings;
@@ -336,7 +337,6 @@ int mete_arena_adopt(mete_arena *arena, mete_arena *other) {
     splice(arena, other);
     other->current = NULL;
     other->front.next = (char *)other;
-    other->mark_count = 0;
     mete__arena_point(other);
     mete__arena_point(arena);
     mete__arena_note_peak(arena);

@@ -257,6 +257,21 @@ static void checking_names_every_misuse(void **state) {
     mete_allocator_destroy(checking);
 }
 
+static void checking_tells_of_an_overflow_once(void **state) {
+    mete_allocator *checking = mete_allocator_checking(mete_allocator_system(), note_error, NULL);
+    char *block = mete_allocator_alloc(checking, bytes(40));
+
+    (void)state;
+    error_count = 0;
+    block[40] = 1;
+    block = mete_allocator_remap(checking, block, bytes(40), 4000);
+    assert_non_null(block);
+    assert_int_equal(errors[0].fault, METE_ALLOCATOR_OVERFLOW);
+    mete_allocator_free(checking, block, bytes(4000));
+    assert_int_equal(error_count, 1);
+    mete_allocator_destroy(checking);
+}
+
 static void checking_follows_resizes(void **state) {
     mete_allocator *checking = mete_allocator_checking(mete_allocator_heap(), note_error, NULL);
     char *block = mete_allocator_alloc(checking, bytes(40));
@@ -537,6 +552,7 @@ int main(void) {
         cmocka_unit_test(locking_makes_a_buffer_thread_safe),
         cmocka_unit_test(logging_tells_of_every_call),
         cmocka_unit_test(checking_names_every_misuse),
+        cmocka_unit_test(checking_tells_of_an_overflow_once),
         cmocka_unit_test(checking_follows_resizes),
         cmocka_unit_test(tracking_reports_what_is_live_by_line),
         cmocka_unit_test(failing_fails_what_it_was_told_to),
