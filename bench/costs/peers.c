@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <mete/allocator.h>
 #include <mete/arena.h>
+#include <mete/heap.h>
 #include <mete/pool.h>
 #include <obstack.h>
 #include <pthread.h>
@@ -43,6 +44,7 @@ static double now(void) {
 
 static mete_pool *pool, *unfilled, *other_size, *shared, *with_handles;
 static mete_arena *arena;
+static mete_heap *heap;
 static const mete_allocator *pool_behind, *heap_behind;
 static struct obstack obstack;
 #ifdef HAVE_APR
@@ -107,6 +109,8 @@ WAY(by_call, FROM(pool), mete__pool_alloc(own), CALL_FREE, NOTHING)
 WAY(by_unfilled, FROM(unfilled), mete_pool_alloc(own), POOL_FREE, NOTHING)
 WAY(by_other_size, FROM(other_size), mete_pool_alloc(own), POOL_FREE, NOTHING)
 WAY(by_shared, FROM(shared), mete_pool_alloc(own), POOL_FREE, NOTHING)
+#define HEAP_FREE(b) mete_heap_free(own, b)
+WAY(by_heap, mete_heap *const own = heap, mete_heap_alloc(own, SIZE), HEAP_FREE, NOTHING)
 WAY(by_arena, mete_arena *const own = arena, mete_arena_alloc(own, SIZE, 16), NONE,
     mete_arena_reset(own))
 WAY(by_pool_behind, BY(pool_behind), mete_allocator_alloc(own, LAYOUT), BEHIND, NOTHING)
@@ -169,6 +173,7 @@ static const struct way ways[] = {
     {"mete_pool_get and touch alone", by_lookup, 0},
     {"mete pool behind mete_allocator", by_pool_behind, 0},
     {"mete arena, reset", by_arena, 0.14},
+    {"mete private heap, all checks", by_heap, 0},
     {"hand-written free list, inline", by_list, 0},
     {"hand-written bump, inline", by_bump, 0},
     {"glibc obstack", by_obstack, 0},
@@ -319,11 +324,13 @@ int main(void) {
     shared = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .shared = true});
     with_handles = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
     arena = mete_arena_create(&(mete_arena_options){.reserve = (size_t)1 << 24});
+    heap = mete_heap_create(NULL);
     bump_start = bump_next = malloc(BATCH_MAX * SIZE);
     static char *cells; /* for as long as the program runs */
     cells = malloc(BATCH_MAX * SIZE);
     if (pool == NULL || unfilled == NULL || other_size == NULL || shared == NULL ||
-        with_handles == NULL || arena == NULL || bump_start == NULL || cells == NULL)
+        with_handles == NULL || arena == NULL || heap == NULL || bump_start == NULL ||
+        cells == NULL)
         return 1;
     for (size_t i = 0; i < BATCH_MAX; i++) list_free(cells + i * SIZE);
     pool_behind = mete_pool_allocator(pool);

@@ -29,8 +29,9 @@
  * heap as a whole is in statistics, reports and the leak check; its blocks have no stacks, and the
  * modes check and guard do not look at them. Valgrind and AddressSanitizer are told of each.
  *
- * Errors: NULL with errno ENOBUFS (the heap's own limit), ENOMEM (no memory), EINVAL, or a negative
- * errno. What fails changes nothing. Freeing keeps errno.
+ * Errors: NULL with errno ENOBUFS (more than the heap's own limit has left), ENOMEM (no memory, or
+ * without a limit a size that no memory could have), EINVAL, or a negative errno. What fails changes
+ * nothing. Freeing keeps errno.
  */
 #ifndef METE_HEAP_H
 #define METE_HEAP_H
@@ -82,7 +83,7 @@ METE_API void mete_heap_free(mete_heap *heap, void *block);
 /* At least `size` bytes, contents undefined. size 0 gives a unique block of no usable size. */
 METE_API METE_MALLOC METE_ALLOC_SIZE(2) void *mete_heap_alloc(mete_heap *heap, size_t size);
 
-/* count * size bytes, all zero; NULL with ENOMEM where the product overflows. */
+/* count * size bytes, all zero; a product that overflows is too much. */
 METE_API METE_MALLOC METE_ALLOC_SIZE(2, 3) void *mete_heap_calloc(mete_heap *heap, size_t count,
                                                                   size_t size);
 

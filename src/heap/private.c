@@ -199,7 +199,7 @@ static void *take(mete_heap *heap, size_t size, size_t align, bool *zeroed) {
 
     *zeroed = false;
     if (size > METE__SIZE_LIMIT || align > METE__SIZE_LIMIT - size) {
-        errno = ENOMEM;
+        errno = heap->max_bytes != SIZE_MAX ? ENOBUFS : ENOMEM;
     } else {
         unsigned size_class = mete__size_class_for(size, align);
         if (size_class == METE__CLASSES)

@@ -203,8 +203,11 @@ enum { ALWAYS_ALIGNED = 16 };
 
 static void *take(void *state, mete_layout layout, const mete_site *site) {
     (void)site;
-    if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED && mete__is_power_of_two(layout.align)))
-        return mete_heap_alloc(state, layout.size);
+    if (METE_UNLIKELY(!mete_layout_is_valid(layout))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (METE_LIKELY(layout.align <= ALWAYS_ALIGNED)) return mete_heap_alloc(state, layout.size);
     return mete_heap_aligned_alloc(state, layout.align, layout.size);
 }
 

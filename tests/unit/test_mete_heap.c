@@ -174,6 +174,12 @@ static void impossible_sizes_are_refused(void) {
     CHECK(block[99] == 'x' && stats_of(heap).failures == 16);
     check_whole(heap);
     mete_heap_destroy(heap);
+    heap = heap_of((mete_heap_options){.max_bytes = 1 << 20});
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        errno = 0;
+        CHECK(mete_heap_alloc(heap, sizes[i]) == NULL && errno == ENOBUFS);
+    }
+    mete_heap_destroy(heap);
 }
 
 static void freeing_keeps_errno(void) {
@@ -398,7 +404,7 @@ static void where_names_heap_block_and_state(void) {
 static void the_allocator_does_what_layouts_ask(void) {
     mete_heap *heap = heap_of((mete_heap_options){.max_bytes = 0});
     const mete_allocator *allocator = mete_heap_allocator(heap);
-    mete_layout layout = {100, 8}, page = {5000, 4096}, bad = {8, 3};
+    mete_layout layout = {100, 8}, page = {5000, 4096}, bad = {8, 3}, huge = {SIZE_MAX, 8};
 
     CHECK((mete_allocator_capabilities(allocator) & METE_ALLOCATOR_THREAD_SAFE) != 0);
     char *block = mete_allocator_alloc(allocator, layout);
@@ -414,6 +420,8 @@ static void the_allocator_does_what_layouts_ask(void) {
     CHECK((uintptr_t)aligned % 4096 == 0);
     errno = 0;
     CHECK(mete_allocator_alloc(allocator, bad) == NULL && errno == EINVAL);
+    errno = 0;
+    CHECK(mete_allocator_alloc(allocator, huge) == NULL && errno == EINVAL);
     mete_allocator_free(allocator, aligned, page);
     CHECK(stats_of(heap).live_blocks == 0);
     mete_heap_destroy(heap);
