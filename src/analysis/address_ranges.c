@@ -3,16 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analysis/array.h"
+
 int mete__address_ranges_add(struct mete__address_ranges *ranges, uint64_t low, uint64_t high,
                              uint32_t index) {
     if (high <= low) return 0;
-    if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity == 0 ? 16 : ranges->capacity * 2;
-        struct mete__address_range *items = reallocarray(ranges->items, capacity, sizeof *items);
-        if (items == NULL) return -ENOMEM;
-        ranges->items = items;
-        ranges->capacity = capacity;
-    }
+    struct mete__address_range *items =
+        mete__array_room(ranges->items, ranges->count, &ranges->capacity, sizeof *items);
+    if (items == NULL) return -ENOMEM;
+    ranges->items = items;
     ranges->items[ranges->count] = (struct mete__address_range){
         .low = low,
         .high = high,

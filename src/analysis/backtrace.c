@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
+
 static const struct mete_profile_node *node_at(const struct mete__profile *profile,
                                                uint32_t index) {
     return mete__profile_record(profile, METE_SECTION_NODES, index);
@@ -77,14 +79,11 @@ static void choose_shown(struct mete__backtrace *backtrace) {
 /* --- Whole stacks --- */
 
 static int add_frame(struct mete__backtrace *backtrace, const struct mete__frame *frame) {
-    if (backtrace->count == backtrace->capacity) {
-        size_t capacity = backtrace->capacity == 0 ? 64 : backtrace->capacity * 2;
-        const struct mete__frame **frames =
-            reallocarray(backtrace->frames, capacity, sizeof(const struct mete__frame *));
-        if (frames == NULL) return -ENOMEM;
-        backtrace->frames = frames;
-        backtrace->capacity = capacity;
-    }
+    const struct mete__frame **frames =
+        mete__array_room(backtrace->frames, backtrace->count, &backtrace->capacity,
+                         sizeof(const struct mete__frame *));
+    if (frames == NULL) return -ENOMEM;
+    backtrace->frames = frames;
     backtrace->frames[backtrace->count++] = frame;
     return 0;
 }

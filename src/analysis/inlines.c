@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analysis/address_ranges.h"
+#include "analysis/array.h"
 
 #define DEPTH_MAX 64 /* nesting of scopes; real programs stay below 30 */
 
@@ -72,13 +73,10 @@ static int add_unit(struct mete__inlines *inlines, Dwarf_Die *die) {
     Dwarf_Die split;
     uint8_t type = 0;
 
-    if (inlines->unit_count == inlines->unit_capacity) {
-        size_t capacity = inlines->unit_capacity == 0 ? 64 : inlines->unit_capacity * 2;
-        struct unit *units = reallocarray(inlines->units, capacity, sizeof *units);
-        if (units == NULL) return -ENOMEM;
-        inlines->units = units;
-        inlines->unit_capacity = capacity;
-    }
+    struct unit *units = mete__array_room(inlines->units, inlines->unit_count,
+                                          &inlines->unit_capacity, sizeof *units);
+    if (units == NULL) return -ENOMEM;
+    inlines->units = units;
     struct unit *unit = &inlines->units[inlines->unit_count++];
     *unit = (struct unit){.die = *die};
     /* -gsplit-dwarf: the ranges are in the skeleton, everything else in the .dwo file. */
@@ -152,13 +150,10 @@ static bool holds_functions(int tag) {
 }
 
 static int add_function(struct unit *unit, Dwarf_Die *die) {
-    if (unit->function_count == unit->function_capacity) {
-        size_t capacity = unit->function_capacity == 0 ? 16 : unit->function_capacity * 2;
-        struct function *functions = reallocarray(unit->functions, capacity, sizeof *functions);
-        if (functions == NULL) return -ENOMEM;
-        unit->functions = functions;
-        unit->function_capacity = capacity;
-    }
+    struct function *functions = mete__array_room(unit->functions, unit->function_count,
+                                                  &unit->function_capacity, sizeof *functions);
+    if (functions == NULL) return -ENOMEM;
+    unit->functions = functions;
     unit->functions[unit->function_count++] = (struct function){.die = *die};
     return add_ranges(&unit->function_ranges, die, (uint32_t)unit->function_count - 1);
 }
@@ -192,13 +187,10 @@ static struct function *function_at(struct unit *unit, Dwarf_Addr address) {
 /* --- Inlined calls of a function --- */
 
 static int add_call(struct function *function, Dwarf_Die *die, uint32_t around) {
-    if (function->call_count == function->call_capacity) {
-        size_t capacity = function->call_capacity == 0 ? 16 : function->call_capacity * 2;
-        struct call *calls = reallocarray(function->calls, capacity, sizeof *calls);
-        if (calls == NULL) return -ENOMEM;
-        function->calls = calls;
-        function->call_capacity = capacity;
-    }
+    struct call *calls = mete__array_room(function->calls, function->call_count,
+                                          &function->call_capacity, sizeof *calls);
+    if (calls == NULL) return -ENOMEM;
+    function->calls = calls;
     function->calls[function->call_count++] = (struct call){.die = *die, .around = around};
     return add_ranges(&function->call_ranges, die, (uint32_t)function->call_count - 1);
 }

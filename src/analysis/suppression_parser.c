@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
+
 #define LINES_MAX 500 /* callers in one suppression, as Valgrind's largest --num-callers */
 
 struct parser {
@@ -62,13 +64,10 @@ static bool skip_prefix(const char **text, const char *prefix) {
 static struct mete__suppression *add_suppression(struct parser *parser) {
     struct mete__suppression_list *list = parser->list;
 
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
-        struct mete__suppression *items = reallocarray(list->items, capacity, sizeof *items);
-        if (items == NULL) return NULL;
-        list->items = items;
-        list->capacity = capacity;
-    }
+    struct mete__suppression *items =
+        mete__array_room(list->items, list->count, &list->capacity, sizeof *items);
+    if (items == NULL) return NULL;
+    list->items = items;
     struct mete__suppression *suppression = &list->items[list->count++];
     *suppression = (struct mete__suppression){.file = parser->file, .line = parser->line};
     return suppression;

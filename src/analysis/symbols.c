@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/allocation_function.h"
+#include "analysis/array.h"
 #include "analysis/image.h"
 #include "analysis/names.h"
 
@@ -113,13 +114,10 @@ void mete__symbols_close(struct mete__symbols *symbols) {
 /* --- Asking --- */
 
 static int add_wish(struct mete__symbols *symbols, const struct wish *wish) {
-    if (symbols->wish_count == symbols->wish_capacity) {
-        size_t capacity = symbols->wish_capacity == 0 ? 1024 : symbols->wish_capacity * 2;
-        struct wish *wishes = reallocarray(symbols->wishes, capacity, sizeof *wishes);
-        if (wishes == NULL) return -ENOMEM;
-        symbols->wishes = wishes;
-        symbols->wish_capacity = capacity;
-    }
+    struct wish *wishes = mete__array_room(symbols->wishes, symbols->wish_count,
+                                           &symbols->wish_capacity, sizeof *wishes);
+    if (wishes == NULL) return -ENOMEM;
+    symbols->wishes = wishes;
     symbols->wishes[symbols->wish_count++] = *wish;
     return 0;
 }
@@ -236,13 +234,10 @@ static int add_place(struct mete__symbols *symbols, const struct wish *wish) {
     uint64_t offset = wish->pc - wish->bias - (wish->exact ? 0 : 1);
     size_t count = 1;
 
-    if (symbols->place_count == symbols->place_capacity) {
-        size_t capacity = symbols->place_capacity == 0 ? 1024 : symbols->place_capacity * 2;
-        struct place *places = reallocarray(symbols->places, capacity, sizeof *places);
-        if (places == NULL) return -ENOMEM;
-        symbols->places = places;
-        symbols->place_capacity = capacity;
-    }
+    struct place *places = mete__array_room(symbols->places, symbols->place_count,
+                                            &symbols->place_capacity, sizeof *places);
+    if (places == NULL) return -ENOMEM;
+    symbols->places = places;
     if (wish->module != NO_MODULE) {
         const char *recorded =
             mete__profile_string(symbols->profile, module_record(symbols, wish->module)->path);

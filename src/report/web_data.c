@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analysis/array.h"
 #include "analysis/backtrace.h"
 #include "analysis/names.h"
 #include "analysis/short_name.h"
@@ -78,13 +79,10 @@ static void write_merged(void *context, struct mete__json *json, size_t index) {
 /* The number of a text; -1 for none and, with a failure noted, where memory ran out. */
 static int number_text(struct tables *tables, struct mete__json *json, const char *text) {
     if (text == NULL) return -1;
-    if (tables->string_count == tables->string_capacity) {
-        size_t capacity = tables->string_capacity == 0 ? 1024 : tables->string_capacity * 2;
-        const char **strings = reallocarray(tables->strings, capacity, sizeof(const char *));
-        if (strings == NULL) goto fail;
-        tables->strings = strings;
-        tables->string_capacity = capacity;
-    }
+    const char **strings = mete__array_room(tables->strings, tables->string_count,
+                                            &tables->string_capacity, sizeof(const char *));
+    if (strings == NULL) goto fail;
+    tables->strings = strings;
     size_t number = mete__names_number(tables->names, text);
     if (number > tables->string_count) goto fail;
     if (number == tables->string_count)
