@@ -3,11 +3,13 @@
  *
  * Both take turns in short runs, so that what else the machine does hits them alike; the figure is
  * the median of the ratios. The functions begin at cache lines, so that where they lie is the same.
- * One line is of free, which keeps errno itself, the other of a destructor that the compiler knows
- * nothing of, so that METE_AUTO keeps it.
+ * One line is of free, which keeps errno itself. The others are of a destructor that the compiler
+ * knows nothing of, so that METE_AUTO keeps errno around it: beside a goto that keeps it, too,
+ * which is the same work, and beside one that does not.
  */
 #include <mete/scope.h>
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
@@ -21,6 +23,22 @@ static APART void end(unsigned char *block) {
     free(block);
 }
 METE_AUTO_DECLARE(unsigned char *, end)
+
+/* The same, by a name of which it is said that it keeps errno. */
+#define METE_KEEPS_ERRNO_end_quietly METE_KEEPS_ERRNO
+static APART void end_quietly(unsigned char *block) {
+    __asm__ volatile("" : "+r"(block));
+    free(block);
+}
+METE_AUTO_DECLARE(unsigned char *, end_quietly)
+
+/* As one writes it by hand. */
+#define end_keeping(block) \
+    do {                   \
+        int kept = errno;  \
+        end(block);        \
+        errno = kept;      \
+    } while (0)
 
 /* The same function by either means, for either destructor. */
 #define BY_GOTO(name, destructor)                  \
@@ -49,7 +67,10 @@ METE_AUTO_DECLARE(unsigned char *, end)
 BY_GOTO(goto_free, free)
 BY_AUTO(auto_free, free)
 BY_GOTO(goto_end, end)
+BY_GOTO(goto_end_keeping, end_keeping)
 BY_AUTO(auto_end, end)
+BY_GOTO(goto_quietly, end_quietly)
+BY_AUTO(auto_quietly, end_quietly)
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 static double time_of(int (*work)(unsigned char)) {
@@ -82,6 +103,8 @@ static void measure(const char *name, int (*by_goto)(unsigned char),
 
 int main(void) {
     measure("auto, free", goto_free, auto_free);
-    measure("auto, any destructor", goto_end, auto_end);
+    measure("auto, any destructor", goto_end_keeping, auto_end);
+    measure("  beside errno lost", goto_end, auto_end);
+    measure("  said to keep errno", goto_quietly, auto_quietly);
     return 0;
 }

@@ -202,3 +202,33 @@ END
         ./use
     done
 }
+
+@test "errno_is_not_kept_around_a_destructor_that_is_said_to_keep_it" {
+    cat >source <<'END'
+#include <mete/scope.h>
+#define METE_KEEPS_ERRNO_careful METE_KEEPS_ERRNO
+static void careful(int it) { errno = it; } /* it lies, to be seen */
+static void careless(int it) { errno = it; }
+METE_AUTO_DECLARE(int, careful)
+METE_AUTO_DECLARE(int, careless)
+static void leave_carefully(void) { METE_AUTO(int, careful) one = 1; }
+static void leave_carelessly(void) { METE_AUTO(int, careless) two = 2; }
+int main(void) {
+    errno = 7;
+    leave_carelessly();
+    if (errno != 7) return 1;
+    leave_carefully();
+    if (errno != 1) return 2;
+    int three = 3;
+    METE_RESET(three, careless, 4);
+    return errno != 1 || three != 4;
+}
+END
+    for compiler in $c_compilers $cxx_compilers; do
+        for level in -O0 -O2; do
+            compiles "$compiler" "$level" <source
+            g++ out.o -L"$METE_STAGE/lib" -lmete -o use
+            ./use
+        done
+    done
+}
