@@ -106,8 +106,8 @@ METE_API void mete_pool_free(mete_pool *pool, void *block);
 /* ---- the short way; not for programs ---- */
 
 /* What it sees of every pool: blocks in hand, and the slab of a block freed lately, whose blocks
- * each have a byte that says where in the hand they lay last. Open to it are pools of one thread,
- * without constructors and handles, whose blocks are of 64 bytes or are not filled. */
+ * each have a byte that says where in the hand they lay last. Open to it are pools without a limit
+ * that is counted, constructors and handles, whose blocks are of 64 bytes or are not filled. */
 struct mete_pool_front {
     uint64_t count;        /* its lowest byte: blocks in hand; the others: frees ever */
     uint64_t near_limit;   /* blocks of that slab; 0: closed */
@@ -117,11 +117,37 @@ struct mete_pool_front {
     uint8_t shift;         /* log2 of the other part */
     uint8_t floor;         /* with so many blocks in hand, or fewer, closed */
     uint8_t filled;        /* bytes of each free block: 64 or 0 */
+    uint8_t is_shared;     /* and open: by what the calling thread has of it, see below */
     void *hand[256];       /* NULL above the blocks in hand */
 };
 
 /* Goes into the functions of the library and into the bodies below, or nowhere. */
 #define METE__POOL_INLINE extern inline __attribute__((gnu_inline, always_inline))
+
+/* What it sees of a shared pool: the blocks that a thread has at hand, each with its byte, which is
+ * 255 where the block is not the program's; and the same of a slab as above. */
+struct mete_pool_held {
+    void *block;
+    uint8_t *place; /* atomic */
+};
+struct mete_pool_near {
+    uintptr_t memory; /* all atomic */
+    uint64_t limit;
+    uint8_t *places;
+};
+struct mete_pool_share {
+    struct mete_pool_held *top;     /* behind the one that is handed out next */
+    struct mete_pool_held *bottom;  /* at it, there is none */
+    struct mete_pool_held *ceiling; /* at it, no other one fits */
+    mete_pool *pool;
+    const struct mete_pool_near *near;
+    uint64_t frees;       /* of this thread, ever; atomic */
+    uint64_t allocations; /* the same */
+};
+
+/* Of the shared pool that the calling thread has used last. */
+extern METE_API __thread struct mete_pool_share *mete__pool_threads_share
+    __attribute__((tls_model("initial-exec")));
 
 #define METE__POOL_FILL 0xdf /* each byte of a free block */
 typedef unsigned char mete__pool_fill __attribute__((vector_size(16), may_alias));
@@ -161,9 +187,20 @@ METE__POOL_INLINE uint64_t mete__pool_number(const struct mete_pool_front *front
     return product >> (front->shift & 63) | product << (-front->shift & 63);
 }
 
+/* To what only this thread writes; in one instruction, which the compiler does not make of it. */
+METE__POOL_INLINE void mete__pool_add(uint64_t *counter, int change) {
+#ifdef __x86_64__
+    __asm__ volatile("addq %1, %0" : "+m"(*counter) : "e"((int64_t)change) : "memory", "cc");
+#else
+    __atomic_store_n(counter, *counter + (uint64_t)(int64_t)change, __ATOMIC_RELEASE);
+#endif
+}
+
 /* A block, or NULL: not here. */
 METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
-    size_t depth = (uint8_t)front->count;
+    uint64_t count = front->count;
+    __asm__("" : "+r"(count)); /* not a byte of it: that would wait for the whole to be stored */
+    size_t depth = (uint8_t)count;
 
     if (__builtin_expect(depth <= front->floor, 0)) return NULL;
     void *block = front->hand[depth - 1];
@@ -171,7 +208,7 @@ METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
         __builtin_expect(!mete__pool_is_line_filled(block), 0))
         return NULL;
     front->hand[depth - 1] = NULL;
-    front->count--; /* at once: a store of what was loaded takes longer */
+    mete__pool_add(&front->count, -1);
     return block;
 }
 
@@ -189,7 +226,45 @@ METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void
     if (__builtin_expect(front->filled != 0, 1)) mete__pool_fill_line(block);
     *place = (uint8_t)depth;
     front->hand[depth] = block;
-    front->count += 257;
+    mete__pool_add(&front->count, 257);
+    return true;
+}
+
+/* The same two of shared pools. */
+METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t filled) {
+    struct mete_pool_share *share = mete__pool_threads_share;
+
+    if (__builtin_expect(share->pool != pool || share->top == share->bottom, 0)) return NULL;
+    void *block = share->top[-1].block;
+    uint8_t *place = share->top[-1].place;
+    if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) != 255, 0)) return NULL;
+    if (__builtin_expect(filled != 0, 1) && __builtin_expect(!mete__pool_is_line_filled(block), 0))
+        return NULL;
+    share->top--;
+    __atomic_store_n(place, 0, __ATOMIC_RELAXED);
+    mete__pool_add(&share->allocations, 1);
+    return block;
+}
+
+METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block) {
+    const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
+    struct mete_pool_share *share = mete__pool_threads_share;
+
+    if (__builtin_expect(share->pool != pool || share->top == share->ceiling, 0)) return false;
+    const struct mete_pool_near *near = share->near;
+    uint64_t number =
+        mete__pool_number(front, __atomic_load_n(&near->memory, __ATOMIC_RELAXED), block);
+    if (__builtin_expect(number >= __atomic_load_n(&near->limit, __ATOMIC_RELAXED), 0))
+        return false;
+    uint8_t *place = &near->places[number];
+    if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) == 255, 0)) return false;
+    __asm__("" : "+r"(block));
+    if (__builtin_expect(front->filled != 0, 1)) mete__pool_fill_line(block);
+    __atomic_store_n(place, 255, __ATOMIC_RELAXED);
+    share->top->block = block;
+    share->top->place = place;
+    share->top++;
+    mete__pool_add(&share->frees, 1);
     return true;
 }
 
@@ -199,13 +274,21 @@ METE_API METE_MALLOC void *mete__pool_alloc(mete_pool *pool) __asm__("mete_pool_
 METE_API void mete__pool_free(mete_pool *pool, void *block) __asm__("mete_pool_free");
 
 extern inline __attribute__((gnu_inline)) void *mete_pool_alloc(mete_pool *pool) {
-    void *block = mete__pool_front_alloc((struct mete_pool_front *)(void *)pool);
+    struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
+    void *block = mete__pool_front_alloc(front);
+
+    if (__builtin_expect(block == NULL, 0) && front->is_shared)
+        block = mete__pool_share_alloc(pool, front->filled);
     return __builtin_expect(block != NULL, 1) ? block : mete__pool_alloc(pool);
 }
 
 extern inline __attribute__((gnu_inline)) void mete_pool_free(mete_pool *pool, void *block) {
-    if (__builtin_expect(!mete__pool_front_free((struct mete_pool_front *)(void *)pool, block), 0))
-        mete__pool_free(pool, block);
+    struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
+    bool is_done = mete__pool_front_free(front, block);
+
+    if (__builtin_expect(!is_done, 0) && front->is_shared)
+        is_done = mete__pool_share_free(pool, block);
+    if (__builtin_expect(!is_done, 0)) mete__pool_free(pool, block);
 }
 #endif
 

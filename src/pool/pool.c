@@ -19,7 +19,7 @@ static METE_COLD void tell_of_write(mete_pool *pool, const char *block) {
     mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + offset, block, (size_t)offset);
 }
 
-void mete__pool_begin_block(mete_pool *pool, const struct mete__held *held) {
+void mete__pool_begin_block(mete_pool *pool, const struct mete_pool_held *held) {
     if (pool->shared) mete__pool_set_place(held->place, METE__PLACE_LIVE);
     if (METE_UNLIKELY(mete__checkers_listen))
         mete__checkers_alloc(pool, held->block, pool->block_size);
@@ -43,26 +43,26 @@ METE_INLINE bool is_worn(const mete_pool *pool, const struct mete__slab *slab, s
 
 /* ---- of a pool that is not shared ---- */
 
-static int take_own(mete_pool *pool, struct mete__held *out) {
+static int take_own(mete_pool *pool, struct mete_pool_held *out) {
     if (mete__pool_depth(pool) <= pool->floor) {
         int status = mete__pool_hand_reload(pool);
         if (status < 0) return status;
     }
     void **entry = &pool->front.hand[mete__pool_depth(pool) - 1];
-    *out = (struct mete__held){.block = *entry};
+    *out = (struct mete_pool_held){.block = *entry};
     *entry = NULL;
-    pool->front.count--;
+    mete__pool_add(&pool->front.count, -1);
     return 0;
 }
 
 /* Of a block that is no more the program's. */
 static void put_own(mete_pool *pool, struct mete__slab *slab, size_t index) {
-    struct mete__held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
+    struct mete_pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
     if (is_worn(pool, slab, index)) {
         *held.place = METE__PLACE_OUT;
         mete__slab_put(pool, &held, 1);
-        pool->front.count += 256;
+        mete__pool_add(&pool->front.count, 256);
         mete__pool_hand_set_floor(pool);
         return;
     }
@@ -70,7 +70,7 @@ static void put_own(mete_pool *pool, struct mete__slab *slab, size_t index) {
     size_t depth = mete__pool_depth(pool);
     *held.place = (uint8_t)depth;
     pool->front.hand[depth] = held.block;
-    pool->front.count += 257;
+    mete__pool_add(&pool->front.count, 257);
 }
 
 /* Of one whose calls have nothing to call. */
@@ -94,27 +94,23 @@ static METE_NOINLINE void free_own(mete_pool *pool, void *block) {
 
 /* ---- of a shared one ---- */
 
-METE_INLINE void count(uint64_t *counter) {
-    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
-}
-
-static METE_COLD int take_without_cache(mete_pool *pool, struct mete__held *out) {
+static METE_COLD int take_without_cache(mete_pool *pool, struct mete_pool_held *out) {
     int status = mete__pool_cache_take(pool, NULL, out, 1);
     if (status == 0) mete__pool_cache_settle(pool, out, 1, true);
     return status;
 }
 
-static int take_shared(mete_pool *pool, struct mete__held *out) {
+static int take_shared(mete_pool *pool, struct mete_pool_held *out) {
     struct mete__pool_cache *cache = mete__pool_threads_cache(pool);
 
     if (METE_UNLIKELY(cache == NULL)) return take_without_cache(pool, out);
     for (;;) {
-        if (cache->top == cache->bottom) {
+        if (cache->share.top == cache->share.bottom) {
             int status = mete__pool_cache_reload(pool, cache);
             if (status < 0) return status;
         }
-        *out = *--cache->top;
-        count(&cache->allocations);
+        *out = *--cache->share.top;
+        mete__pool_add(&cache->share.allocations, 1);
         if (METE_LIKELY(mete__pool_place(out->place) == METE__PLACE_OUT)) return 0;
         /* Two threads freed it at one instant, and it lives again already by the other's hand. */
         mete__pool_fault(pool, METE_POOL_DOUBLE_FREE, out->block, out->block, 0);
@@ -122,7 +118,7 @@ static int take_shared(mete_pool *pool, struct mete__held *out) {
 }
 
 /* Shared pools with a limit count what is live; others know it without. */
-static int take_within_limit(mete_pool *pool, struct mete__held *out) {
+static int take_within_limit(mete_pool *pool, struct mete_pool_held *out) {
     if (!pool->is_limited) return take_shared(pool, out);
     if (__atomic_add_fetch(&pool->live, 1, __ATOMIC_RELAXED) > pool->max_blocks) {
         __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
@@ -136,16 +132,17 @@ static int take_within_limit(mete_pool *pool, struct mete__held *out) {
 /* `counts`: as a free. */
 static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct mete__slab *slab,
                        size_t index, bool counts) {
-    struct mete__held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
+    struct mete_pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
     if (pool->is_limited) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
     mete__pool_set_place(held.place, METE__PLACE_OUT);
-    bool has_room = cache != NULL && !is_worn(pool, slab, index) &&
-                    (cache->top < cache->ceiling || mete__pool_cache_unload(pool, cache));
+    bool has_room =
+        cache != NULL && !is_worn(pool, slab, index) &&
+        (cache->share.top < cache->share.ceiling || mete__pool_cache_unload(pool, cache));
     if (has_room) {
-        *cache->top = held;
-        cache->top++;
-        if (counts) count(&cache->frees);
+        *cache->share.top = held;
+        cache->share.top++;
+        if (counts) mete__pool_add(&cache->share.frees, 1);
     } else {
         mete__pool_cache_put(pool, held, counts);
     }
@@ -162,7 +159,7 @@ static METE_NOINLINE void free_shared(mete_pool *pool, void *block) {
         mete__pool_fault_of_free(pool, block);
         return;
     }
-    if (cache != NULL) cache->recent = slab;
+    if (cache != NULL) cache->share.near = mete__slab_near(slab);
     if (pool->destruct != NULL) pool->destruct(pool->context, block);
     mete__pool_end_block(pool, slab, index);
     put_shared(pool, cache, slab, index, true);
@@ -180,11 +177,12 @@ static METE_COLD void *fail_construct(mete_pool *pool, char *block, uint64_t pea
     if (pool->shared) {
         struct mete__pool_cache *cache = mete__pool_threads_cache(pool);
         if (cache != NULL)
-            __atomic_store_n(&cache->allocations, cache->allocations - 1, __ATOMIC_RELEASE);
+            __atomic_store_n(&cache->share.allocations, cache->share.allocations - 1,
+                             __ATOMIC_RELEASE);
         put_shared(pool, cache, slab, index, cache == NULL);
     } else {
         put_own(pool, slab, index);
-        pool->front.count -= 256;
+        mete__pool_add(&pool->front.count, -256);
         pool->peak = peak;
         mete__pool_hand_set_floor(pool);
     }
@@ -192,7 +190,7 @@ static METE_COLD void *fail_construct(mete_pool *pool, char *block, uint64_t pea
 }
 
 static METE_NOINLINE void *alloc_any(mete_pool *pool) {
-    struct mete__held held;
+    struct mete_pool_held held;
     uint64_t peak = pool->shared ? 0 : pool->peak;
     int status = pool->shared ? take_within_limit(pool, &held) : take_own(pool, &held);
 
@@ -230,7 +228,7 @@ METE_INLINE void *alloc_own_fast(mete_pool *pool, uint8_t kind) {
     char *block = pool->front.hand[depth - 1];
     if (METE_UNLIKELY(!is_whole(pool, block, kind))) return alloc_any(pool);
     pool->front.hand[depth - 1] = NULL;
-    pool->front.count--;
+    mete__pool_add(&pool->front.count, -1);
     return block;
 }
 
@@ -251,7 +249,7 @@ METE_INLINE void free_own_fast(mete_pool *pool, void *block, uint8_t kind) {
     }
     *place = (uint8_t)depth;
     pool->front.hand[depth] = block;
-    pool->front.count += 257;
+    mete__pool_add(&pool->front.count, 257);
     fill(pool, block, kind);
     return;
 any:
@@ -259,47 +257,40 @@ any:
 }
 
 METE_INLINE void *alloc_shared_fast(mete_pool *pool, uint8_t kind) {
-    struct mete__pool_cache *cache = mete__pool_threads_last;
+    struct mete_pool_share *share = mete__pool_threads_share;
 
-    if (METE_UNLIKELY(cache->pool != pool || cache->top == cache->bottom)) return alloc_any(pool);
-    const struct mete__held *held = cache->top - 1;
-    char *block = held->block;
-    uint8_t *place = held->place;
+    if (METE_UNLIKELY(share->pool != pool || share->top == share->bottom)) return alloc_any(pool);
+    char *block = share->top[-1].block;
+    uint8_t *place = share->top[-1].place;
     if (METE_UNLIKELY(mete__pool_place(place) != METE__PLACE_OUT) ||
         METE_UNLIKELY(!is_whole(pool, block, kind)))
         return alloc_any(pool);
-    cache->top--;
+    share->top--;
     mete__pool_set_place(place, METE__PLACE_LIVE);
-    count(&cache->allocations);
+    mete__pool_add(&share->allocations, 1);
     return block;
 }
 
-/* Stores both halves at once; they are loaded one by one. */
-METE_INLINE void push(struct mete__pool_cache *cache, void *block, uint8_t *place) {
-    typedef uintptr_t pair __attribute__((vector_size(2 * sizeof(uintptr_t)), may_alias));
-    *(pair *)(void *)cache->top = (pair){(uintptr_t)block, (uintptr_t)place};
-    cache->top++;
-}
-
 METE_INLINE void free_shared_fast(mete_pool *pool, void *block, uint8_t kind) {
-    struct mete__pool_cache *cache = mete__pool_threads_last;
+    struct mete_pool_share *share = mete__pool_threads_share;
 
-    if (METE_UNLIKELY(cache->pool != pool || cache->top == cache->ceiling)) goto any;
-    struct mete__slab *slab = cache->recent;
-    uintptr_t memory = (uintptr_t)__atomic_load_n(&slab->memory, __ATOMIC_RELAXED);
+    if (METE_UNLIKELY(share->pool != pool || share->top == share->ceiling)) goto any;
+    const struct mete_pool_near *near = share->near;
+    uintptr_t memory = __atomic_load_n(&near->memory, __ATOMIC_RELAXED);
     uint64_t index = mete__pool_number(&pool->front, memory, block);
-    if (METE_UNLIKELY(index >= __atomic_load_n(&slab->limit, __ATOMIC_RELAXED))) goto any;
-    uint8_t *place = &slab->places[index];
+    if (METE_UNLIKELY(index >= __atomic_load_n(&near->limit, __ATOMIC_RELAXED))) goto any;
+    uint8_t *place = &near->places[index];
     if (METE_UNLIKELY(mete__pool_place(place) == METE__PLACE_OUT)) goto any;
     if (METE_UNLIKELY(pool->handles)) {
+        struct mete__slab *slab = mete__slab_of_near(near);
         uint32_t life = mete__pool_life(slab, index) + 1;
         if (METE_UNLIKELY(life == UINT32_MAX)) goto any;
         mete__pool_set_life(slab, index, life);
     }
     fill(pool, block, kind);
     mete__pool_set_place(place, METE__PLACE_OUT);
-    push(cache, block, place);
-    count(&cache->frees);
+    *share->top++ = (struct mete_pool_held){block, place};
+    mete__pool_add(&share->frees, 1);
     return;
 any:
     free_shared(pool, block);

@@ -19,7 +19,7 @@ enum {
 struct mete__magazine {
     struct mete__magazine *next; /* in the depot */
     size_t count;                /* a loaded one's is known by the cache */
-    struct mete__held blocks[BLOCKS] METE_ALIGNED(16);
+    struct mete_pool_held blocks[BLOCKS] METE_ALIGNED(16);
 };
 
 static struct mete__magazine *pop(struct mete__magazine **list) {
@@ -50,7 +50,7 @@ static void add(uint64_t *counter, uint64_t count) {
 /* ---- the loaded magazine ---- */
 
 static size_t depth_of(const struct mete__pool_cache *cache) {
-    return (size_t)(cache->top - cache->bottom);
+    return (size_t)(cache->share.top - cache->share.bottom);
 }
 
 static void lay_down(struct mete__pool_cache *cache) {
@@ -59,9 +59,9 @@ static void lay_down(struct mete__pool_cache *cache) {
 
 static void pick_up(struct mete__pool_cache *cache, struct mete__magazine *magazine) {
     cache->loaded = magazine;
-    cache->bottom = magazine->blocks;
-    cache->top = magazine->blocks + magazine->count;
-    cache->ceiling = magazine->blocks + BLOCKS;
+    cache->share.bottom = magazine->blocks;
+    cache->share.top = magazine->blocks + magazine->count;
+    cache->share.ceiling = magazine->blocks + BLOCKS;
 }
 
 static void swap_magazines(struct mete__pool_cache *cache) {
@@ -85,8 +85,8 @@ int mete__pool_cache_reload(mete_pool *pool, struct mete__pool_cache *cache) {
         push(&pool->empty, cache->loaded);
         pick_up(cache, full);
     } else {
-        taken = mete__slab_take(pool, cache->top, BLOCKS / 2);
-        if (taken > 0) cache->top += taken;
+        taken = mete__slab_take(pool, cache->share.top, BLOCKS / 2);
+        if (taken > 0) cache->share.top += taken;
         note_peak(pool);
     }
     mete__pool_unlock(pool);
@@ -136,13 +136,13 @@ bool mete__pool_cache_enter(mete_pool *pool, struct mete__pool_cache *cache) {
     if (!mete__slab_may_reserve(pool, CACHE_BYTES)) return false;
     *cache = (struct mete__pool_cache){.loaded = mete__meta_alloc(sizeof *cache->loaded),
                                        .other = mete__meta_alloc(sizeof *cache->other),
-                                       .recent = &mete__slab_none};
+                                       .share.near = mete__slab_near(&mete__slab_none)};
     if (cache->loaded == NULL || cache->other == NULL) {
         free_magazines(cache);
         return false;
     }
     pick_up(cache, cache->loaded);
-    cache->pool = pool;
+    cache->share.pool = pool;
     cache->next = pool->caches;
     if (pool->caches != NULL) pool->caches->previous = cache;
     pool->caches = cache;
@@ -154,8 +154,8 @@ void mete__pool_cache_leave(mete_pool *pool, struct mete__pool_cache *cache) {
     lay_down(cache);
     unload_to_slabs(pool, cache->loaded);
     unload_to_slabs(pool, cache->other);
-    pool->allocations += cache->allocations;
-    pool->frees += cache->frees;
+    pool->allocations += cache->share.allocations;
+    pool->frees += cache->share.frees;
     if (cache->previous != NULL)
         cache->previous->next = cache->next;
     else
@@ -176,7 +176,7 @@ void mete__pool_cache_leave_all(mete_pool *pool) {
     for (struct mete__pool_cache *cache = pool->caches, *next; cache != NULL; cache = next) {
         next = cache->next;
         free_magazines(cache);
-        cache->pool = NULL; /* the thread frees it, or its next pool has it */
+        cache->share.pool = NULL; /* the thread frees it, or its next pool has it */
     }
     free_depot(pool->full);
     free_depot(pool->empty);
@@ -202,14 +202,14 @@ int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cache *cache, si
     return status;
 }
 
-static size_t take_from(struct mete__magazine *magazine, struct mete__held *out, size_t count) {
+static size_t take_from(struct mete__magazine *magazine, struct mete_pool_held *out, size_t count) {
     size_t taken = 0;
     while (taken < count && magazine->count > 0) out[taken++] = magazine->blocks[--magazine->count];
     return taken;
 }
 
 /* A magazine of the depot that is not used up goes to the slabs: all there are full. */
-static size_t take_from_depot(mete_pool *pool, struct mete__held *out, size_t count) {
+static size_t take_from_depot(mete_pool *pool, struct mete_pool_held *out, size_t count) {
     struct mete__magazine *magazine;
     size_t taken = 0;
 
@@ -223,7 +223,7 @@ static size_t take_from_depot(mete_pool *pool, struct mete__held *out, size_t co
 }
 
 /* What was provided cannot fail. */
-static void gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete__held *out,
+static void gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete_pool_held *out,
                    size_t count) {
     size_t taken = 0;
 
@@ -242,8 +242,8 @@ static void gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete_
     pool->gathered += count;
 }
 
-int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache, struct mete__held *out,
-                          size_t count) {
+int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache,
+                          struct mete_pool_held *out, size_t count) {
     if (!mete__pool_lock(pool)) return -EDEADLK;
     int status = provide(pool, cache, count);
     if (status == 0) gather(pool, cache, out, count);
@@ -251,7 +251,7 @@ int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache, struc
     return status;
 }
 
-void mete__pool_cache_settle(mete_pool *pool, const struct mete__held *blocks, size_t count,
+void mete__pool_cache_settle(mete_pool *pool, const struct mete_pool_held *blocks, size_t count,
                              bool keeps) {
     if (!mete__pool_lock(pool)) return;
     pool->gathered -= count;
@@ -263,7 +263,7 @@ void mete__pool_cache_settle(mete_pool *pool, const struct mete__held *blocks, s
     mete__pool_unlock(pool);
 }
 
-METE_COLD void mete__pool_cache_put(mete_pool *pool, struct mete__held held, bool counts) {
+METE_COLD void mete__pool_cache_put(mete_pool *pool, struct mete_pool_held held, bool counts) {
     if (!mete__pool_lock(pool)) return;
     mete__slab_put(pool, &held, 1);
     if (counts) add(&pool->frees, 1);
@@ -310,9 +310,9 @@ void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, uint64_t *free
     if (!pool->shared || !mete__pool_lock(pool)) return;
     *frees = pool->frees;
     for (const struct mete__pool_cache *cache = pool->caches; cache != NULL; cache = cache->next)
-        *frees += __atomic_load_n(&cache->frees, __ATOMIC_ACQUIRE);
+        *frees += __atomic_load_n(&cache->share.frees, __ATOMIC_ACQUIRE);
     *allocations = pool->allocations;
     for (const struct mete__pool_cache *cache = pool->caches; cache != NULL; cache = cache->next)
-        *allocations += __atomic_load_n(&cache->allocations, __ATOMIC_RELAXED);
+        *allocations += __atomic_load_n(&cache->share.allocations, __ATOMIC_RELAXED);
     mete__pool_unlock(pool);
 }

@@ -20,6 +20,10 @@ METE_HIDDEN bool mete__pool_fill_is_rest_whole(const mete_pool *pool, const char
 METE_HIDDEN long mete__pool_fill_find(const mete_pool *pool, const char *block);
 
 METE_INLINE void mete__pool_fill_lines(const mete_pool *pool, char *block) {
+    if (METE_LIKELY(pool->checked_lines == METE__FILL_LINE)) {
+        mete__pool_fill_line(block);
+        return;
+    }
     for (char *at = block, *end = block + pool->checked_lines; at != end; at += METE__FILL_LINE)
         mete__pool_fill_line(at);
 }
@@ -33,6 +37,8 @@ METE_INLINE void mete__pool_fill_block(const mete_pool *pool, char *block) {
 METE_INLINE bool mete__pool_fill_are_lines_whole(const mete_pool *pool, const char *block) {
     const char *end = block + pool->checked_lines;
 
+    if (METE_LIKELY(pool->checked_lines == METE__FILL_LINE))
+        return METE_LIKELY(mete__pool_is_line_filled(block));
     for (const char *at = block; at != end; at += METE__FILL_LINE)
         if (METE_UNLIKELY(!mete__pool_is_line_filled(at))) return false;
     return true;

@@ -16,7 +16,7 @@ static void set_depth(mete_pool *pool, size_t depth) {
 }
 
 static int load(mete_pool *pool) {
-    struct mete__held blocks[MOVED];
+    struct mete_pool_held blocks[MOVED];
     long taken = mete__slab_take(pool, blocks, MOVED);
 
     for (long i = 0; i < taken; i++) {
@@ -61,14 +61,14 @@ static uint8_t *place_of(const mete_pool *pool, const struct mete__slab **slab, 
 
 /* The `count` blocks that would be handed out first. */
 static void unload(mete_pool *pool, size_t count) {
-    struct mete__held blocks[METE__HAND_BLOCKS];
+    struct mete_pool_held blocks[METE__HAND_BLOCKS];
     size_t depth = mete__pool_depth(pool);
     const struct mete__slab *slab = &mete__slab_none;
 
     for (size_t i = 0; i < count; i++) {
         char *block = pool->front.hand[--depth];
         pool->front.hand[depth] = NULL;
-        blocks[i] = (struct mete__held){block, place_of(pool, &slab, block)};
+        blocks[i] = (struct mete_pool_held){block, place_of(pool, &slab, block)};
         *blocks[i].place = METE__PLACE_OUT;
     }
     set_depth(pool, depth);

@@ -82,9 +82,10 @@ static uint8_t kind_of(const mete_pool *pool) {
 
 static void open_front(mete_pool *pool) {
     bool has_line = pool->checked_lines == METE__FILL_LINE && !pool->has_checked_rest;
+    bool is_open = !pool->handles && (has_line || pool->checked_head == 0);
 
-    pool->is_inline =
-        pool->kind == METE__POOL_OWN && !pool->handles && (has_line || pool->checked_head == 0);
+    pool->is_inline = is_open && pool->kind == METE__POOL_OWN;
+    pool->front.is_shared = is_open && pool->kind == METE__POOL_SHARED;
     pool->front.filled = (uint8_t)pool->checked_lines;
     pool->front.floor = pool->is_inline ? 0 : UINT8_MAX;
     pool->near = &mete__slab_none;

@@ -26,6 +26,7 @@
 #define METE_POOL_POOL_STATE_H
 
 #define METE_POOL_NO_INLINE
+#include <assert.h>
 #include <mete/pool.h>
 
 #include "base/compiler.h"
@@ -41,8 +42,8 @@ enum {
     METE__SLAB_BYTES_MIN = 4096,
 };
 
-/* Which way a pool's calls take: the first four have nothing to call for a block, and no limit that
- * is counted. */
+/* Which way a pool's calls take: all but the last have nothing to call for a block, and no limit
+ * that is counted. */
 enum {
     METE__POOL_OWN,    /* not shared; what is filled of a block is whole lines */
     METE__POOL_SHARED, /* the same, shared */
@@ -51,17 +52,11 @@ enum {
     METE__POOL_ANY,
 };
 
-/* A free block on its way between slabs and hands. */
-struct mete__held {
-    char *block;
-    uint8_t *place; /* its own: METE__PLACE_OUT; atomic where shared */
-};
-
 /* Lives as long as the pool, so that a handle's life is never counted anew; its memory does not. */
 struct mete__slab {
     char *memory;    /* atomic: first block; NULL: given back */
     size_t limit;    /* atomic: blocks; 0: no memory */
-    uint8_t *places; /* of each block, atomic where shared */
+    uint8_t *places; /* of each block, atomic where shared: as in struct mete_pool_near */
     uint64_t *free;  /* a bit for each block: it is in no hand, and not the program's */
     uint32_t *lives; /* with handles, atomic: grows with each end of the block, from 1 to
                       * UINT32_MAX, which is no life */
@@ -74,6 +69,19 @@ struct mete__slab {
     uint16_t retired;
     bool is_partial; /* is in pool->partial */
 };
+
+static_assert(offsetof(struct mete__slab, memory) == offsetof(struct mete_pool_near, memory) &&
+                  offsetof(struct mete__slab, limit) == offsetof(struct mete_pool_near, limit) &&
+                  offsetof(struct mete__slab, places) == offsetof(struct mete_pool_near, places),
+              "a slab begins with what is seen of it when it is near");
+
+METE_INLINE const struct mete_pool_near *mete__slab_near(const struct mete__slab *slab) {
+    return (const struct mete_pool_near *)(const void *)slab;
+}
+
+METE_INLINE struct mete__slab *mete__slab_of_near(const struct mete_pool_near *near) {
+    return (struct mete__slab *)(uintptr_t)near;
+}
 
 /* The slabs by address: open addressing. Replaced by a larger one when it fills, and then kept
  * until the pool ends: another thread may be reading it. */
@@ -242,9 +250,9 @@ METE_HIDDEN int mete__slab_provide(mete_pool *pool, uint64_t count);
 METE_HIDDEN size_t mete__slab_drop_unused(mete_pool *pool);
 /* Takes 1 to `count` blocks from slabs that are there, or from a new one where they have none: how
  * many; -ENOBUFS, -ENOMEM. What a slab gives first comes last. */
-METE_HIDDEN long mete__slab_take(mete_pool *pool, struct mete__held *out, size_t count);
+METE_HIDDEN long mete__slab_take(mete_pool *pool, struct mete_pool_held *out, size_t count);
 /* Puts blocks back that are METE__PLACE_OUT; or retires them, where their lives are used up. */
-METE_HIDDEN void mete__slab_put(mete_pool *pool, const struct mete__held *blocks, size_t count);
+METE_HIDDEN void mete__slab_put(mete_pool *pool, const struct mete_pool_held *blocks, size_t count);
 /* Frees all blocks of all slabs, whoever has them. */
 METE_HIDDEN void mete__slab_reset_all(mete_pool *pool);
 METE_HIDDEN void mete__slab_end_all(mete_pool *pool);
@@ -261,7 +269,7 @@ METE_HIDDEN METE_COLD void mete__pool_fault_of_free(mete_pool *pool, const void 
 /* A block ends being the program's, but for its place and `destruct`. */
 METE_HIDDEN void mete__pool_end_block(mete_pool *pool, struct mete__slab *slab, size_t index);
 /* A block in hand becomes the program's: tells of a write to it. */
-METE_HIDDEN void mete__pool_begin_block(mete_pool *pool, const struct mete__held *held);
+METE_HIDDEN void mete__pool_begin_block(mete_pool *pool, const struct mete_pool_held *held);
 /* NULL with errno, counted as a failure. */
 METE_HIDDEN METE_COLD void *mete__pool_fail(mete_pool *pool, int error);
 
@@ -290,21 +298,13 @@ METE_HIDDEN void mete__pool_audit_writes(mete_pool *pool);
 /* ---- pool_cache.c: shared pools ---- */
 
 struct mete__pool_cache {
-    struct mete__held *top;     /* behind the block that is handed out next; in `loaded` */
-    struct mete__held *bottom;  /* at it, there is none */
-    struct mete__held *ceiling; /* at it, no other one fits */
-    mete_pool *pool;            /* NULL: destroyed */
-    struct mete__slab *recent;  /* of a block freed lately; of this pool, perhaps without memory */
-    uint64_t frees;             /* atomic: of this thread, ever */
-    uint64_t allocations;       /* the same */
+    struct mete_pool_share share; /* in `loaded`; its pool NULL: destroyed */
     struct mete__magazine *loaded;
     struct mete__magazine *other;
     struct mete__pool_cache *next; /* of the pool's, under its lock */
     struct mete__pool_cache *previous;
 };
 
-/* Bytes that a new one takes of its pool's. */
-METE_HIDDEN size_t mete__pool_cache_bytes(void);
 /* Gives it magazines: false where there is no memory, or no room within max_bytes. Under the lock.
  */
 METE_HIDDEN bool mete__pool_cache_enter(mete_pool *pool, struct mete__pool_cache *cache);
@@ -319,11 +319,11 @@ METE_HIDDEN bool mete__pool_cache_unload(mete_pool *pool, struct mete__pool_cach
 /* `count` blocks, none of them the program's yet: 0, or a negative errno and nothing done. The
  * cache may be NULL. The caller settles, soon: it keeps them all, or gives them back. */
 METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache,
-                                      struct mete__held *out, size_t count);
-METE_HIDDEN void mete__pool_cache_settle(mete_pool *pool, const struct mete__held *blocks,
+                                      struct mete_pool_held *out, size_t count);
+METE_HIDDEN void mete__pool_cache_settle(mete_pool *pool, const struct mete_pool_held *blocks,
                                          size_t count, bool keeps);
 /* Takes a block back that is METE__PLACE_OUT, without a cache; `counts`: as a free. */
-METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, struct mete__held held, bool counts);
+METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, struct mete_pool_held held, bool counts);
 /* As mete_pool_reserve, within the limit of blocks. */
 METE_HIDDEN int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cache *cache,
                                          size_t count);
@@ -335,17 +335,15 @@ METE_HIDDEN void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, ui
 
 /* ---- pool_threads.c: the caches of a thread, and the shared pools of a process ---- */
 
-/* The cache that the calling thread has used last; never NULL. */
-extern METE_HIDDEN __thread struct mete__pool_cache *mete__pool_threads_last;
-
 /* The calling thread's cache of the pool, if it has one; or a new one, and NULL where that cannot
  * be made. */
 METE_HIDDEN struct mete__pool_cache *mete__pool_threads_find(const mete_pool *pool);
 METE_HIDDEN METE_NOINLINE struct mete__pool_cache *mete__pool_threads_look_up(mete_pool *pool);
 
 METE_INLINE struct mete__pool_cache *mete__pool_threads_cache(mete_pool *pool) {
-    struct mete__pool_cache *cache = mete__pool_threads_last;
-    return METE_LIKELY(cache->pool == pool) ? cache : mete__pool_threads_look_up(pool);
+    struct mete_pool_share *share = mete__pool_threads_share;
+    if (METE_UNLIKELY(share->pool != pool)) return mete__pool_threads_look_up(pool);
+    return METE_CONTAINER_OF(share, struct mete__pool_cache, share);
 }
 
 /* A shared pool begins and ends; false where there are too many. */

@@ -23,8 +23,8 @@ struct thread_caches {
     struct mete__pool_cache *caches[];
 };
 
-static struct mete__pool_cache nobodys; /* of no pool */
-__thread struct mete__pool_cache *mete__pool_threads_last = &nobodys;
+static struct mete_pool_share nobodys; /* of no pool */
+__thread struct mete_pool_share *mete__pool_threads_share = &nobodys;
 static __thread struct thread_caches *mine;
 
 static struct mete__lock life_lock;
@@ -39,9 +39,9 @@ static bool acquire_life(void) {
 /* ---- a thread's caches ---- */
 
 static void end_cache(struct mete__pool_cache *cache) {
-    if (cache->pool != NULL && mete__pool_lock(cache->pool)) {
-        mete__pool_cache_leave(cache->pool, cache);
-        mete__pool_unlock(cache->pool);
+    if (cache->share.pool != NULL && mete__pool_lock(cache->share.pool)) {
+        mete__pool_cache_leave(cache->share.pool, cache);
+        mete__pool_unlock(cache->share.pool);
     }
     mete__meta_free(cache, sizeof *cache);
 }
@@ -54,7 +54,7 @@ static void thread_ends(struct mete__thread_end *end) {
     struct thread_caches *caches = METE_CONTAINER_OF(end, struct thread_caches, end);
 
     mine = NULL;
-    mete__pool_threads_last = &nobodys;
+    mete__pool_threads_share = &nobodys;
     if (!acquire_life()) return;
     for (uint32_t i = 0; i < caches->capacity; i++)
         if (caches->caches[i] != NULL) end_cache(caches->caches[i]);
@@ -88,7 +88,7 @@ static bool make_room(uint32_t slot) {
 struct mete__pool_cache *mete__pool_threads_find(const mete_pool *pool) {
     if (mine == NULL || pool->slot >= mine->capacity) return NULL;
     struct mete__pool_cache *cache = mine->caches[pool->slot];
-    return cache != NULL && cache->pool == pool ? cache : NULL;
+    return cache != NULL && cache->share.pool == pool ? cache : NULL;
 }
 
 static struct mete__pool_cache *make_cache(mete_pool *pool) {
@@ -105,7 +105,7 @@ struct mete__pool_cache *mete__pool_threads_look_up(mete_pool *pool) {
     struct mete__pool_cache *cache = mete__pool_threads_find(pool);
 
     if (cache == NULL) cache = make_cache(pool);
-    if (cache != NULL) mete__pool_threads_last = cache;
+    if (cache != NULL) mete__pool_threads_share = &cache->share;
     return cache;
 }
 

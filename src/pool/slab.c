@@ -334,7 +334,7 @@ int mete__slab_provide(mete_pool *pool, uint64_t count) {
 
 /* ---- between slabs and hands ---- */
 
-static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
+static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct mete_pool_held *out,
                         size_t count) {
     size_t taken = 0, words = free_words(pool), word = slab->first_free;
 
@@ -343,7 +343,7 @@ static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct m
         for (; bits != 0 && taken < count; bits &= bits - 1) {
             size_t index = word * 64 + (unsigned)__builtin_ctzll(bits);
             out[taken++] =
-                (struct mete__held){mete__pool_block(pool, slab, index), &slab->places[index]};
+                (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
         }
         slab->free[word] = bits;
         if (bits != 0) break;
@@ -352,27 +352,28 @@ static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct m
     return taken;
 }
 
-static size_t carve(const mete_pool *pool, struct mete__slab *slab, struct mete__held *out,
+static size_t carve(const mete_pool *pool, struct mete__slab *slab, struct mete_pool_held *out,
                     size_t count) {
     size_t taken = 0;
 
     for (; taken < count && slab->carved < pool->slab_blocks; taken++) {
         uint32_t index = slab->carved++;
-        out[taken] = (struct mete__held){mete__pool_block(pool, slab, index), &slab->places[index]};
+        out[taken] =
+            (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
         if (!mete__checkers_listen) mete__pool_fill_block(pool, out[taken].block);
     }
     return taken;
 }
 
-static void reverse(struct mete__held *first, struct mete__held *end) {
+static void reverse(struct mete_pool_held *first, struct mete_pool_held *end) {
     while (first < --end) {
-        struct mete__held held = *first;
+        struct mete_pool_held held = *first;
         *first++ = *end;
         *end = held;
     }
 }
 
-long mete__slab_take(mete_pool *pool, struct mete__held *out, size_t count) {
+long mete__slab_take(mete_pool *pool, struct mete_pool_held *out, size_t count) {
     size_t taken = 0;
 
     while (pool->partial == NULL) { /* a new slab may have retired blocks only */
@@ -393,12 +394,13 @@ long mete__slab_take(mete_pool *pool, struct mete__held *out, size_t count) {
 }
 
 /* A block that two threads have freed at one instant comes twice. */
-static bool is_back(const struct mete__slab *slab, const struct mete__held *held, size_t index) {
+static bool is_back(const struct mete__slab *slab, const struct mete_pool_held *held,
+                    size_t index) {
     return mete__pool_place(held->place) != METE__PLACE_OUT ||
            mete__pool_is_free_in_slab(slab, index);
 }
 
-void mete__slab_put(mete_pool *pool, const struct mete__held *blocks, size_t count) {
+void mete__slab_put(mete_pool *pool, const struct mete_pool_held *blocks, size_t count) {
     struct mete__slab *slab = &mete__slab_none;
     uint64_t used = pool->used;
 

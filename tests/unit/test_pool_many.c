@@ -190,10 +190,10 @@ static void the_short_way_and_the_long_one_go_together(void **state) {
     static void *blocks[3000];
     unsigned seed = 5;
     (void)state;
-    for (int unfilled = 0; unfilled < 2; unfilled++) {
-        mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64,
-                                                             .does_not_fill = unfilled != 0,
-                                                             .on_error = note_error});
+    for (int kind = 0; kind < 4; kind++) {
+        mete_pool *pool = pool_of(kind % 2 != 0, (mete_pool_options){.block_size = 64,
+                                                                     .does_not_fill = kind > 1,
+                                                                     .on_error = note_error});
         size_t live = 0, most = 0;
         errors = 0;
         for (int step = 0; step < 100000; step++) {
@@ -225,7 +225,7 @@ static void the_short_way_and_the_long_one_go_together(void **state) {
         }
         assert_int_equal(errors, 0);
         assert_int_equal(stats_of(pool).live_blocks, live);
-        assert_int_equal(stats_of(pool).peak_blocks, most);
+        assert_in_range(stats_of(pool).peak_blocks, most, most + (kind % 2 != 0 ? 128 : 0));
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_destroy(pool);
     }

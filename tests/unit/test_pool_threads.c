@@ -84,9 +84,9 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
         errors = 0;
         mete_pool_free(pool, block);
         struct mete__pool_cache *cache = mete__pool_threads_find(pool);
-        cache->top[0] = cache->top[-1];
-        cache->top++;
-        cache->frees++;
+        cache->share.top[0] = cache->share.top[-1];
+        cache->share.top++;
+        cache->share.frees++;
         if (round == 0) {
             assert_ptr_equal(mete_pool_alloc(pool), block);
             void *other = mete_pool_alloc(pool);
@@ -98,7 +98,7 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
             mete_pool_free(pool, block);
         } else {
             (void)mete_pool_trim(pool); /* both go back to the slab */
-            cache->frees--;
+            cache->share.frees--;
         }
         assert_int_equal(mete_pool_verify(pool), 0);
         assert_int_equal(stats_of(pool).live_blocks, 0);
