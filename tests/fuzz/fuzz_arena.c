@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/steps.h"
 
 enum { BLOCKS = 400, MARKS = 24, ENDS = 64, OPERATIONS_MAX = 1500, BUFFER = 6000 };
 
@@ -33,27 +33,10 @@ static mete_arena *arena;
 static mete_arena_options options;
 static unsigned seeds;
 
-static const uint8_t *input;
-static size_t left;
-
-static void expect(bool truth) {
-    if (!truth) abort();
-}
-
-static unsigned argument(void) {
-    if (left == 0) return 0;
-    left--;
-    return *input++;
-}
-
 /* Mostly small, sometimes more than a page. */
 static size_t size_from(unsigned number) {
     if (number < 200) return number;
     return number < 250 ? (number - 199) * 97 : (number - 249) * 20011;
-}
-
-static bool is_filled(const unsigned char *bytes, size_t size, unsigned char with) {
-    return size == 0 || (bytes[0] == with && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 /* ---- blocks ---- */
@@ -246,8 +229,7 @@ static void operate(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static _Alignas(16) char buffer[BUFFER];
-    input = data;
-    left = size;
+    begin(data, size);
     unsigned flags = argument(), number = argument();
     options = (mete_arena_options){.limit = flags & 4 ? 256 + number * 512 : 0,
                                    .largest = flags & 8 ? 1 + argument() * 16 : 0,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/steps.h"
 
 enum { ARENAS = 6, OBJECTS = 300, MARKS = 12, OPERATIONS_MAX = 1200 };
 
@@ -34,23 +34,6 @@ static bool is_borrowing[ARENAS];  /* its chunks are malloc's */
 static struct object objects[OBJECTS];
 static size_t object_count, now, ranks;
 static struct mark marks[MARKS];
-
-static const uint8_t *input;
-static size_t left;
-
-static void expect(bool truth) {
-    if (!truth) abort();
-}
-
-static unsigned argument(void) {
-    if (left == 0) return 0;
-    left--;
-    return *input++;
-}
-
-static bool is_filled(const unsigned char *bytes, size_t size, unsigned char with) {
-    return size == 0 || (bytes[0] == with && memcmp(bytes, bytes + 1, size - 1) == 0);
-}
 
 /* ---- the model ---- */
 
@@ -277,8 +260,7 @@ static void operate(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    input = data;
-    left = size;
+    begin(data, size);
     memset(arenas, 0, sizeof arenas);
     for (size_t i = 0; i < MARKS; i++) marks[i] = (struct mark){.owner = -1};
     object_count = now = 0;

@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/steps.h"
 #include "os/checkers.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SLOTS = 700, OPERATIONS_MAX = 1500, LARGEST = 300, MANY = 250, WORKERS = 3 };
 
@@ -35,19 +34,6 @@ static bool construct_fails;
 static void *stale; /* freed last */
 static mete_pool_handle stale_handle;
 static bool trimmed; /* since then */
-
-static const uint8_t *input;
-static size_t left;
-
-static void expect(bool truth) {
-    if (!truth) abort();
-}
-
-static unsigned argument(void) {
-    if (left == 0) return 0;
-    left--;
-    return *input++;
-}
 
 static int construct(void *context, void *block) {
     expect(context == &options && block != NULL);
@@ -342,8 +328,7 @@ static void operate(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    input = data;
-    left = size;
+    begin(data, size);
     unsigned flags = argument();
     options = (mete_pool_options){.block_size = 1 + argument() * LARGEST / 255,
                                   .block_align = (size_t)1 << argument() % 7,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/steps.h"
 
 __extension__ typedef __int128 wide;
 
@@ -15,19 +15,6 @@ enum { FAULT = 1, INVALID = 2, RANGE = 4, OVERFLOW = 8 };
 static _Alignas(64) unsigned char memory[BYTES];
 static unsigned char model[BYTES];
 static unsigned char *volatile nothing; /* NULL, which no compiler can see */
-
-static const uint8_t *input;
-static size_t left;
-
-static void expect(bool truth) {
-    if (!truth) abort();
-}
-
-static unsigned argument(void) {
-    if (left == 0) return 0;
-    left--;
-    return *input++;
-}
 
 static void expect_status(int status, unsigned wrong) {
     switch (status) {
@@ -421,8 +408,7 @@ static void operate(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    input = data;
-    left = size;
+    begin(data, size);
     for (size_t i = 0; i < BYTES; i++) memory[i] = model[i] = (unsigned char)(i * 37);
     for (size_t i = 0; i < OPERATIONS_MAX && left > 0; i++) operate();
     return 0;
