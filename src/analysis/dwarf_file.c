@@ -90,7 +90,7 @@ static int report(struct mete__dwarf_file *file, const char *path, int fd) {
     Dwfl_Module *module = dwfl_report_offline(file->dwfl, path, path, fd);
     if (module == NULL) close(fd); /* else it is libdwfl's */
     dwfl_report_end(file->dwfl, NULL, NULL);
-    return module == NULL ? -EINVAL : 0;
+    return module == NULL ? -ENOEXEC : 0;
 }
 
 /* Whether the name is one of an object file or an archive, which only a compiler makes. */

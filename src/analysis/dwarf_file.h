@@ -14,9 +14,9 @@
 
 struct mete__dwarf_file;
 
-/* 0, or a negative errno with `why` holding one sentence; -ENODATA where the file is in order but
- * has no debug information anywhere: the sentence says what to do about it. `debug_directory` is
- * searched before the usual places; NULL: none. */
+/* 0, or a negative errno with `why` holding one sentence; -ENOEXEC where it is no ELF file,
+ * -ENODATA where it is in order but has no debug information anywhere: the sentence says what to do
+ * about it. `debug_directory` is searched before the usual places; NULL: none. */
 int mete__dwarf_file_open(const char *path, const char *debug_directory,
                           struct mete__dwarf_file **out, char *why, size_t why_size);
 void mete__dwarf_file_close(struct mete__dwarf_file *file);

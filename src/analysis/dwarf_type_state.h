@@ -5,11 +5,9 @@
 #define METE_ANALYSIS_DWARF_TYPE_STATE_H
 
 #include "analysis/dwarf_type.h"
+#include "analysis/type_text.h"
 
 #define METE__DWARF_TYPE_DEPTH_MAX 64 /* declarators in declarators, aggregates in aggregates */
-#define METE__DWARF_TYPE_TEXT_MAX                                  \
-    16384 /* bytes of a type's text; C++ templates reach thousands \
-           */
 
 enum mete__dwarf_type_measured {
     METE__DWARF_TYPE_UNMEASURED,
@@ -37,7 +35,7 @@ struct mete__dwarf_type_cache {
     bool has_keywords; /* C: "struct conn"; C++ and others: "conn" */
     mete__dwarf_type_scope *scope;
     void *scope_context;
-    char text[METE__DWARF_TYPE_TEXT_MAX]; /* where texts are put together */
+    char text[METE__TYPE_TEXT_MAX]; /* where names are put together */
 };
 
 /* The entry of a DIE; a new one has no text. NULL: memory ran out. */

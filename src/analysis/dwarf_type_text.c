@@ -4,6 +4,7 @@
 
 #include "analysis/dwarf_die.h"
 #include "analysis/dwarf_type_state.h"
+#include "analysis/type_text.h"
 
 struct mete__dwarf_type_entry *mete__dwarf_type_text_had(struct mete__dwarf_type_cache *cache,
                                                          Dwarf_Die *die) {
@@ -13,33 +14,31 @@ struct mete__dwarf_type_entry *mete__dwarf_type_text_had(struct mete__dwarf_type
                                                           : &cache->nothing;
 }
 
-/* The text of `inner` with `left` and `right` around the place of the name. */
+static struct mete__type_text text_of(const struct mete__dwarf_type *type) {
+    return (struct mete__type_text){type->text, type->name_at};
+}
+
+/* Gives the entry a text that was made; false where it was not. */
+static bool take(struct mete__dwarf_type_entry *entry, bool made, struct mete__type_text text) {
+    if (!made) return false;
+    entry->type.text = text.text;
+    entry->type.name_at = text.name_at;
+    return true;
+}
+
 static bool wrap(struct mete__dwarf_type_cache *cache, struct mete__dwarf_type_entry *entry,
                  const struct mete__dwarf_type *inner, const char *left, const char *right) {
-    size_t at = inner->name_at, rest = strlen(inner->text + at);
-    size_t left_length = strlen(left), right_length = strlen(right);
-    char *end = cache->text;
+    struct mete__type_text text = {0};
 
-    if (at + left_length + right_length + rest < METE__DWARF_TYPE_TEXT_MAX) {
-        end = mempcpy(end, inner->text, at);
-        end = mempcpy(end, left, left_length);
-        end = mempcpy(end, right, right_length);
-        memcpy(end, inner->text + at, rest + 1);
-        at += left_length;
-    } else { /* nobody can read it anyway */
-        strcpy(end, "...");
-        at = 3;
-    }
-    entry->type.text = mete__names_keep(cache->names, cache->text);
-    entry->type.name_at = (uint32_t)at;
-    return entry->type.text != NULL;
+    return take(entry, mete__type_text_wrap(cache->names, text_of(inner), left, right, &text),
+                text);
 }
 
 static bool is_plain(struct mete__dwarf_type_cache *cache, struct mete__dwarf_type_entry *entry,
-                     const char *text) {
-    entry->type.text = mete__names_keep(cache->names, text);
-    entry->type.name_at = (uint32_t)strlen(text);
-    return entry->type.text != NULL;
+                     const char *name) {
+    struct mete__type_text text = {0};
+
+    return take(entry, mete__type_text_plain(cache->names, name, &text), text);
 }
 
 static const char *keyword_of(int tag) {
@@ -69,10 +68,10 @@ const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwa
     } else if (!cache->has_keywords) {
         keyword = "";
     }
-    int length = snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "%s%s%s", keyword,
+    int length = snprintf(cache->text, METE__TYPE_TEXT_MAX, "%s%s%s", keyword,
                           scope == NULL ? "" : scope, name);
-    if (length < 0 || length >= METE__DWARF_TYPE_TEXT_MAX)
-        snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "%s{...}", keyword);
+    if (length < 0 || length >= METE__TYPE_TEXT_MAX)
+        snprintf(cache->text, METE__TYPE_TEXT_MAX, "%s{...}", keyword);
     return mete__names_keep(cache->names, cache->text);
 }
 
@@ -82,25 +81,21 @@ static bool describe_pointer(struct mete__dwarf_type_cache *cache,
     const char *mark = tag == DW_TAG_reference_type          ? "&"
                        : tag == DW_TAG_rvalue_reference_type ? "&&"
                                                              : "*";
-    char left[512];
+    struct mete__type_text text = {0};
+    char member_mark[512];
     Dwarf_Die within;
 
     if (target == NULL) return false;
-    const struct mete__dwarf_type *to = &target->type;
-    const char *end = to->text + to->name_at;
-    bool needs_gap = end == to->text || (end[-1] != '*' && end[-1] != '(');
-    /* int (*)[4], int (*)(void) */
-    bool in_braces = to->text[to->name_at] == '[' || to->text[to->name_at] == '(';
-    const char *owner = "";
     if (tag == DW_TAG_ptr_to_member_type &&
         mete__dwarf_die_follow(&entry->die, DW_AT_containing_type, &within)) {
-        owner = mete__dwarf_type_text_name(cache, &within);
+        const char *owner = mete__dwarf_type_text_name(cache, &within);
         if (owner == NULL) return false;
+        snprintf(member_mark, sizeof member_mark, "%.400s::*", owner);
+        mark = member_mark;
     }
-    snprintf(left, sizeof left, "%s%s%.400s%s%s", needs_gap ? " " : "", in_braces ? "(" : "", owner,
-             owner[0] == '\0' ? "" : "::", mark);
+    const struct mete__dwarf_type *to = &target->type;
     entry->type.target = to->target.addr != NULL ? to->target : to->bare;
-    return wrap(cache, entry, to, left, in_braces ? ")" : "");
+    return take(entry, mete__type_text_point(cache->names, text_of(to), mark, &text), text);
 }
 
 /* Whether a qualifier of this type stands behind a '*': "char *const", also in arrays. */
@@ -124,23 +119,16 @@ static bool describe_qualified(struct mete__dwarf_type_cache *cache,
                        : tag == DW_TAG_restrict_type ? "restrict"
                        : tag == DW_TAG_atomic_type   ? "_Atomic"
                                                      : NULL;
-    char left[16];
+    struct mete__type_text text = {0};
 
     if (of == NULL) return false;
     entry->type.bare = of->type.bare;
     entry->type.target = of->type.target;
     if (word == NULL) return wrap(cache, entry, &of->type, "", "");
-    if (qualifies_pointer(&entry->die)) {
-        const char *end = of->type.text + of->type.name_at;
-        bool touches = end != of->type.text && end[-1] == '*';
-        snprintf(left, sizeof left, "%s%s", touches ? "" : " ", word);
-        return wrap(cache, entry, &of->type, left, "");
-    }
-    int length = snprintf(cache->text, METE__DWARF_TYPE_TEXT_MAX, "%s %s", word, of->type.text);
-    if (length < 0 || length >= METE__DWARF_TYPE_TEXT_MAX) return is_plain(cache, entry, "...");
-    entry->type.text = mete__names_keep(cache->names, cache->text);
-    entry->type.name_at = of->type.name_at + (uint32_t)strlen(word) + 1;
-    return entry->type.text != NULL;
+    bool is_pointer = qualifies_pointer(&entry->die);
+    return take(entry,
+                mete__type_text_qualify(cache->names, text_of(&of->type), word, is_pointer, &text),
+                text);
 }
 
 static bool describe_array(struct mete__dwarf_type_cache *cache,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/btf.h"
+#include "analysis/btf_file.h"
 #include "analysis/dwarf_file.h"
 #include "analysis/dwarf_types.h"
 #include "analysis/names.h"
@@ -97,21 +99,50 @@ static int read_dwarf(struct mete__layout_file *file, struct mete__dwarf_file *d
     return status;
 }
 
-static int read_file(struct mete__layout_file *file,
-                     const struct mete__layout_file_options *options, char *why, size_t why_size) {
+/* -ENODATA where the file has no BTF either: then `why` stays what it was. */
+static int read_btf(struct mete__layout_file *file, char *why, size_t why_size) {
+    struct mete__btf_file btf = {0};
+
+    if (mete__btf_file_read(file->path, &btf) != 0) return -ENODATA;
+    int status =
+        mete__btf_read(btf.data, btf.size, btf.machine, btf.address_size, file->names, file->table);
+    free(btf.data);
+    file->machine = btf.machine;
+    file->unit_count = 1;
+    if (status == -EBADMSG)
+        snprintf(why, why_size, "%s has damaged BTF, or some of a kind that is not known",
+                 file->path);
+    return status;
+}
+
+static int read_types(struct mete__layout_file *file,
+                      const struct mete__layout_file_options *options, char *why, size_t why_size) {
     struct mete__dwarf_file *dwarf;
     int status = mete__dwarf_file_open(file->path, options->debug_directory, &dwarf, why, why_size);
 
-    if (status != 0) return status;
-    status = read_dwarf(file, dwarf, options);
-    mete__dwarf_file_close(dwarf);
-    if (status == 0 && file->unit_count == 0) {
-        snprintf(why, why_size, "%s has no debug information that can be read%s%s", file->path,
-                 file->note_count == 0 ? "" : ": ", file->note_count == 0 ? "" : file->notes[0]);
-        return -ENODATA;
+    if (status == 0) {
+        status = read_dwarf(file, dwarf, options);
+        mete__dwarf_file_close(dwarf);
+        if (status != 0) {
+            snprintf(why, why_size, "%s: %s", file->path, strerror(-status));
+        } else if (file->unit_count == 0) {
+            status = -ENODATA;
+            snprintf(why, why_size, "%s has no debug information that can be read%s%s", file->path,
+                     file->note_count == 0 ? "" : ": ",
+                     file->note_count == 0 ? "" : file->notes[0]);
+        }
     }
+    if (status != -ENODATA && status != -ENOEXEC) return status;
+    int found = read_btf(file, why, why_size);
+    return found == -ENODATA ? status : found;
+}
+
+static int read_file(struct mete__layout_file *file,
+                     const struct mete__layout_file_options *options, char *why, size_t why_size) {
+    int status = read_types(file, options, why, why_size);
+
     if (status == 0) status = list_types(file);
-    if (status != 0) snprintf(why, why_size, "%s: %s", file->path, strerror(-status));
+    if (status == -ENOMEM) snprintf(why, why_size, "%s: %s", file->path, strerror(ENOMEM));
     return status;
 }
 

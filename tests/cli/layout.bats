@@ -167,6 +167,29 @@ END
     run -2 mete layout types.o --cache-line=48
 }
 
+@test "damaged_btf_is_refused_in_one_line" {
+    { printf '\237\353\001\000\030\000\000\000' && head -c 40 /dev/zero; } >empty.btf
+    { printf '\237\353\001\000\030\000\000\000' && head -c 40 /dev/urandom; } >wild.btf
+    for file in empty.btf wild.btf; do
+        run -125 mete layout "$file"
+        [ "$output" = "mete: layout: $file has damaged BTF, or some of a kind that is not known" ]
+    done
+}
+
+@test "a_damaged_unit_is_left_out_and_named" {
+    echo 'struct one { int a; } one;' >one.c
+    echo 'struct two { int a; } two; int main(void) { return 0; }' >two.c
+    gcc -g one.c two.c -o program
+    # The root of the second unit gets an abbreviation that there is none of.
+    offset=$(objdump --dwarf=info program | sed -n 's/^  Compilation Unit @ offset 0x\([0-9a-f]*\):/\1/p' | tail -1)
+    section=$(readelf -SW program | sed -n 's/.* \.debug_info *PROGBITS *[0-9a-f]* \([0-9a-f]*\) .*/\1/p')
+    children=$((0x$section + 0x$offset + 12 + 40))
+    printf '\377\377\377\177\377\377\377\177' | dd of=program bs=1 seek=$children conv=notrunc status=none
+    run -0 --separate-stderr mete layout program --json -
+    [[ $stderr == "mete: layout: unit two.c at 0x"*" is damaged: left out" ]]
+    [ "$(jq -c '[.types[].name]' <<<"$output")" = '["struct one"]' ]
+}
+
 @test "the_summary_begins_with_what_wastes_most" {
     write_types
     gcc -g -fno-eliminate-unused-debug-types -c types.c -o types.o

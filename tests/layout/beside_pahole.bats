@@ -79,3 +79,26 @@ END
 @test "types_of_mete_itself" {
     run -0 compare "$METE_STAGE/bin/mete" "$METE_STAGE/lib/libmete_malloc.so"
 }
+
+@test "types_in_btf" {
+    write_program
+    gcc -g -fno-eliminate-unused-debug-types -D_GNU_SOURCE -c program.c -o program.o
+    mete layout program.o --json expected.json
+    pahole -J program.o || skip "this pahole writes no BTF"
+    objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc program.o program.btf
+    objcopy --strip-debug program.o
+    for file in program.o program.btf; do
+        run -0 compare "$file"
+        compared_at_least 500
+        mete layout "$file" --json found.json
+        filter='[.types[] | [.name, .size, .holes, .bit_holes, .tail_padding,
+            [.members[] | [.name, .offset, .size, .bit_offset, .bit_size]]]] | unique'
+        diff <(jq -c "$filter | .[]" expected.json) <(jq -c "$filter | .[]" found.json)
+    done
+}
+
+@test "types_of_the_running_kernel" {
+    [ -r /sys/kernel/btf/vmlinux ] || skip "this kernel does not show its types"
+    run -0 compare /sys/kernel/btf/vmlinux
+    compared_at_least 3000
+}

@@ -1,0 +1,20 @@
+/*
+ * analysis/btf_file.h - the BTF of a file: its .BTF section, or all of it.
+ */
+#ifndef METE_ANALYSIS_BTF_FILE_H
+#define METE_ANALYSIS_BTF_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mete__btf_file {
+    void *data; /* malloc'd */
+    size_t size;
+    int machine;           /* EM_; of a file that is all BTF: this machine's */
+    uint32_t address_size; /* bytes */
+};
+
+/* 0; -ENODATA where the file has none; another negative errno. The caller frees `data`. */
+int mete__btf_file_read(const char *path, struct mete__btf_file *file);
+
+#endif
