@@ -30,8 +30,8 @@
  * modes check and guard do not look at them. Valgrind and AddressSanitizer are told of each.
  *
  * Errors: NULL with errno ENOBUFS (more than the heap's own limit has left), ENOMEM (no memory, or
- * without a limit a size that no memory could have), EINVAL, or a negative errno. What fails changes
- * nothing. Freeing keeps errno.
+ * without a limit a size that no memory could have), EINVAL, or a negative errno. What fails
+ * changes nothing. Freeing keeps errno.
  */
 #ifndef METE_HEAP_H
 #define METE_HEAP_H

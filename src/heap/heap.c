@@ -27,7 +27,9 @@ bool mete__heap_locate(const void *address, struct mete__found *found) {
     found->heap = NULL;
     if (METE_UNLIKELY((owner & METE__OWNER_PRIVATE) != 0)) {
         found->heap = mete__private_name(mete__span_private(owner));
-        found->live = !mete__marks_is_free(span->marks, index);
+        /* NULL where the span is just about to go. */
+        const struct mete__marks *marks = __atomic_load_n(&span->marks, __ATOMIC_ACQUIRE);
+        found->live = marks != NULL && !mete__marks_is_free(marks, index);
     }
     if ((owner & METE__OWNER_CUSHION) != 0) {
         size_t lead = mete__record_lead(found->record);

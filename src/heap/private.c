@@ -110,7 +110,7 @@ static void release(mete_heap *heap, struct mete__span *span) {
     heap->metadata_bytes -= bytes;
     span->used = 0;
     set_owner(span, NULL, 0);
-    span->marks = NULL;
+    __atomic_store_n(&span->marks, NULL, __ATOMIC_RELEASE);
     if (span->kind == METE__SPAN_LARGE)
         mete__large_return(span);
     else
@@ -400,9 +400,10 @@ static void forget(mete_heap *heap) {
 }
 
 static bool forget_holder(void *context, struct mete__holder *holder) {
-    (void)context;
-    if (holder->methods->kind == METE__HOLDER_HEAP)
-        forget(METE_CONTAINER_OF(holder, mete_heap, holder));
+    bool *are_some = context;
+    if (holder->methods->kind != METE__HOLDER_HEAP) return true;
+    forget(METE_CONTAINER_OF(holder, mete_heap, holder));
+    *are_some = true;
     return true;
 }
 
@@ -446,6 +447,9 @@ static bool recover(void *context, struct mete__span *span, char *memory) {
 }
 
 void mete__private_after_fork(void) {
+    bool are_some = mete__checked != NULL;
+
     if (mete__checked != NULL) forget(mete__checked);
-    if (mete__registry_visit(forget_holder, NULL)) (void)mete__slices_each(recover, NULL);
+    (void)mete__registry_visit(forget_holder, &are_some);
+    if (are_some) (void)mete__slices_each(recover, NULL);
 }
