@@ -126,9 +126,10 @@ bool mete__pool_cache_unload(mete_pool *pool, struct mete__pool_cache *cache) {
 
 enum { CACHE_BYTES = sizeof(struct mete__pool_cache) + 2 * sizeof(struct mete__magazine) };
 
+/* In a child of fork, one of a thread that was just exchanging the two may have one twice. */
 static void free_magazines(struct mete__pool_cache *cache) {
     mete__meta_free(cache->loaded, sizeof *cache->loaded);
-    mete__meta_free(cache->other, sizeof *cache->other);
+    if (cache->other != cache->loaded) mete__meta_free(cache->other, sizeof *cache->other);
     cache->loaded = cache->other = NULL;
 }
 
@@ -202,9 +203,16 @@ int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cache *cache, si
     return status;
 }
 
+/* But for those that two threads have freed at one instant, and that live again already. */
 static size_t take_from(struct mete__magazine *magazine, struct mete_pool_held *out, size_t count) {
     size_t taken = 0;
-    while (taken < count && magazine->count > 0) out[taken++] = magazine->blocks[--magazine->count];
+
+    while (taken < count && magazine->count > 0) {
+        struct mete_pool_held held = magazine->blocks[--magazine->count];
+        if (METE_UNLIKELY(mete__pool_place(held.place) != METE__PLACE_OUT)) continue;
+        mete__pool_set_place(held.place, METE__PLACE_LIVE);
+        out[taken++] = held;
+    }
     return taken;
 }
 
@@ -222,9 +230,14 @@ static size_t take_from_depot(mete_pool *pool, struct mete_pool_held *out, size_
     return taken;
 }
 
-/* What was provided cannot fail. */
-static void gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete_pool_held *out,
-                   size_t count) {
+static void put_back(mete_pool *pool, const struct mete_pool_held *blocks, size_t count) {
+    for (size_t i = 0; i < count; i++) mete__pool_set_place(blocks[i].place, METE__PLACE_OUT);
+    mete__slab_put(pool, blocks, count);
+}
+
+/* What was provided cannot fail, unless a block at hand was none. */
+static int gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete_pool_held *out,
+                  size_t count) {
     size_t taken = 0;
 
     if (cache != NULL) {
@@ -236,17 +249,21 @@ static void gather(mete_pool *pool, struct mete__pool_cache *cache, struct mete_
     taken += take_from_depot(pool, out + taken, count - taken);
     while (taken < count) {
         long given = mete__slab_take(pool, out + taken, count - taken);
-        if (given < 0) break; /* never */
+        if (given < 0) {
+            put_back(pool, out, taken);
+            return (int)given;
+        }
         taken += (size_t)given;
     }
     pool->gathered += count;
+    return 0;
 }
 
 int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache,
                           struct mete_pool_held *out, size_t count) {
     if (!mete__pool_lock(pool)) return -EDEADLK;
     int status = provide(pool, cache, count);
-    if (status == 0) gather(pool, cache, out, count);
+    if (status == 0) status = gather(pool, cache, out, count);
     mete__pool_unlock(pool);
     return status;
 }

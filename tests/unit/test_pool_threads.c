@@ -79,7 +79,7 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
     mete_pool *pool = mete_pool_create(
         &(mete_pool_options){.block_size = 64, .shared = true, .on_error = note_error});
     (void)state;
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 3; round++) {
         void *block = mete_pool_alloc(pool);
         errors = 0;
         mete_pool_free(pool, block);
@@ -96,8 +96,16 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
             assert_ptr_not_equal(other, block);
             mete_pool_free(pool, other);
             mete_pool_free(pool, block);
-        } else {
+        } else if (round == 1) {
             (void)mete_pool_trim(pool); /* both go back to the slab */
+            cache->share.frees--;
+        } else {
+            void *many[40];
+            assert_int_equal(mete_pool_alloc_many(pool, many, 40), 0);
+            size_t times = 0;
+            for (size_t i = 0; i < 40; i++) times += many[i] == block;
+            assert_int_equal(times, 1);
+            mete_pool_free_many(pool, many, 40);
             cache->share.frees--;
         }
         assert_int_equal(mete_pool_verify(pool), 0);
