@@ -15,7 +15,7 @@ struct item {
     uint32_t first, count; /* of the type's members */
     uint32_t align;        /* the greatest of them */
     bool is_hot;
-    bool is_last; /* a flexible array */
+    bool is_last; /* it may go on behind the type's end */
     bool is_used; /* by the order that is being made */
 };
 
@@ -96,13 +96,33 @@ static bool is_of_the_system(const char *file) {
            (strncmp(file, "/usr/include/", 13) == 0 || strncmp(file, "/usr/lib/", 9) == 0);
 }
 
+/* Whether it is an array without length, or a struct that ends in one. */
+static bool is_flexible(const struct mete__member *member) {
+    const struct mete__type *nested = member->nested;
+
+    if (member->flags & METE__MEMBER_FLEXIBLE) return true;
+    return nested != NULL && nested->member_count != 0 && !(member->flags & METE__MEMBER_ARRAY) &&
+           is_flexible(&nested->members[nested->member_count - 1]);
+}
+
+/* Whether a last member may go on behind the type's end: C that is older than flexible arrays, and
+ * all C++, gives them a length of one. */
+static bool is_open_ended(const struct mete__member *member) {
+    const struct mete__type *nested = member->nested;
+
+    if (member->flags & METE__MEMBER_ARRAY)
+        return member->size == 0 || strncmp(member->type + member->name_at, "[1]", 3) == 0;
+    if (member->size == 0 || member->flags & METE__MEMBER_FLEXIBLE) return true;
+    return nested != NULL && nested->member_count != 0 &&
+           is_open_ended(&nested->members[nested->member_count - 1]);
+}
+
 static const char *refuse_member(const struct mete__type *type, uint32_t index) {
     const struct mete__member *member = &type->members[index];
     bool is_last = index + 1 == type->member_count;
 
     if (member->flags & METE__MEMBER_INCOMPLETE) return "the size of a member is not known";
-    if (member->flags & METE__MEMBER_FLEXIBLE && !is_last)
-        return "an array without length is not its last member";
+    if (is_flexible(member) && !is_last) return "an array without length is not its last member";
     if (member->size == 0 && !is_last) return "a member without size marks a place in it";
     if (member->size > UINT32_MAX ||
         (member->bit_size != 0 && (member->size == 0 || member->size > 16)))
@@ -146,8 +166,7 @@ static void make_items(struct search *search) {
         item->count++;
         if (member->align > item->align) item->align = member->align;
         item->is_hot = item->is_hot || is_hot(search, member->name);
-        /* Only the last member may have no size. */
-        item->is_last = member->size == 0;
+        item->is_last = i + 1 == type->member_count && is_open_ended(member);
     }
 }
 

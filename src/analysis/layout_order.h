@@ -3,9 +3,10 @@
  * in two cache lines.
  *
  * Members of which some are named hot come first. Bit-fields that follow each other stay together,
- * in their order; a flexible array stays last. What cannot be reordered safely is refused: first of
- * all, whatever does not lie where the rules of the System V ABI put it, because then something is
- * at work that debug information does not tell (unnamed bit-fields, #pragma pack, another ABI).
+ * in their order; a flexible array, and what may be used as one, stays last. What cannot be
+ * reordered safely is refused: first of all, whatever does not lie where the rules of the System V
+ * ABI put it, because then something is at work that debug information does not tell (unnamed bit-
+ * fields, #pragma pack, another ABI).
  *
  * The order is good, not proven to be the best: one member after the other, always the one that
  * leaves no hole and has the greatest alignment, is compared with descending alignment and with the

@@ -211,6 +211,45 @@ static void a_flexible_array_stays_last(void **state) {
     mete__layout_order_free(&order);
 }
 
+/* char data[1] and structs that end in such: what C did before it had flexible arrays. */
+static void what_may_go_on_behind_the_end_stays_last(void **state) {
+    (void)state;
+    struct sample sample, inner;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 8, 8);
+    add(&sample, "c", 2, 2);
+    add(&sample, "data", 1, 1);
+    last_of(&sample)->flags = METE__MEMBER_ARRAY;
+    last_of(&sample)->type = "char[1]";
+    last_of(&sample)->name_at = 4;
+    struct mete__layout_order order = order_of(&sample, &plain);
+    assert_int_equal(order.size, 16);
+    assert_int_equal(order.members[3], 3);
+    mete__layout_order_free(&order);
+
+    begin(&inner);
+    add(&inner, "length", 4, 4);
+    add(&inner, "text", 0, 1);
+    last_of(&inner)->flags = METE__MEMBER_FLEXIBLE;
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 8, 8);
+    add(&sample, "c", 1, 1);
+    add(&sample, "inner", 4, 4);
+    last_of(&sample)->nested = &inner.type;
+    order = order_of(&sample, &plain);
+    assert_int_equal(order.size, 16);
+    assert_int_equal(order.members[3], 3);
+    mete__layout_order_free(&order);
+
+    add(&sample, "behind", 8, 8); /* begins where the array does, or after it: nobody knows */
+    order = order_of(&sample, &plain);
+    assert_non_null(order.refusal);
+    mete__layout_order_free(&order);
+}
+
 static void expect_refusal(const struct sample *sample) {
     struct mete__layout_order order = order_of(sample, &plain);
 
@@ -269,6 +308,7 @@ int main(void) {
         cmocka_unit_test(members_leave_two_lines_where_that_is_free),
         cmocka_unit_test(bit_fields_stay_together),
         cmocka_unit_test(a_flexible_array_stays_last),
+        cmocka_unit_test(what_may_go_on_behind_the_end_stays_last),
         cmocka_unit_test(what_is_not_safe_is_refused),
         cmocka_unit_test(what_does_not_follow_the_abi_is_refused),
     };
