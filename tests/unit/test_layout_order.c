@@ -17,46 +17,50 @@
 
 #define MEMBERS_MOST 7
 
+/* A type with room for its members. */
 struct sample {
-    struct mete__type type;
-    struct mete__member members[MEMBERS_MOST + 1]; /* where type's begin */
+    _Alignas(struct mete__type) char bytes[sizeof(struct mete__type) +
+                                           MEMBERS_MOST * sizeof(struct mete__member)];
 };
+
+static struct mete__type *type_of(const struct sample *sample) {
+    return (struct mete__type *)(void *)sample->bytes;
+}
 
 static const struct mete__layout_order_options plain = {.line = METE__LAYOUT_LINE};
 
 static void begin(struct sample *sample) {
-    static_assert(offsetof(struct sample, members) == sizeof(struct mete__type),
-                  "one behind the other");
     memset(sample, 0, sizeof *sample);
-    sample->type.name = "struct sample";
-    sample->type.align = 1;
+    type_of(sample)->name = "struct sample";
+    type_of(sample)->align = 1;
 }
 
 static struct mete__member *last_of(struct sample *sample) {
-    return &sample->members[sample->type.member_count - 1];
+    return &type_of(sample)->members[type_of(sample)->member_count - 1];
 }
 
 /* Puts another member behind those there are, as compilers do. */
 static void add(struct sample *sample, const char *name, uint64_t size, uint32_t align) {
     uint64_t end = 0;
 
-    if (sample->type.member_count != 0) end = last_of(sample)->offset + last_of(sample)->size;
-    sample->members[sample->type.member_count++] =
+    if (type_of(sample)->member_count != 0) end = last_of(sample)->offset + last_of(sample)->size;
+    type_of(sample)->members[type_of(sample)->member_count++] =
         (struct mete__member){.name = name,
                               .type = "t",
                               .offset = (end + align - 1) / align * align,
                               .size = size,
                               .align = align};
-    if (align > sample->type.align) sample->type.align = align;
+    if (align > type_of(sample)->align) type_of(sample)->align = align;
     end = last_of(sample)->offset + size;
-    sample->type.size = (end + sample->type.align - 1) / sample->type.align * sample->type.align;
+    type_of(sample)->size =
+        (end + type_of(sample)->align - 1) / type_of(sample)->align * type_of(sample)->align;
 }
 
 static struct mete__layout_order order_of(const struct sample *sample,
                                           const struct mete__layout_order_options *options) {
     struct mete__layout_order order;
 
-    assert_int_equal(mete__layout_order_find(&sample->type, options, &order), 0);
+    assert_int_equal(mete__layout_order_find(type_of(sample), options, &order), 0);
     return order;
 }
 
@@ -64,12 +68,12 @@ static struct mete__layout_order order_of(const struct sample *sample,
 static uint64_t smallest(const struct sample *sample, uint32_t used, uint64_t end) {
     uint64_t least = UINT64_MAX;
 
-    if (used + 1 == 1u << sample->type.member_count) {
-        uint64_t align = sample->type.align;
+    if (used + 1 == 1u << type_of(sample)->member_count) {
+        uint64_t align = type_of(sample)->align;
         return (end + align - 1) / align * align;
     }
-    for (uint32_t i = 0; i < sample->type.member_count; i++) {
-        const struct mete__member *member = &sample->members[i];
+    for (uint32_t i = 0; i < type_of(sample)->member_count; i++) {
+        const struct mete__member *member = &type_of(sample)->members[i];
         if (used & 1u << i) continue;
         uint64_t at = (end + member->align - 1) / member->align * member->align;
         uint64_t size = smallest(sample, used | 1u << i, at + member->size);
@@ -92,8 +96,8 @@ static void no_order_is_smaller(void **state) {
         struct mete__layout_order order = order_of(&sample, &plain);
         assert_null(order.refusal);
         assert_int_equal(order.size, smallest(&sample, 0, 0));
-        assert_int_equal(order.count, sample.type.member_count);
-        assert_true(order.is_better || order.size == sample.type.size);
+        assert_int_equal(order.count, type_of(&sample)->member_count);
+        assert_true(order.is_better || order.size == type_of(&sample)->size);
         mete__layout_order_free(&order);
     }
 }
@@ -107,7 +111,7 @@ static void the_new_type_is_what_was_promised(void **state) {
     add(&sample, "b", 8, 8);
     add(&sample, "c", 2, 2);
     struct mete__layout_order order = order_of(&sample, &plain);
-    struct mete__type *type = mete__layout_order_apply(&sample.type, &order);
+    struct mete__type *type = mete__layout_order_apply(type_of(&sample), &order);
     struct mete__layout_facts facts;
 
     assert_non_null(type);
@@ -177,11 +181,11 @@ static void bit_fields_stay_together(void **state) {
 
     begin(&sample);
     add(&sample, "a", 1, 1);
-    sample.members[1] = (struct mete__member){
+    type_of(&sample)->members[1] = (struct mete__member){
         .name = "x", .type = "int", .size = 4, .align = 4, .bit_offset = 8, .bit_size = 3};
-    sample.members[2] = (struct mete__member){
+    type_of(&sample)->members[2] = (struct mete__member){
         .name = "y", .type = "int", .size = 4, .align = 4, .bit_offset = 11, .bit_size = 7};
-    sample.type.member_count = 3;
+    type_of(&sample)->member_count = 3;
     add(&sample, "b", 8, 8);
     add(&sample, "c", 1, 1);
     struct mete__layout_order order = order_of(&sample, &plain);
@@ -203,7 +207,7 @@ static void a_flexible_array_stays_last(void **state) {
     add(&sample, "b", 8, 8);
     add(&sample, "c", 1, 1);
     add(&sample, "tail", 0, 8);
-    sample.members[3].flags = METE__MEMBER_FLEXIBLE;
+    type_of(&sample)->members[3].flags = METE__MEMBER_FLEXIBLE;
     struct mete__layout_order order = order_of(&sample, &plain);
 
     assert_int_equal(order.size, 16);
@@ -238,7 +242,7 @@ static void what_may_go_on_behind_the_end_stays_last(void **state) {
     add(&sample, "b", 8, 8);
     add(&sample, "c", 1, 1);
     add(&sample, "inner", 4, 4);
-    last_of(&sample)->nested = &inner.type;
+    last_of(&sample)->nested = type_of(&inner);
     order = order_of(&sample, &plain);
     assert_int_equal(order.size, 16);
     assert_int_equal(order.members[3], 3);
@@ -269,21 +273,21 @@ static void what_is_not_safe_is_refused(void **state) {
     add(&sample, "b", 8, 8);
     struct sample changed = sample;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        changed.type.flags = flags[i];
+        type_of(&changed)->flags = flags[i];
         expect_refusal(&changed);
     }
     changed = sample;
-    changed.type.kind = METE__TYPE_UNION;
+    type_of(&changed)->kind = METE__TYPE_UNION;
     expect_refusal(&changed);
     changed = sample;
-    changed.type.file = "/usr/include/x.h";
+    type_of(&changed)->file = "/usr/include/x.h";
     expect_refusal(&changed);
     changed = sample;
-    changed.members[0].size = 0; /* marks a place */
+    type_of(&changed)->members[0].size = 0; /* marks a place */
     expect_refusal(&changed);
     changed = sample;
-    changed.members[0].bit_size = 1; /* of storage that has no size */
-    changed.members[0].size = 0;
+    type_of(&changed)->members[0].bit_size = 1; /* of storage that has no size */
+    type_of(&changed)->members[0].size = 0;
     expect_refusal(&changed);
 }
 
@@ -294,8 +298,8 @@ static void what_does_not_follow_the_abi_is_refused(void **state) {
     begin(&sample);
     add(&sample, "a", 1, 1);
     add(&sample, "b", 4, 4);
-    sample.members[1].offset = 8; /* something unnamed is between them */
-    sample.type.size = 12;
+    type_of(&sample)->members[1].offset = 8; /* something unnamed is between them */
+    type_of(&sample)->size = 12;
     expect_refusal(&sample);
 }
 
