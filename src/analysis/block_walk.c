@@ -148,9 +148,11 @@ static bool member_at(Dwarf_Die *type, int64_t offset, uint8_t stride, Dwarf_Die
     Dwarf_Word size;
 
     /* A step from one object to the next, or along an array that is inside of one. */
-    if (stride <= 1 || (dwarf_aggregate_size(type, &size) == 0 && size == stride))
-        return mete__pointee_member(type, offset, member, name);
-    return mete__pointee_element(type, stride, member, name);
+    if (stride > 1 && dwarf_aggregate_size(type, &size) == 0 && size != stride) {
+        if (mete__pointee_element(type, stride, member, name)) return true;
+        if (size % stride != 0) return false;
+    }
+    return mete__pointee_member(type, offset, member, name);
 }
 
 /* The variable that covers a word of the frame. */
@@ -190,27 +192,38 @@ static void set_slot(struct mete__block_state *state, int64_t at, struct mete__b
     if (slot != NULL) slot->value = value;
 }
 
+/* Base plus index times scale. Of a sum of two either may be the pointer; the other then is an
+ * array's index. */
+static struct mete__block_value indexed(const struct mete__block_value *base,
+                                        const struct mete__block_value *index, uint8_t scale) {
+    bool swapped = scale == 1 && index->kind > base->kind && index->kind != METE__BLOCK_CONSTANT;
+    struct mete__block_value sum = swapped ? *index : *base;
+    const struct mete__block_value *number = swapped ? base : index;
+
+    if (sum.kind == METE__BLOCK_UNKNOWN || sum.kind == METE__BLOCK_MULTIPLE ||
+        sum.kind == METE__BLOCK_ADDRESS)
+        return unknown;
+    bool by_size =
+        scale == 1 && number->kind == METE__BLOCK_MULTIPLE && number->offset <= UINT8_MAX;
+    uint8_t stride = by_size ? (uint8_t)number->offset : scale;
+    sum.stride = sum.stride == 0 && stride != 0 ? stride : 1;
+    return sum;
+}
+
 /* Base, index and offset added up. */
 struct mete__block_value mete__block_walk_address(const struct mete__block_walk *walk,
                                                   const struct mete__instruction *instruction,
                                                   uint64_t address) {
     struct mete__block_value value = {.kind = METE__BLOCK_CONSTANT};
 
-    if (!instruction->absolute) {
-        value = mete__block_walk_register(walk, instruction->base, address);
-        /* Of a sum of two either may be the pointer; the other then is an array's index. */
-        struct mete__block_value other =
-            instruction->index >= 0 && instruction->scale == 1
-                ? mete__block_walk_register(walk, instruction->index, address)
-                : unknown;
-        if (other.kind > value.kind && other.kind != METE__BLOCK_CONSTANT) value = other;
+    if (!instruction->absolute) value = mete__block_walk_register(walk, instruction->base, address);
+    if (instruction->index >= 0) {
+        struct mete__block_value index =
+            mete__block_walk_register(walk, instruction->index, address);
+        value = indexed(&value, &index, instruction->scale);
     }
     if (value.kind == METE__BLOCK_MULTIPLE)
-        return instruction->index < 0 && instruction->offset % value.offset == 0 ? value : unknown;
-    if (instruction->index >= 0) {
-        if (value.kind == METE__BLOCK_ADDRESS || value.kind == METE__BLOCK_UNKNOWN) return unknown;
-        value.stride = value.stride == 0 ? instruction->scale : 1;
-    }
+        return instruction->offset % value.offset == 0 ? value : unknown;
     if (value.kind != METE__BLOCK_UNKNOWN)
         value.offset = mete__block_walk_sum(value.offset, instruction->offset);
     return value;

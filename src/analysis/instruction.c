@@ -16,11 +16,11 @@ struct mete__instruction_decoder {
 int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out) {
     struct mete__instruction_decoder *decoder;
 
-    if (machine != EM_X86_64) return -ENOTSUP;
+    if (machine != EM_X86_64 && machine != EM_AARCH64) return -ENOTSUP;
     decoder = calloc(1, sizeof *decoder);
     if (decoder == NULL) return -ENOMEM;
     bool is_x86 = machine == EM_X86_64;
-    decoder->machine = &mete__instruction_x86;
+    decoder->machine = is_x86 ? &mete__instruction_x86 : &mete__instruction_arm64;
     if (cs_open(is_x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, is_x86 ? CS_MODE_64 : CS_MODE_ARM,
                 &decoder->capstone) != CS_ERR_OK)
         goto fail_decoder;

@@ -64,7 +64,7 @@ static int by_type(const void *left, const void *right) {
 
     if (a->type.name == NULL || b->type.name == NULL)
         return (a->type.name == NULL) - (b->type.name == NULL);
-    int order = strcmp(a->type.name, b->type.name);
+    int order = a->type.name == b->type.name ? 0 : strcmp(a->type.name, b->type.name);
     if (order != 0) return order;
     return a->type.bytes < b->type.bytes ? -1 : a->type.bytes > b->type.bytes;
 }

@@ -1,4 +1,5 @@
-/* analysis/instruction.c and instruction_x86.c: what machine code does to pointers. */
+/* analysis/instruction.c, instruction_x86.c and instruction_arm64.c: what machine code does to
+ * pointers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,16 +14,18 @@
 
 enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R12 = 12 };
 
-static struct mete__instruction_decoder *x86;
+static struct mete__instruction_decoder *x86, *arm64;
 
 static int set_up(void **state) {
     (void)state;
-    return mete__instruction_decoder_open(EM_X86_64, &x86);
+    return mete__instruction_decoder_open(EM_X86_64, &x86) != 0 ||
+           mete__instruction_decoder_open(EM_AARCH64, &arm64) != 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
     mete__instruction_decoder_close(x86);
+    mete__instruction_decoder_close(arm64);
     return 0;
 }
 
@@ -157,6 +160,77 @@ static void a_conditional_move_leaves_nothing_known(void **state) {
     assert_int_equal(move.written, 1u << RAX);
 }
 
+/* --- aarch64 --- */
+
+static struct mete__instruction decode_arm64(uint32_t word) {
+    const uint8_t code[] = {(uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16),
+                            (uint8_t)(word >> 24)};
+    struct mete__instruction out;
+
+    assert_true(mete__instruction_decode(arm64, code, sizeof code, 0x1000, &out));
+    assert_int_equal(out.bytes, 4);
+    return out;
+}
+
+static void arm64_moves_loads_and_stores(void **state) {
+    (void)state;
+    struct mete__instruction move = decode_arm64(0xaa0003f3); /* mov x19, x0 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, 19);
+    assert_int_equal(move.from, 0);
+    struct mete__instruction store = decode_arm64(0xf9000fe0); /* str x0, [sp, #24] */
+    assert_int_equal(store.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(store.from, 0);
+    assert_int_equal(store.base, 31);
+    assert_int_equal(store.offset, 24);
+    struct mete__instruction load = decode_arm64(0xf8627a61); /* ldr x1, [x19, x2, lsl #3] */
+    assert_int_equal(load.kind, METE__INSTRUCTION_LOAD);
+    assert_int_equal(load.to, 1);
+    assert_int_equal(load.index, 2);
+    assert_int_equal(load.scale, 8);
+    struct mete__instruction pair = decode_arm64(0xa9008660); /* stp x0, x1, [x19, #8] */
+    assert_int_equal(pair.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(pair.from, 0);
+    assert_int_equal(pair.second, 1);
+    assert_int_equal(pair.offset, 8);
+}
+
+static void arm64_computes(void **state) {
+    (void)state;
+    struct mete__instruction sum = decode_arm64(0x91004000); /* add x0, x0, #16 */
+    assert_int_equal(sum.kind, METE__INSTRUCTION_ADDRESS);
+    assert_int_equal(sum.offset, 16);
+    struct mete__instruction shift = decode_arm64(0xd37cec00); /* lsl x0, x0, #4 */
+    assert_int_equal(shift.kind, METE__INSTRUCTION_SCALE);
+    assert_int_equal(shift.offset, 16);
+    struct mete__instruction extended = decode_arm64(0x937c7c00); /* sbfiz x0, x0, #4, #32 */
+    assert_int_equal(extended.kind, METE__INSTRUCTION_SCALE);
+    assert_int_equal(extended.offset, 16);
+    struct mete__instruction constant = decode_arm64(0x52800300); /* mov w0, #24 */
+    assert_int_equal(constant.kind, METE__INSTRUCTION_ADDRESS);
+    assert_true(constant.absolute);
+    assert_int_equal(constant.offset, 24);
+}
+
+static void arm64_goes_elsewhere(void **state) {
+    (void)state;
+    struct mete__instruction branch = decode_arm64(0xb4000080); /* cbz x0, 0x1010 */
+    assert_int_equal(branch.kind, METE__INSTRUCTION_BRANCH_ZERO);
+    assert_int_equal(branch.from, 0);
+    assert_int_equal(branch.destination, 0x1010);
+    struct mete__instruction call = decode_arm64(0x94000400); /* bl 0x2000 */
+    assert_int_equal(call.kind, METE__INSTRUCTION_CALL);
+    assert_int_equal(call.destination, 0x2000);
+    struct mete__instruction test = decode_arm64(0xf100001f); /* cmp x0, #0 */
+    assert_int_equal(test.kind, METE__INSTRUCTION_TEST);
+    assert_int_equal(test.from, 0);
+    struct mete__instruction equal = decode_arm64(0x54000040); /* b.eq 0x1008 */
+    assert_int_equal(equal.kind, METE__INSTRUCTION_BRANCH_ZERO);
+    assert_int_equal(equal.from, METE__NO_REGISTER);
+    assert_int_equal(equal.destination, 0x1008);
+    assert_int_equal(decode_arm64(0xd65f03c0).kind, METE__INSTRUCTION_RETURN);
+}
+
 static void what_is_no_instruction_is_refused(void **state) {
     struct mete__instruction out;
     const uint8_t cut[] = {0x48, 0x89};
@@ -186,6 +260,9 @@ int main(void) {
         cmocka_unit_test(tests_for_zero_are_known),
         cmocka_unit_test(jumps_and_calls_have_destinations),
         cmocka_unit_test(a_conditional_move_leaves_nothing_known),
+        cmocka_unit_test(arm64_moves_loads_and_stores),
+        cmocka_unit_test(arm64_computes),
+        cmocka_unit_test(arm64_goes_elsewhere),
         cmocka_unit_test(what_is_no_instruction_is_refused),
         cmocka_unit_test(other_machines_are_not_supported),
     };
