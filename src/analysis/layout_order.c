@@ -208,6 +208,7 @@ static void build(struct search *search, uint32_t *order, bool tight) {
             struct item *item = &search->items[k];
             if (!item->is_used && goes_better(place, item, next, tight)) next = item;
         }
+        if (next == NULL) return; /* never: one is left for each place */
         next->is_used = true;
         order[i] = (uint32_t)(next - search->items);
         place = put_item(search, place, next);

@@ -106,7 +106,7 @@ static int write_members(const struct mete__page *page, const struct mete__layou
 static int write_change(const struct mete__page *page, const struct mete__layout_changes *changes,
                         const struct mete__layout_change *change) {
     const struct mete__type *before = change->before, *after = change->after;
-    const struct mete__type *shown = after == NULL ? before : after;
+    const struct mete__type *shown = before == NULL || after != NULL ? after : before;
     int64_t growth = mete__layout_diff_growth(change);
 
     write_text(page, METE__PAGE_STRONG, shown->name);
