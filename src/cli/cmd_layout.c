@@ -215,9 +215,32 @@ static size_t split_hot(const struct mete__option_texts *texts, char *copy, cons
     return count;
 }
 
+static bool has_member(const struct request *request, const char *name) {
+    for (size_t i = 0; i < request->count; i++) {
+        const struct mete__type *type = request->types[i];
+        for (uint32_t k = 0; k < type->member_count; k++)
+            if (type->members[k].name != NULL && strcmp(type->members[k].name, name) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* A mistyped member would be hot nowhere. */
+static int check_hot(const struct request *request, const char *const *hot, size_t hot_count) {
+    for (size_t i = 0; i < hot_count; i++)
+        if (!has_member(request, hot[i])) {
+            mete__message_say("layout: --hot: %s of %s has a member '%s'",
+                              request->filter.name_count == 0 ? "no type" : "none of these types",
+                              mete__layout_file_path(request->file), hot[i]);
+            return METE__EXIT_FAILED;
+        }
+    return METE__EXIT_OK;
+}
+
 static int reorder_with(struct request *request, const char *const *hot, size_t hot_count) {
     const struct mete__layout_order_options order = {
         .line = request->given->line, .hot = hot, .hot_count = hot_count};
+    if (check_hot(request, hot, hot_count) != METE__EXIT_OK) return METE__EXIT_FAILED;
     int status =
         mete__layout_reorder_all(request->types, request->count, &order, &request->reordered);
 
@@ -280,8 +303,9 @@ static int print_sarif(void *context, FILE *out) {
 static void complain_limit(size_t *complaints, const struct mete__type *type, const char *what,
                            uint64_t bytes, uint64_t limit) {
     if ((*complaints)++ < COMPLAINTS_MAX)
-        mete__message_say("layout: %s %s %llu bytes, more than %llu", type->name, what,
-                          (unsigned long long)bytes, (unsigned long long)limit);
+        mete__message_say("layout: %s %s %llu byte%s, more than %llu", type->name, what,
+                          (unsigned long long)bytes, bytes == 1 ? "" : "s",
+                          (unsigned long long)limit);
 }
 
 static int verdict(size_t complaints) {

@@ -36,8 +36,9 @@ json_t *mete__json_address(uint64_t address) {
 void mete__json_write(struct mete__json *json, json_t *value) {
     size_t flags = json->flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
 
+    errno = 0;
     if (value == NULL || json_dumpf(value, json->out, flags) != 0)
-        mete__json_fail(json, value == NULL ? -ENOMEM : -EIO);
+        mete__json_fail(json, value == NULL ? -ENOMEM : errno != 0 ? -errno : -EIO);
     json_decref(value);
 }
 

@@ -73,13 +73,16 @@ static json_t *reordered_object(struct mete__json *json, const struct mete__type
     const struct mete__layout_order *order = &reordered->order;
 
     if (reordered->type == NULL) return json_null();
-    json_t *object = json_object(), *names = json_array();
-    for (uint32_t i = 0; i < order->count; i++)
-        if (json_array_append_new(names,
-                                  mete__json_text(name_of(&type->members[order->members[i]]))) != 0)
+    json_t *object = json_object(), *names = json_array(), *numbers = json_array();
+    for (uint32_t i = 0; i < order->count; i++) {
+        uint32_t number = order->members[i];
+        if (json_array_append_new(names, mete__json_text(name_of(&type->members[number]))) != 0 ||
+            json_array_append_new(numbers, mete__json_count(number)) != 0)
             mete__json_fail(json, -ENOMEM);
+    }
     put(json, object, "size", mete__json_count(order->size));
     put(json, object, "order", names);
+    put(json, object, "order_numbers", numbers);
     put(json, object, "straddling", mete__json_count(order->straddling));
     put(json, object, "proven", proof_value(reordered->proof));
     return object;

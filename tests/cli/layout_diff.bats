@@ -60,6 +60,17 @@ END
     [ "$stderr" = "mete: layout: struct conn wastes 14 bytes, more than 13" ]
     run -0 mete layout new.o --max-padding=14
     run -0 mete layout new.o same --max-padding=0
+    echo 'struct odd { short a; char b; } odd;' | gcc -g -x c -c - -o odd.o
+    run -1 --separate-stderr mete layout odd.o --max-padding=0
+    [ "$stderr" = "mete: layout: struct odd wastes 1 byte, more than 0" ]
+}
+
+@test "a_full_disk_is_said_to_be_full" {
+    build_both
+    for to in --json --sarif; do
+        run -125 --separate-stderr mete layout new.o "$to=/dev/full"
+        [ "$stderr" = "mete: layout: cannot write /dev/full: No space left on device" ]
+    done
 }
 
 @test "usage_that_makes_no_sense_is_refused" {

@@ -83,6 +83,29 @@ names() { mete layout types.o "$@" --json - | jq -c '[.types[].name]'; }
         '["total","port"]' ]
     [ "$(mete layout types.o loose --hot=total --hot=port --json - | jq -c '.types[0].reordered.order[:2]')" = \
         '["total","port"]' ]
+    run -125 --separate-stderr mete layout types.o loose --hot=total,prot
+    # shellcheck disable=SC2154 # set by run
+    [ "$stderr" = "mete: layout: --hot: none of these types of types.o has a member 'prot'" ]
+}
+
+@test "members_without_names_are_told_apart_by_number" {
+    echo 'struct two { char a; union { long one; char *two; }; char b; union { int x; char y; };
+        char c; union { long p; char *q; }; } two;' | gcc -g -x c -c - -o two.o
+    json two.o
+    holds '.types[0] | .reordered.size < .size and
+        (.reordered.order_numbers | sort) == [range(.members | length)] and
+        [.reordered.order_numbers[] as $i | .members[$i] | .name // .type] == .reordered.order'
+}
+
+@test "what_ends_open_stays_last" {
+    gcc -g -x c -c - -o open.o <<'END'
+struct old { char a; double d; short b; char data[1]; } old;
+struct in { int length; char text[]; };
+struct ends { char a; double d; char b; struct in in; } ends;
+END
+    json open.o
+    holds '[.types[] | select(.name != "struct in") | .reordered | .size == 16 and
+        (.order[-1] | IN("data", "in"))] == [true, true]'
 }
 
 @test "what_is_not_safe_is_refused_with_the_reason" {
