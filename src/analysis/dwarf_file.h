@@ -4,7 +4,8 @@
  * The file may be an executable, a library, an object, an archive, a kernel or a module. Debug
  * information is looked for where gdb looks for it: in the file, beside it (.gnu_debuglink), in the
  * build-id directories, and at the servers in DEBUGINFOD_URLS where that is set; compressed
- * sections, .dwz files and .dwo files (from 0.191 on also .dwp) are elfutils' business. Not thread-safe.
+ * sections, .dwz files and .dwo files (from 0.191 on also .dwp) are elfutils' business. Not thread-
+ * safe.
  */
 #ifndef METE_ANALYSIS_DWARF_FILE_H
 #define METE_ANALYSIS_DWARF_FILE_H
