@@ -4,40 +4,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 8 /* anonymous types in each other that are compared */
+/* Members of anonymous types that are compared: files may be hostile, and their types deep. */
+#define NESTED_MAX 4000
 
 static bool same_text(const char *one, const char *other) {
     if (one == NULL || other == NULL) return one == other;
     return strcmp(one, other) == 0;
 }
 
-static bool same_members(const struct mete__type *one, const struct mete__type *other, int depth);
+static bool same_members(const struct mete__type *one, const struct mete__type *other,
+                         uint32_t *room);
 
 static bool is_anonymous(const struct mete__type *type) {
     return type != NULL && type->flags & METE__TYPE_ANONYMOUS;
 }
 
 static bool same_member(const struct mete__member *one, const struct mete__member *other,
-                        int depth) {
+                        uint32_t *room) {
     if (!same_text(one->name, other->name) || !same_text(one->type, other->type) ||
         one->offset != other->offset || one->size != other->size ||
         one->bit_offset != other->bit_offset || one->bit_size != other->bit_size)
         return false;
-    if (!is_anonymous(one->nested) || !is_anonymous(other->nested) || depth >= DEPTH_MAX)
+    if (!is_anonymous(one->nested) || !is_anonymous(other->nested) ||
+        *room < one->nested->member_count)
         return true;
-    return same_members(one->nested, other->nested, depth + 1);
+    *room -= one->nested->member_count;
+    return same_members(one->nested, other->nested, room);
 }
 
-static bool same_members(const struct mete__type *one, const struct mete__type *other, int depth) {
+static bool same_members(const struct mete__type *one, const struct mete__type *other,
+                         uint32_t *room) {
     if (one->member_count != other->member_count) return false;
     for (uint32_t i = 0; i < one->member_count; i++)
-        if (!same_member(&one->members[i], &other->members[i], depth)) return false;
+        if (!same_member(&one->members[i], &other->members[i], room)) return false;
     return true;
 }
 
 static bool same_type(const struct mete__type *one, const struct mete__type *other) {
     return one->size == other->size && one->align == other->align && one->kind == other->kind &&
-           same_members(one, other, 0);
+           same_members(one, other, &(uint32_t){NESTED_MAX});
 }
 
 /* As mete__layout_file lists them. */
@@ -149,7 +154,7 @@ int mete__layout_diff_members(const struct mete__type *before, const struct mete
     *count = 0;
     for (uint32_t i = 0; i < after->member_count; i++) {
         const struct mete__member *old = counterpart(before, after, i);
-        if (old == NULL || !same_member(old, &after->members[i], 0))
+        if (old == NULL || !same_member(old, &after->members[i], &(uint32_t){NESTED_MAX}))
             changes[(*count)++] = (struct mete__layout_member_change){old, &after->members[i]};
     }
     for (uint32_t i = 0; i < before->member_count; i++)

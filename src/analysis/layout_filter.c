@@ -5,9 +5,8 @@
 #include "analysis/layout_facts.h"
 #include "analysis/pattern.h"
 
-#define VISITS_MAX                                                                \
-    100000 /* of types in each other, of which a hostile file can have any number \
-            */
+#define DEPTH_MAX  64     /* types in each other */
+#define VISITS_MAX 100000 /* of them in one type: hostile files can have any number */
 
 /* With or without its keyword. */
 static bool name_matches(const char *name, const char *pattern) {
@@ -51,24 +50,27 @@ static bool has_holes(const struct mete__layout_filter *filter, const struct met
            filter->min_holes;
 }
 
-static bool contains(const struct mete__type *type, const char *pattern, uint32_t *visits) {
-    for (uint32_t i = 0; i < type->member_count && *visits < VISITS_MAX; i++) {
+static bool contains(const struct mete__type *type, const char *pattern, int depth,
+                     uint32_t *visits) {
+    for (uint32_t i = 0; i < type->member_count && depth < DEPTH_MAX && *visits < VISITS_MAX; i++) {
         const struct mete__type *nested = type->members[i].nested;
         if (nested == NULL) continue;
         ++*visits;
-        if (name_matches(nested->name, pattern) || contains(nested, pattern, visits)) return true;
+        if (name_matches(nested->name, pattern) || contains(nested, pattern, depth + 1, visits))
+            return true;
     }
     return false;
 }
 
 /* Members of anonymous types are the type's own. */
-static bool points_to(const struct mete__type *type, const char *pattern, uint32_t *visits) {
-    for (uint32_t i = 0; i < type->member_count && *visits < VISITS_MAX; i++) {
+static bool points_to(const struct mete__type *type, const char *pattern, int depth,
+                      uint32_t *visits) {
+    for (uint32_t i = 0; i < type->member_count && depth < DEPTH_MAX && *visits < VISITS_MAX; i++) {
         const struct mete__member *member = &type->members[i];
         ++*visits;
         if (member->target != NULL && name_matches(member->target, pattern)) return true;
         if (member->nested != NULL && member->nested->flags & METE__TYPE_ANONYMOUS &&
-            points_to(member->nested, pattern, visits))
+            points_to(member->nested, pattern, depth + 1, visits))
             return true;
     }
     return false;
@@ -79,6 +81,6 @@ bool mete__layout_filter_passes(const struct mete__layout_filter *filter,
     return any_name_matches(filter, type) && type->size >= filter->min_size &&
            (filter->file == NULL || file_matches(type->file, filter->file)) &&
            (filter->min_holes == 0 || has_holes(filter, type)) &&
-           (filter->contains == NULL || contains(type, filter->contains, &(uint32_t){0})) &&
-           (filter->points_to == NULL || points_to(type, filter->points_to, &(uint32_t){0}));
+           (filter->contains == NULL || contains(type, filter->contains, 0, &(uint32_t){0})) &&
+           (filter->points_to == NULL || points_to(type, filter->points_to, 0, &(uint32_t){0}));
 }

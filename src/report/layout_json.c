@@ -6,7 +6,8 @@
 #include "analysis/layout_facts.h"
 #include "report/json.h"
 
-#define DEPTH_MAX 8 /* anonymous types in each other; C code stays below 5 */
+/* Members of anonymous types in one type: files may be hostile, and their types deep. */
+#define NESTED_MAX 4000
 
 /* Adds to an object; takes the value, which may be NULL for lack of memory. */
 static void put(struct mete__json *json, json_t *object, const char *key, json_t *value) {
@@ -17,10 +18,10 @@ static json_t *flag(bool on) {
     return json_boolean(on);
 }
 
-static json_t *members_of(struct mete__json *json, const struct mete__type *type, int depth);
+static json_t *members_of(struct mete__json *json, const struct mete__type *type, uint32_t *room);
 
 static json_t *member_object(struct mete__json *json, const struct mete__member *member,
-                             const struct mete__layout_gap *gap, int depth) {
+                             const struct mete__layout_gap *gap, uint32_t *room) {
     bool is_bits = member->bit_size != 0;
     json_t *object = json_object();
 
@@ -36,12 +37,15 @@ static json_t *member_object(struct mete__json *json, const struct mete__member 
     if (member->flags & METE__MEMBER_BASE) put(json, object, "base", flag(true));
     if (member->flags & METE__MEMBER_VIRTUAL_BASE) put(json, object, "virtual", flag(true));
     if (member->flags & METE__MEMBER_FLEXIBLE) put(json, object, "flexible", flag(true));
-    if (member->nested != NULL && member->nested->flags & METE__TYPE_ANONYMOUS && depth < DEPTH_MAX)
-        put(json, object, "members", members_of(json, member->nested, depth + 1));
+    if (member->nested != NULL && member->nested->flags & METE__TYPE_ANONYMOUS &&
+        *room >= member->nested->member_count) {
+        *room -= member->nested->member_count;
+        put(json, object, "members", members_of(json, member->nested, room));
+    }
     return object;
 }
 
-static json_t *members_of(struct mete__json *json, const struct mete__type *type, int depth) {
+static json_t *members_of(struct mete__json *json, const struct mete__type *type, uint32_t *room) {
     json_t *members = json_array();
     struct mete__layout_gap *gaps = calloc(type->member_count + 1, sizeof *gaps);
 
@@ -52,7 +56,7 @@ static json_t *members_of(struct mete__json *json, const struct mete__type *type
     mete__layout_facts_gaps(type, gaps);
     for (uint32_t i = 0; i < type->member_count; i++)
         if (json_array_append_new(members,
-                                  member_object(json, &type->members[i], &gaps[i], depth)) != 0)
+                                  member_object(json, &type->members[i], &gaps[i], room)) != 0)
             mete__json_fail(json, -ENOMEM);
     free(gaps);
     return members;
@@ -112,7 +116,7 @@ static json_t *type_object(struct mete__json *json, const struct mete__type *typ
     put(json, object, "units", mete__json_count(type->units));
     put(json, object, "file", mete__json_text(type->file));
     put(json, object, "line", type->line == 0 ? json_null() : mete__json_count(type->line));
-    put(json, object, "members", members_of(json, type, 0));
+    put(json, object, "members", members_of(json, type, &(uint32_t){NESTED_MAX}));
     put(json, object, "reordered", reordered_object(json, type, reordered));
     if (reordered->order.refusal != NULL)
         put(json, object, "refusal", mete__json_text(reordered->order.refusal));
