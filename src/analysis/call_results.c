@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/frame_table.h"
 #include "analysis/global_table.h"
 #include "analysis/inlines.h"
 #include "analysis/pointee.h"
@@ -43,8 +44,7 @@ struct mete__call_results {
     struct mete__instruction_decoder *decoder;
     struct segment segments[SEGMENTS_MAX];
     size_t segment_count;
-    Dwarf_CFI *cfi[2]; /* NULL: not there */
-    Dwarf_Addr cfi_bias[2];
+    struct mete__frame_table frames;
     bool has_globals;
     struct mete__global_table globals;
     void *functions;                            /* tsearch tree of struct function */
@@ -97,9 +97,7 @@ static int read_file(struct mete__call_results *results) {
     int status = mete__instruction_decoder_open(header.e_machine, &results->decoder);
     if (status != 0) return status == -ENOMEM ? status : 0;
     read_segments(results, elf);
-    results->cfi[0] = dwfl_module_eh_cfi(results->module, &results->cfi_bias[0]);
-    results->cfi[1] = dwfl_module_dwarf_cfi(results->module, &results->cfi_bias[1]);
-    return 0;
+    return mete__frame_table_read(&results->frames, elf);
 }
 
 int mete__call_results_open(struct mete__image *image, struct mete__call_results **out) {
@@ -130,6 +128,7 @@ void mete__call_results_close(struct mete__call_results *results) {
     tdestroy(results->functions, free_function);
     tdestroy(results->answers, free);
     mete__global_table_free(&results->globals);
+    mete__frame_table_free(&results->frames);
     mete__instruction_decoder_close(results->decoder);
     free(results);
 }
@@ -156,30 +155,13 @@ static uint64_t stretch_of(Dwarf_Die *function, uint64_t address) {
 
 static bool frame_at(void *context, uint64_t address, int8_t *number, int64_t *offset) {
     const struct mete__call_results *results = context;
+    uint64_t of;
 
-    for (size_t i = 0; i < 2; i++) {
-        Dwarf_Frame *frame;
-        Dwarf_Op *operations;
-        size_t count;
-        if (results->cfi[i] == NULL ||
-            dwarf_cfi_addrframe(results->cfi[i], address + results->bias - results->cfi_bias[i],
-                                &frame) != 0)
-            continue;
-        bool known = dwarf_frame_cfa(frame, &operations, &count) == 0 && count == 1 &&
-                     (operations[0].atom == DW_OP_bregx ||
-                      (operations[0].atom >= DW_OP_breg0 && operations[0].atom <= DW_OP_breg31));
-        if (known) {
-            bool by_number = operations[0].atom == DW_OP_bregx;
-            Dwarf_Word of =
-                by_number ? operations[0].number : (Dwarf_Word)(operations[0].atom - DW_OP_breg0);
-            known = of < METE__REGISTERS;
-            *number = (int8_t)of;
-            *offset = (int64_t)(by_number ? operations[0].number2 : operations[0].number);
-        }
-        free(frame);
-        if (known) return true;
-    }
-    return false;
+    if (!mete__frame_table_find(&results->frames, address + results->bias, &of, offset) ||
+        of >= METE__REGISTERS)
+        return false;
+    *number = (int8_t)of;
+    return true;
 }
 
 /* A static variable of the function itself. */
