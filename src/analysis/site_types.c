@@ -156,7 +156,10 @@ static void consider(struct choice *best, const struct caller *caller, const str
         if (choice.clue->kind == METE__CLUE_ARGUMENT && choice.shape.bytes <= SCALAR_MAX &&
             choice.fit > METE__TYPE_FIT_BYTES)
             continue;
-        choice.is_passed = flow->returned && flow->returned_offset != flow->clues[i].offset;
+        /* Where that is all of an object, what is returned is the address of one of its members. */
+        bool is_whole = choice.fit == METE__TYPE_FIT_ONE && choice.shape.bytes > SCALAR_MAX;
+        choice.is_passed =
+            !is_whole && flow->returned && flow->returned_offset != flow->clues[i].offset;
         choice.is_vague =
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
         choice.is_counted = counts(flow, choice.shape.bytes);
@@ -214,6 +217,9 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
          */
         if (choice->fit == METE__TYPE_FIT_ARRAY && !choice->is_counted &&
             (choice->shape.bytes > SCALAR_MAX || !choice->is_direct))
+            return METE__SITE_TYPE_LIKELY;
+        /* Behind a header any struct with an open end fits: a pool's first object, too. */
+        if (choice->fit == METE__TYPE_FIT_FLEXIBLE && choice->header > 0)
             return METE__SITE_TYPE_LIKELY;
         return is_seen && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN : METE__SITE_TYPE_LIKELY;
     }

@@ -55,6 +55,61 @@ END
            .[0].type_confidence == "likely"' r.json
 }
 
+@test "what is returned from inside a block is not the block" {
+    cat >inside.c <<'END'
+#include <stdlib.h>
+#define APART __attribute__((noinline))
+
+struct node { int value; struct node *next; };
+struct chunk { struct chunk *next; char *free; long space[]; };
+struct item { long a[10]; char name[]; };
+struct chunk *chunks;
+struct item *last;
+
+/* The address of a member, as git appends to lists. */
+APART struct node **append(int value, struct node **at) {
+    struct node *node = malloc(sizeof *node);
+    node->value = value;
+    node->next = NULL;
+    *at = node;
+    return &node->next;
+}
+
+/* The first object of a pool. */
+APART void *take(size_t size) {
+    struct chunk *chunk = malloc(sizeof *chunk + 4096);
+    chunk->next = chunks;
+    chunk->free = (char *)chunk->space + size;
+    chunks = chunk;
+    return chunk->space;
+}
+
+APART void item_new(void) {
+    struct item *item = take(sizeof *item + 1);
+    item->a[0] = 1;
+    last = item;
+}
+
+int main(void) {
+    struct node *list = NULL, **tail = &list;
+    for (int i = 0; i < 5; i++) tail = append(i, tail);
+    item_new();
+    return list->value;
+}
+END
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level inside.c -o inside
+            mete run --quiet --output inside.mete ./inside
+            mete report inside.mete --json r.json
+            site='.sites[] | select(any(.stack[]; .function == $of))'
+            jq -e --arg of append "[$site | .type] | unique == [\"struct node\"]" r.json
+            jq -e --arg of take "[$site | select(.type_confidence == \"certain\" and
+                .type != \"struct chunk\")] == []" r.json
+        done
+    done
+}
+
 @test "types add up to the totals" {
     prepare
     mete report p.mete --json r.json
