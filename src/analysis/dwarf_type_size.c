@@ -5,6 +5,8 @@
 #include "analysis/dwarf_die.h"
 #include "analysis/dwarf_type_state.h"
 
+#define VECTOR_ALIGN_MAX (UINT32_C(1) << 30) /* no compiler makes larger ones */
+
 static bool measure(struct mete__dwarf_type_cache *cache, struct mete__dwarf_type_entry *entry);
 
 struct mete__dwarf_type_entry *mete__dwarf_type_size_of(struct mete__dwarf_type_cache *cache,
@@ -114,8 +116,10 @@ static bool measure_array(struct mete__dwarf_type_cache *cache,
     entry->type.has_size = has_length && element->type.has_size &&
                            !__builtin_mul_overflow(count, element->type.size, &entry->type.size);
     if (!entry->type.has_size) entry->type.size = 0;
-    if (!entry->type.is_array && entry->type.size != 0) /* a vector */
-        entry->type.align = (uint32_t)(entry->type.size & -entry->type.size & 0x7fffffff);
+    if (!entry->type.is_array && entry->type.size != 0) { /* a vector */
+        uint64_t lowest_bit = entry->type.size & -entry->type.size;
+        entry->type.align = lowest_bit > VECTOR_ALIGN_MAX ? VECTOR_ALIGN_MAX : (uint32_t)lowest_bit;
+    }
     return true;
 }
 
