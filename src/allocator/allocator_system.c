@@ -4,6 +4,7 @@
 
 #include "allocator/move.h"
 #include "base/bits.h"
+#include "os/loader.h"
 
 /* Whether malloc aligns every block of that size so; false also for what is no layout. */
 static bool is_plain(mete_layout layout) {
@@ -11,12 +12,10 @@ static bool is_plain(mete_layout layout) {
            layout.size <= METE_SIZE_MAX - METE_ALIGN_OF(max_align_t);
 }
 
-static void *take(void *state, mete_layout layout, const mete_site *site) {
+static METE_COLD void *take_unusual(mete_layout layout) {
     void *block = NULL;
-
-    (void)state, (void)site;
-    if (METE_LIKELY(is_plain(layout))) return malloc(layout.size);
     int error = EINVAL;
+
     if (mete_layout_is_valid(layout)) {
         size_t align = layout.align > sizeof(void *) ? layout.align : sizeof(void *);
         error = posix_memalign(&block, align, layout.size);
@@ -26,12 +25,32 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
     return NULL;
 }
 
-/* Before POSIX.1-2024, free might change errno. */
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    (void)state, (void)site;
+    return METE_LIKELY(is_plain(layout)) ? malloc(layout.size) : take_unusual(layout);
+}
+
 static void give(void *state, void *block, mete_layout layout) {
+    (void)state, (void)layout;
+    free(block);
+}
+
+/* Before POSIX.1-2024, free might change errno. */
+static void give_keeping_errno(void *state, void *block, mete_layout layout) {
     int saved = errno;
     (void)state, (void)layout;
     free(block);
     errno = saved;
+}
+
+/* Whether free is glibc's, which keeps errno since 2.33; the loader is asked in a way that came
+ * later. Who says no is a malloc in its place, or the main program, where it may be either. */
+static bool free_keeps_errno(void) {
+    struct mete__loaded object;
+
+    if (!mete__loader_find((uintptr_t)free, &object) || object.name[0] == '\0') return false;
+    uintptr_t libc = (uintptr_t)__errno_location;
+    return libc >= object.start && libc < object.end;
 }
 
 static void *remap(void *state, void *block, mete_layout layout, size_t new_size) {
@@ -40,15 +59,24 @@ static void *remap(void *state, void *block, mete_layout layout, size_t new_size
     return mete__allocator_move(mete_allocator_system(), block, layout, new_size, NULL);
 }
 
-static const mete_allocator_methods methods = {
-    .name = "system",
-    .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES,
-    .alloc = take,
-    .free = give,
-    .remap = remap,
-};
+#define METHODS(free_method)                                                                 \
+    {                                                                                        \
+        .name = "system", .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES, \
+        .alloc = take, .free = (free_method), .remap = remap,                                \
+    }
+static const mete_allocator_methods methods = METHODS(give);
+static const mete_allocator_methods careful_methods = METHODS(give_keeping_errno);
 static const mete_allocator system_allocator = {&methods, NULL};
+static const mete_allocator careful_allocator = {&careful_methods, NULL};
 
+/* Found out once: whoever asks finds the same. */
 const mete_allocator *mete_allocator_system(void) {
-    return &system_allocator;
+    static const mete_allocator *found;
+    const mete_allocator *allocator = __atomic_load_n(&found, __ATOMIC_RELAXED);
+
+    if (METE_UNLIKELY(allocator == NULL)) {
+        allocator = free_keeps_errno() ? &system_allocator : &careful_allocator;
+        __atomic_store_n(&found, allocator, __ATOMIC_RELAXED);
+    }
+    return allocator;
 }
