@@ -116,6 +116,8 @@ static int open_types(const void *data, size_t size, struct mete__btf_types *typ
         types->string_bytes == 0 || types->strings[types->string_bytes - 1] != '\0' ||
         (uintptr_t)records % sizeof(uint32_t) != 0 || header.type_bytes % sizeof(uint32_t) != 0)
         return -EBADMSG;
+    /* Texts begin with an empty one, but where they continue another file's: so do the types. */
+    if (types->strings[0] != '\0') return -ENOTSUP;
     const uint32_t *words = (const uint32_t *)(const void *)records;
     size_t word_count = header.type_bytes / sizeof(uint32_t);
     types->count = find_records(words, word_count, NULL);

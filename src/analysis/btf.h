@@ -21,7 +21,8 @@ bool mete__btf_is(const void *data, size_t size);
 
 /* Adds the structs and unions to the table. `machine` (EM_) says how scalars are aligned,
  * `address_size` how large pointers are. 0, -EBADMSG where the data are damaged or of another kind
- * (the table then may have some of the types), or -ENOMEM. */
+ * (the table then may have some of the types), -ENOTSUP where they only continue those of another
+ * file, as a kernel module's do, or -ENOMEM. */
 int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_size,
                    struct mete__names *names, struct mete__type_table *table);
 

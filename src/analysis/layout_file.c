@@ -112,6 +112,9 @@ static int read_btf(struct mete__layout_file *file, char *why, size_t why_size) 
     if (status == -EBADMSG)
         snprintf(why, why_size, "%s has damaged BTF, or some of a kind that is not known",
                  file->path);
+    if (status == -ENOTSUP)
+        snprintf(why, why_size, "%s has a kernel module's BTF, which only continues the kernel's",
+                 file->path);
     return status;
 }
 

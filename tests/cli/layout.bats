@@ -167,6 +167,17 @@ END
     run -2 mete layout types.o --cache-line=48
 }
 
+@test "btf_of_a_module_is_refused_in_one_line" {
+    {
+        # A header, one integer of 4 bytes, and texts that do not begin with an empty one.
+        printf '\237\353\001\000\030\000\000\000' && printf '\000\000\000\000\020\000\000\000'
+        printf '\020\000\000\000\004\000\000\000' && printf '\000\000\000\000\000\000\000\001'
+        printf '\004\000\000\000\040\000\000\000int\000'
+    } >module.btf
+    run -125 mete layout module.btf
+    [ "$output" = "mete: layout: module.btf has a kernel module's BTF, which only continues the kernel's" ]
+}
+
 @test "damaged_btf_is_refused_in_one_line" {
     { printf '\237\353\001\000\030\000\000\000' && head -c 40 /dev/zero; } >empty.btf
     { printf '\237\353\001\000\030\000\000\000' && head -c 40 /dev/urandom; } >wild.btf
