@@ -16,6 +16,7 @@ struct item {
     uint32_t align;        /* the greatest of them */
     bool is_hot;
     bool is_last; /* it may go on behind the type's end */
+    bool is_head; /* it stays where it is */
     bool is_used; /* by the order that is being made */
 };
 
@@ -155,6 +156,12 @@ static bool is_hot(const struct search *search, const char *name) {
     return false;
 }
 
+static bool has_hot(const struct search *search) {
+    for (uint32_t i = 0; i < search->item_count; i++)
+        if (search->items[i].is_hot) return true;
+    return false;
+}
+
 static void make_items(struct search *search) {
     const struct mete__type *type = search->type;
 
@@ -167,7 +174,10 @@ static void make_items(struct search *search) {
         if (member->align > item->align) item->align = member->align;
         item->is_hot = item->is_hot || is_hot(search, member->name);
         item->is_last = i + 1 == type->member_count && is_open_ended(member);
+        item->is_head = item->is_head || i < search->options->head;
     }
+    if (!has_hot(search)) return;
+    for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_head = false;
 }
 
 /* Whether one may come before the other, whatever the sizes are: hot ones first, tails last. */
@@ -187,6 +197,7 @@ static bool is_better(const struct search *search, struct place one, struct plac
 static bool goes_better(struct place place, const struct item *item, const struct item *before,
                         bool tight) {
     if (before == NULL) return true;
+    if (item->is_head != before->is_head) return before->is_head;
     if (rank(item) != rank(before)) return rank(item) < rank(before);
     if (tight) {
         uint64_t at = round_up(place.bits, 8) / 8;
@@ -197,16 +208,57 @@ static bool goes_better(struct place place, const struct item *item, const struc
     return item->align > before->align;
 }
 
-/* Takes the items one after the other. */
+/* The first of the head's items that is still to come; NULL: none is. */
+static const struct item *next_of_head(const struct search *search) {
+    for (uint32_t i = 0; i < search->item_count && search->items[i].is_head; i++)
+        if (!search->items[i].is_used) return &search->items[i];
+    return NULL;
+}
+
+/* Whether the item, placed next, still lies where it did. */
+static bool stays(const struct search *search, struct place place, const struct item *item) {
+    const struct mete__member *was = &search->type->members[item->first];
+    struct mete__member member = *was;
+
+    put(&place, &member, search->options->line);
+    return member.offset == was->offset && member.bit_offset == was->bit_offset;
+}
+
+/* What may come next: of the head its `next`; else what leaves that where it is. */
+static bool may_come(const struct search *search, struct place place, const struct item *item,
+                     const struct item *next) {
+    if (item->is_used) return false;
+    if (next == NULL || item->is_head) return next == NULL || item == next;
+    return !item->is_last && stays(search, put_item(search, place, item), next);
+}
+
+/* Whether the order has the head where it is. */
+static bool is_kept(struct search *search, const uint32_t *order) {
+    struct place place = {0};
+
+    if (!search->items[0].is_head) return true;
+    for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_used = false;
+    for (uint32_t i = 0; i < search->item_count; i++) {
+        struct item *item = &search->items[order[i]];
+        if (!may_come(search, place, item, next_of_head(search))) return false;
+        item->is_used = true;
+        place = put_item(search, place, item);
+    }
+    return true;
+}
+
+/* Takes the items one after the other; what fits goes before the head's next. */
 static void build(struct search *search, uint32_t *order, bool tight) {
     struct place place = {0};
 
     for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_used = false;
     for (uint32_t i = 0; i < search->item_count; i++) {
+        const struct item *of_head = next_of_head(search);
         struct item *next = NULL;
         for (uint32_t k = 0; k < search->item_count; k++) {
             struct item *item = &search->items[k];
-            if (!item->is_used && goes_better(place, item, next, tight)) next = item;
+            if (may_come(search, place, item, of_head) && goes_better(place, item, next, tight))
+                next = item;
         }
         if (next == NULL) return; /* never: one is left for each place */
         next->is_used = true;
@@ -234,7 +286,7 @@ static void refine(struct search *search, uint32_t *order) {
                 if (rank(&search->items[order[i]]) != rank(&search->items[order[k]])) continue;
                 swap(order, i, k);
                 struct place trial = measure(search, order);
-                if (is_better(search, trial, place)) {
+                if (is_better(search, trial, place) && is_kept(search, order)) {
                     place = trial;
                     changed = true;
                 } else {
@@ -242,12 +294,6 @@ static void refine(struct search *search, uint32_t *order) {
                 }
             }
     }
-}
-
-static bool has_hot(const struct search *search) {
-    for (uint32_t i = 0; i < search->item_count; i++)
-        if (search->items[i].is_hot) return true;
-    return false;
 }
 
 /* Whether hot members come first already. */

@@ -18,14 +18,40 @@ void mete__layout_reorder_free(struct mete__layout_reordered *reordered, size_t 
     free(reordered);
 }
 
+/* The best order; of equals the one that leaves the head alone. */
+static int find_order(const struct mete__type *type,
+                      const struct mete__layout_order_options *options,
+                      struct mete__layout_reordered *reordered) {
+    struct mete__layout_order_options with_head = *options;
+    struct mete__layout_order kept;
+
+    int status = mete__layout_order_find(type, options, &reordered->order);
+    if (status != 0 || reordered->head == 0 || options->hot_count != 0 ||
+        !reordered->order.is_better)
+        return status;
+    with_head.head = reordered->head;
+    status = mete__layout_order_find(type, &with_head, &kept);
+    if (status != 0) return status;
+    reordered->keeps_head = kept.size == reordered->order.size;
+    if (reordered->keeps_head) {
+        struct mete__layout_order freed = reordered->order;
+        reordered->order = kept;
+        kept = freed;
+    }
+    mete__layout_order_free(&kept);
+    return 0;
+}
+
 int mete__layout_reorder_all(const struct mete__type *const *types, size_t count,
                              const struct mete__layout_order_options *options,
+                             const struct mete__type_heads *heads,
                              struct mete__layout_reordered **out) {
     struct mete__layout_reordered *reordered = calloc(count + 1, sizeof *reordered);
 
     if (reordered == NULL) return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        if (mete__layout_order_find(types[i], options, &reordered[i].order) != 0) goto fail_order;
+        reordered[i].head = mete__type_heads_find(heads, types[i], &reordered[i].relative);
+        if (find_order(types[i], options, &reordered[i]) != 0) goto fail_order;
         if (!reordered[i].order.is_better) continue;
         reordered[i].type = mete__layout_order_apply(types[i], &reordered[i].order);
         if (reordered[i].type == NULL) goto fail_order;

@@ -237,12 +237,27 @@ static int check_hot(const struct request *request, const char *const *hot, size
     return METE__EXIT_OK;
 }
 
+/* Of all types of the file, also of those that are not asked for. NULL where memory ran out. */
+static struct mete__type_heads *heads_of(const struct mete__layout_file *file) {
+    size_t count = mete__layout_file_count(file);
+    const struct mete__type **types = calloc(count + 1, sizeof(struct mete__type *));
+    struct mete__type_heads *heads = NULL;
+
+    for (size_t i = 0; i < count && types != NULL; i++) types[i] = mete__layout_file_type(file, i);
+    if (types != NULL) heads = mete__type_heads_open(types, count);
+    free(types);
+    return heads;
+}
+
 static int reorder_with(struct request *request, const char *const *hot, size_t hot_count) {
     const struct mete__layout_order_options order = {
         .line = request->given->line, .hot = hot, .hot_count = hot_count};
     if (check_hot(request, hot, hot_count) != METE__EXIT_OK) return METE__EXIT_FAILED;
-    int status =
-        mete__layout_reorder_all(request->types, request->count, &order, &request->reordered);
+    struct mete__type_heads *heads = heads_of(request->file);
+    int status = heads == NULL ? -ENOMEM
+                               : mete__layout_reorder_all(request->types, request->count, &order,
+                                                          heads, &request->reordered);
+    mete__type_heads_close(heads);
 
     if (status == 0 && request->given->reorder)
         status = mete__layout_reorder_prove(request->file, request->types, request->reordered,

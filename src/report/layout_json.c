@@ -89,6 +89,10 @@ static json_t *reordered_object(struct mete__json *json, const struct mete__type
     put(json, object, "order_numbers", numbers);
     put(json, object, "straddling", mete__json_count(order->straddling));
     put(json, object, "proven", proof_value(reordered->proof));
+    put(json, object, "shared_head", mete__json_count(reordered->head));
+    put(json, object, "shared_with",
+        reordered->head == 0 ? json_null() : mete__json_text(reordered->relative->name));
+    put(json, object, "keeps_head", json_boolean(reordered->keeps_head));
     return object;
 }
 

@@ -298,6 +298,14 @@ static void write_gain(struct sheet *sheet, const struct mete__type *type,
         mete__page_print(page, METE__PAGE_PLAIN, "; not proven: its compiler is not here\n");
         break;
     }
+    if (reordered->head != 0) {
+        mete__page_print(page, METE__PAGE_PLAIN, "its first %u members are those of ",
+                         (unsigned)reordered->head);
+        write_text(sheet, METE__PAGE_STRONG, reordered->relative->name);
+        mete__page_print(page, METE__PAGE_PLAIN, "%s\n",
+                         reordered->keeps_head ? ", too: they stay where they are"
+                                               : ", too: look for casts between the two");
+    }
     if (type->member_count != 0 && type->members[0].nested != NULL &&
         type->members[0].name != NULL && reordered->order.members[0] != 0)
         mete__page_print(page, METE__PAGE_STRONG,

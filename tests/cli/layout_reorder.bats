@@ -151,3 +151,16 @@ END
     grep -qE '^types.o: .*; [0-9]+ can be saved by reordering$' out
     sed -n '4,$p' out | grep -E '^ +[0-9]' | awk '{ print $1 }' | sort -rnc
 }
+
+@test "members_that_another_struct_begins_with_stay_where_they_are" {
+    cat >types.c <<'END'
+struct node { int kind; char *name; struct node *next; char *text; short line, column; };
+struct leaf { int kind; char *name; struct node *next; double value; };
+END
+    build
+    mete layout types.o node --reorder >out
+    grep -q '^its first 3 members are those of struct leaf, too: they stay where they are$' out
+    mete layout types.o node --reorder --json layout.json
+    holds '.types[0].reordered | .size == 32 and .order == ["kind","line","column","name","next","text"]'
+    holds '.types[0].reordered | .shared_head == 3 and .shared_with == "struct leaf" and .keeps_head'
+}

@@ -157,6 +157,67 @@ static void hot_members_come_first(void **state) {
     mete__layout_order_free(&order);
 }
 
+static void a_head_stays_and_its_holes_are_filled(void **state) {
+    (void)state;
+    const struct mete__layout_order_options options = {.line = METE__LAYOUT_LINE, .head = 3};
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 8, 8);
+    add(&sample, "b", 4, 4); /* a hole of 4 is behind it */
+    add(&sample, "c", 8, 8);
+    add(&sample, "d", 8, 8);
+    add(&sample, "e", 2, 2);
+    add(&sample, "f", 2, 2);
+    struct mete__layout_order order = order_of(&sample, &options);
+
+    assert_true(order.is_better);
+    assert_int_equal(order.size, 32);
+    const uint32_t wanted[] = {0, 1, 4, 5, 2, 3};
+    assert_memory_equal(order.members, wanted, sizeof wanted);
+    mete__layout_order_free(&order);
+}
+
+static void what_would_move_a_head_does_not_come_before_its_end(void **state) {
+    (void)state;
+    const struct mete__layout_order_options options = {.line = METE__LAYOUT_LINE, .head = 2};
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 1, 1);
+    add(&sample, "b", 2, 2);
+    add(&sample, "c", 8, 8);
+    add(&sample, "d", 1, 1);
+    struct mete__layout_order order = order_of(&sample, &options);
+    struct mete__type *type = mete__layout_order_apply(type_of(&sample), &order);
+
+    assert_non_null(type);
+    assert_int_equal(order.size, 16);
+    assert_string_equal(type->members[0].name, "a");
+    assert_string_equal(type->members[1].name, "d");
+    assert_string_equal(type->members[2].name, "b");
+    assert_int_equal(type->members[2].offset, 2);
+    free(type);
+    mete__layout_order_free(&order);
+}
+
+static void a_hot_member_goes_before_a_head(void **state) {
+    (void)state;
+    const char *const hot[] = {"c"};
+    const struct mete__layout_order_options options = {
+        .line = METE__LAYOUT_LINE, .hot = hot, .hot_count = 1, .head = 2};
+    struct sample sample;
+
+    begin(&sample);
+    add(&sample, "a", 8, 8);
+    add(&sample, "b", 4, 4);
+    add(&sample, "c", 4, 4);
+    struct mete__layout_order order = order_of(&sample, &options);
+
+    assert_int_equal(order.members[0], 2);
+    mete__layout_order_free(&order);
+}
+
 static void members_leave_two_lines_where_that_is_free(void **state) {
     (void)state;
     struct sample sample;
@@ -309,6 +370,9 @@ int main(void) {
         cmocka_unit_test(the_new_type_is_what_was_promised),
         cmocka_unit_test(a_good_order_is_left_alone),
         cmocka_unit_test(hot_members_come_first),
+        cmocka_unit_test(a_head_stays_and_its_holes_are_filled),
+        cmocka_unit_test(what_would_move_a_head_does_not_come_before_its_end),
+        cmocka_unit_test(a_hot_member_goes_before_a_head),
         cmocka_unit_test(members_leave_two_lines_where_that_is_free),
         cmocka_unit_test(bit_fields_stay_together),
         cmocka_unit_test(a_flexible_array_stays_last),
