@@ -303,12 +303,26 @@ static bool is_ranked(const struct search *search) {
     return true;
 }
 
+/* Whether no order can be smaller. */
+static bool is_smallest(const struct search *search, const uint32_t *order) {
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < search->type->member_count; i++) {
+        const struct mete__member *member = &search->type->members[i];
+        bits += member->bit_size != 0 ? member->bit_size : member->size * 8;
+    }
+    return size_of(search->type, measure(search, order)) ==
+           size_of(search->type, (struct place){.bits = bits});
+}
+
 static void find_best(struct search *search) {
     for (uint32_t i = 0; i < search->item_count; i++) search->best[i] = i;
     bool is_free = is_ranked(search); /* the order that is may stay */
     for (int tight = 0; tight < 2; tight++) {
+        if (is_free && search->options->size_only && is_smallest(search, search->best)) return;
         build(search, search->trial, tight != 0);
-        refine(search, search->trial);
+        if (!search->options->size_only || !is_smallest(search, search->trial))
+            refine(search, search->trial);
         if (!is_free ||
             is_better(search, measure(search, search->trial), measure(search, search->best)))
             memcpy(search->best, search->trial, search->item_count * sizeof *search->best);

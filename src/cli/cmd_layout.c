@@ -250,8 +250,11 @@ static struct mete__type_heads *heads_of(const struct mete__layout_file *file) {
 }
 
 static int reorder_with(struct request *request, const char *const *hot, size_t hot_count) {
-    const struct mete__layout_order_options order = {
-        .line = request->given->line, .hot = hot, .hot_count = hot_count};
+    const struct mete__layout_order_options order = {.line = request->given->line,
+                                                     .hot = hot,
+                                                     .hot_count = hot_count,
+                                                     .size_only = !request->given->reorder &&
+                                                                  request->given->json == NULL};
     if (check_hot(request, hot, hot_count) != METE__EXIT_OK) return METE__EXIT_FAILED;
     struct mete__type_heads *heads = heads_of(request->file);
     int status = heads == NULL ? -ENOMEM

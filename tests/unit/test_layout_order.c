@@ -28,6 +28,8 @@ static struct mete__type *type_of(const struct sample *sample) {
 }
 
 static const struct mete__layout_order_options plain = {.line = METE__LAYOUT_LINE};
+static const struct mete__layout_order_options size_only = {.line = METE__LAYOUT_LINE,
+                                                            .size_only = true};
 
 static void begin(struct sample *sample) {
     memset(sample, 0, sizeof *sample);
@@ -96,6 +98,9 @@ static void no_order_is_smaller(void **state) {
         struct mete__layout_order order = order_of(&sample, &plain);
         assert_null(order.refusal);
         assert_int_equal(order.size, smallest(&sample, 0, 0));
+        struct mete__layout_order quick = order_of(&sample, &size_only);
+        assert_int_equal(quick.size, order.size);
+        mete__layout_order_free(&quick);
         assert_int_equal(order.count, type_of(&sample)->member_count);
         assert_true(order.is_better || order.size == type_of(&sample)->size);
         mete__layout_order_free(&order);

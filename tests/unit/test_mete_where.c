@@ -142,8 +142,9 @@ static void static_data_and_code_are_their_modules(void **state) {
 }
 
 static void names_and_stacks_have_the_room_that_is_said(void **state) {
-    mete_where_info info = {.kind = METE_WHERE_STATIC};
-    (void)state;
+    mete_where_info info = where(state);
+
+    assert_int_not_equal(info.kind, METE_WHERE_UNMAPPED);
     assert_int_equal(sizeof info.name, METE_WHERE_NAME_BYTES);
     assert_int_equal(sizeof info.symbol, METE_WHERE_NAME_BYTES);
     assert_int_equal(sizeof info.allocated_at / sizeof *info.allocated_at, METE_WHERE_FRAMES);
