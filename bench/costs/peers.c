@@ -42,7 +42,7 @@ static double now(void) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static mete_pool *pool, *unfilled, *other_size, *shared, *with_handles;
+static mete_pool *pool, *unfilled, *other_size, *shared, *with_handles, *looked_up;
 static mete_arena *arena;
 static mete_heap *heap;
 static const mete_allocator *pool_behind, *heap_behind;
@@ -135,13 +135,14 @@ WAY(by_boost, NOTHING, bench_boost_alloc(), bench_boost_free, NOTHING)
 /* Every block by its handle. */
 static void by_handles(size_t batch, size_t count) {
     mete_pool_handle handles[BATCH_MAX];
+    mete_pool *const own = with_handles;
     for (size_t done = 0; done < count; done += batch) {
         for (size_t i = 0; i < batch; i++)
-            handles[i] = mete_pool_handle_of(with_handles, mete_pool_alloc(with_handles));
+            handles[i] = mete_pool_handle_of(own, mete_pool_alloc(own));
         for (size_t i = 0; i < batch; i++) {
-            uint64_t *block = mete_pool_get(with_handles, handles[i]);
+            uint64_t *block = mete_pool_get(own, handles[i]);
             *(volatile uint64_t *)block = i;
-            mete_pool_free(with_handles, block);
+            mete_pool_free(own, block);
         }
     }
 }
@@ -151,10 +152,10 @@ static void by_lookup(size_t batch, size_t count) {
     static mete_pool_handle handles[BATCH_MAX];
     if (handles[0] == 0)
         for (size_t i = 0; i < BATCH_MAX; i++)
-            handles[i] = mete_pool_handle_of(with_handles, mete_pool_alloc(with_handles));
+            handles[i] = mete_pool_handle_of(looked_up, mete_pool_alloc(looked_up));
     for (size_t done = 0; done < count; done += batch)
         for (size_t i = 0; i < batch; i++)
-            *(volatile uint64_t *)mete_pool_get(with_handles, handles[i]) = i;
+            *(volatile uint64_t *)mete_pool_get(looked_up, handles[i]) = i;
 }
 
 struct way {
@@ -323,14 +324,15 @@ int main(void) {
     other_size = mete_pool_create(&(mete_pool_options){.block_size = 40});
     shared = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .shared = true});
     with_handles = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
+    looked_up = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
     arena = mete_arena_create(&(mete_arena_options){.reserve = (size_t)1 << 24});
     heap = mete_heap_create(NULL);
     bump_start = bump_next = malloc(BATCH_MAX * SIZE);
     static char *cells; /* for as long as the program runs */
     cells = malloc(BATCH_MAX * SIZE);
     if (pool == NULL || unfilled == NULL || other_size == NULL || shared == NULL ||
-        with_handles == NULL || arena == NULL || heap == NULL || bump_start == NULL ||
-        cells == NULL)
+        with_handles == NULL || looked_up == NULL || arena == NULL || heap == NULL ||
+        bump_start == NULL || cells == NULL)
         return 1;
     for (size_t i = 0; i < BATCH_MAX; i++) list_free(cells + i * SIZE);
     pool_behind = mete_pool_allocator(pool);

@@ -107,7 +107,8 @@ METE_API void mete_pool_free(mete_pool *pool, void *block);
 
 /* What it sees of every pool: blocks in hand, and the slab of a block freed lately, whose blocks
  * each have a byte that says where in the hand they lay last. Open to it are pools without a limit
- * that is counted, constructors and handles, whose blocks are of 64 bytes or are not filled. */
+ * that is counted and constructors, whose blocks are of 64 bytes or are not filled. Of handles it
+ * sees the slabs by their number, and how often each block has ended. */
 struct mete_pool_front {
     uint64_t count;        /* its lowest byte: blocks in hand; the others: frees ever */
     uint64_t near_limit;   /* blocks of that slab; 0: closed */
@@ -116,10 +117,19 @@ struct mete_pool_front {
     uint64_t inverse;      /* modulo 2^64, of the odd part of the distance from block to block */
     uint8_t shift;         /* log2 of the other part */
     uint8_t floor;         /* with so many blocks in hand, or fewer, closed */
-    uint8_t filled;        /* bytes of each free block: 64 or 0 */
+    uint8_t duties;        /* METE__POOL_FILLS, METE__POOL_COUNTS_LIVES */
     uint8_t is_shared;     /* and open: by what the calling thread has of it, see below */
     void *hand[256];       /* NULL above the blocks in hand */
+    uint32_t *near_lives;  /* of each block of that slab, where they are counted; all atomic */
+    uint32_t near_name;    /* 65536 times its number */
+    uint32_t named;        /* slabs that a handle may name; atomic */
+    size_t distance;       /* bytes from block to block */
+    struct mete__slab **slabs; /* atomic: by number; each begins as struct mete_pool_near */
 };
+
+/* What there is to be done when a block ends: 64 bytes are filled; its life is counted. */
+#define METE__POOL_FILLS        1u
+#define METE__POOL_COUNTS_LIVES 2u
 
 /* Goes into the functions of the library and into the bodies below, or nowhere. */
 #define METE__POOL_INLINE extern inline __attribute__((gnu_inline, always_inline))
@@ -134,6 +144,7 @@ struct mete_pool_near {
     uintptr_t memory; /* all atomic */
     uint64_t limit;
     uint8_t *places;
+    uint32_t *lives;
 };
 struct mete_pool_share {
     struct mete_pool_held *top;     /* behind the one that is handed out next */
@@ -196,6 +207,18 @@ METE__POOL_INLINE void mete__pool_add(uint64_t *counter, int change) {
 #endif
 }
 
+/* What there is to be done, but for a life that is the last one: false, and nothing is done. */
+METE__POOL_INLINE bool mete__pool_end(uint8_t duties, uint32_t *lives, uint64_t number,
+                                      void *block) {
+    if ((duties & METE__POOL_COUNTS_LIVES) != 0) {
+        uint32_t life = __atomic_load_n(&lives[number], __ATOMIC_RELAXED) + 1;
+        if (__builtin_expect(life == UINT32_MAX, 0)) return false;
+        __atomic_store_n(&lives[number], life, __ATOMIC_RELAXED);
+    }
+    if ((duties & METE__POOL_FILLS) != 0) mete__pool_fill_line(block);
+    return true;
+}
+
 /* A block, or NULL: not here. */
 METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
     uint64_t count = front->count;
@@ -204,7 +227,7 @@ METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
 
     if (__builtin_expect(depth <= front->floor, 0)) return NULL;
     void *block = front->hand[depth - 1];
-    if (__builtin_expect(front->filled != 0, 1) &&
+    if (__builtin_expect((front->duties & METE__POOL_FILLS) != 0, 1) &&
         __builtin_expect(!mete__pool_is_line_filled(block), 0))
         return NULL;
     front->hand[depth - 1] = NULL;
@@ -223,7 +246,10 @@ METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void
         __builtin_expect(depth == 255, 0))
         return false;
     __asm__("" : "+r"(block)); /* the compiler need not know what it was: it is no more */
-    if (__builtin_expect(front->filled != 0, 1)) mete__pool_fill_line(block);
+    if (__builtin_expect(front->duties == METE__POOL_FILLS, 1))
+        mete__pool_fill_line(block);
+    else if (!mete__pool_end(front->duties, front->near_lives, number, block))
+        return false;
     *place = (uint8_t)depth;
     front->hand[depth] = block;
     mete__pool_add(&front->count, 257);
@@ -231,14 +257,15 @@ METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void
 }
 
 /* The same two of shared pools. */
-METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t filled) {
+METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t duties) {
     struct mete_pool_share *share = mete__pool_threads_share;
 
     if (__builtin_expect(share->pool != pool || share->top == share->bottom, 0)) return NULL;
     void *block = share->top[-1].block;
     uint8_t *place = share->top[-1].place;
     if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) != 255, 0)) return NULL;
-    if (__builtin_expect(filled != 0, 1) && __builtin_expect(!mete__pool_is_line_filled(block), 0))
+    if (__builtin_expect((duties & METE__POOL_FILLS) != 0, 1) &&
+        __builtin_expect(!mete__pool_is_line_filled(block), 0))
         return NULL;
     share->top--;
     __atomic_store_n(place, 0, __ATOMIC_RELAXED);
@@ -259,7 +286,10 @@ METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block)
     uint8_t *place = &near->places[number];
     if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) == 255, 0)) return false;
     __asm__("" : "+r"(block));
-    if (__builtin_expect(front->filled != 0, 1)) mete__pool_fill_line(block);
+    if (__builtin_expect(front->duties == METE__POOL_FILLS, 1))
+        mete__pool_fill_line(block);
+    else if (!mete__pool_end(front->duties, near->lives, number, block))
+        return false;
     __atomic_store_n(place, 255, __ATOMIC_RELAXED);
     share->top->block = block;
     share->top->place = place;
@@ -278,7 +308,7 @@ extern inline __attribute__((gnu_inline)) void *mete_pool_alloc(mete_pool *pool)
     void *block = mete__pool_front_alloc(front);
 
     if (__builtin_expect(block == NULL, 0) && front->is_shared)
-        block = mete__pool_share_alloc(pool, front->filled);
+        block = mete__pool_share_alloc(pool, front->duties);
     return __builtin_expect(block != NULL, 1) ? block : mete__pool_alloc(pool);
 }
 
@@ -343,6 +373,60 @@ METE_API mete_pool_handle mete_pool_handle_of(const mete_pool *pool, const void 
 
 /* The block, or NULL where it is no longer the one the handle was made for. */
 METE_API void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle);
+
+/* The short way: a handle is 2^32 times the block's life, 2^16 times its slab's number, and its own
+ * in the slab. 0: not here. */
+METE__POOL_INLINE mete_pool_handle mete__pool_front_handle_of(const struct mete_pool_front *front,
+                                                              const void *block) {
+    uint64_t number = mete__pool_number(front, front->near_memory, block);
+
+    if (__builtin_expect(number >= front->near_limit, 0) ||
+        __builtin_expect((front->duties & METE__POOL_COUNTS_LIVES) == 0, 0))
+        return 0;
+    uint8_t place = front->near_places[number];
+    if (__builtin_expect(place == 255, 0) || __builtin_expect(front->hand[place] == block, 0))
+        return 0;
+    return (uint64_t)__atomic_load_n(&front->near_lives[number], __ATOMIC_RELAXED) << 32 |
+           front->near_name | number;
+}
+
+/* No block has the same life twice; a new one begins where the last one ends. */
+METE__POOL_INLINE void *mete__pool_front_get(const struct mete_pool_front *front,
+                                             mete_pool_handle handle) {
+    uint32_t slab = (uint32_t)handle >> 16, number = (uint32_t)handle & 0xffff;
+
+    if (__builtin_expect(slab >= __atomic_load_n(&front->named, __ATOMIC_ACQUIRE), 0)) return NULL;
+    const struct mete_pool_near *near =
+        (const struct mete_pool_near *)(const void *)__atomic_load_n(&front->slabs,
+                                                                     __ATOMIC_ACQUIRE)[slab];
+    if (__builtin_expect(number >= __atomic_load_n(&near->limit, __ATOMIC_RELAXED), 0) ||
+        __builtin_expect(__atomic_load_n(&near->lives[number], __ATOMIC_RELAXED) != handle >> 32,
+                         0))
+        return NULL;
+    void *block =
+        (void *)(__atomic_load_n(&near->memory, __ATOMIC_RELAXED) + number * front->distance);
+    uint8_t place = __atomic_load_n(&near->places[number], __ATOMIC_RELAXED);
+    if (__builtin_expect(place == 255, 0) || __builtin_expect(front->hand[place] == block, 0))
+        return NULL;
+    return block;
+}
+
+#ifndef METE_POOL_NO_INLINE
+METE_API mete_pool_handle mete__pool_handle_of(const mete_pool *pool,
+                                               const void *block) __asm__("mete_pool_handle_of");
+
+extern inline __attribute__((gnu_inline)) mete_pool_handle
+mete_pool_handle_of(const mete_pool *pool, const void *block) {
+    mete_pool_handle handle =
+        mete__pool_front_handle_of((const struct mete_pool_front *)(const void *)pool, block);
+    return __builtin_expect(handle != 0, 1) ? handle : mete__pool_handle_of(pool, block);
+}
+
+extern inline __attribute__((gnu_inline)) void *mete_pool_get(const mete_pool *pool,
+                                                              mete_pool_handle handle) {
+    return mete__pool_front_get((const struct mete_pool_front *)(const void *)pool, handle);
+}
+#endif
 
 METE_END_DECLS
 

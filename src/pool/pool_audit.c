@@ -13,7 +13,7 @@ bool mete_pool_contains(const mete_pool *pool, const void *address) {
 
 bool mete_pool_foreach(mete_pool *pool, bool (*visit)(void *context, void *block), void *context) {
     for (uint32_t number = 0; number < pool->slab_count; number++) {
-        struct mete__slab *slab = pool->slabs[number];
+        struct mete__slab *slab = pool->front.slabs[number];
         for (uint32_t i = 0; slab->memory != NULL && i < slab->carved; i++)
             if (mete__pool_is_live(pool, slab, i) &&
                 !visit(context, mete__pool_block(pool, slab, i)))
@@ -58,7 +58,7 @@ static bool is_list_whole(const mete_pool *pool) {
     uint32_t listed = 0, partial = 0;
 
     for (uint32_t i = 0; i < pool->slab_count; i++)
-        partial += pool->slabs[i]->memory != NULL && pool->slabs[i]->is_partial;
+        partial += pool->front.slabs[i]->memory != NULL && pool->front.slabs[i]->is_partial;
     for (const struct mete__slab *at = pool->partial; at != NULL; at = at->next_partial) {
         if (at->memory == NULL || !at->is_partial || at->previous_partial != previous) return false;
         if (++listed > partial) return false;
@@ -89,7 +89,7 @@ static bool is_pool_whole(const mete_pool *pool) {
     uint64_t used = 0, live = 0;
 
     for (uint32_t number = 0; number < pool->slab_count; number++) {
-        const struct mete__slab *slab = pool->slabs[number];
+        const struct mete__slab *slab = pool->front.slabs[number];
         if (slab->memory == NULL) continue;
         if (!is_whole(pool, slab, number, &live)) return false;
         used += slab->used;
@@ -107,7 +107,7 @@ static bool find_writes(mete_pool *pool,
 
     if (mete__checkers_listen) return false; /* the tool that listens finds them itself */
     for (uint32_t number = 0; number < pool->slab_count; number++) {
-        const struct mete__slab *slab = pool->slabs[number];
+        const struct mete__slab *slab = pool->front.slabs[number];
         for (uint32_t i = 0; slab->memory != NULL && i < slab->carved; i++) {
             if (is_retired(pool, slab, i) || mete__pool_is_live(pool, slab, i)) continue;
             char *block = mete__pool_block(pool, slab, i);

@@ -47,6 +47,8 @@ struct mete__slab *mete__pool_hand_turn(mete_pool *pool, const void *address) {
     pool->near = slab;
     pool->front.near_memory = (uintptr_t)slab->memory;
     pool->front.near_places = slab->places;
+    pool->front.near_lives = slab->lives;
+    pool->front.near_name = slab->number << METE__NUMBER_SHIFT;
     pool->near_limit = slab->limit;
     pool->front.near_limit = pool->is_inline ? slab->limit : 0;
     return slab;

@@ -27,7 +27,7 @@ static void read(const struct mete__holder *holder, struct mete__holder_stats *o
     *out = (struct mete__holder_stats){
         .reserved_bytes = stats.reserved_bytes,
         .live_bytes = stats.live_bytes,
-        .peak_bytes = stats.peak_blocks * pool_of(holder)->distance,
+        .peak_bytes = stats.peak_blocks * pool_of(holder)->front.distance,
         .live_blocks = stats.live_blocks,
         .allocations = stats.allocations,
         .frees = stats.frees,

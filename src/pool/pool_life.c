@@ -36,19 +36,20 @@ static int shape(mete_pool *pool, const mete_pool_options *options) {
     if (bytes != 0 && (!mete__is_power_of_two(bytes) || bytes < METE__SLAB_BYTES_MIN))
         return -EINVAL;
     if (size > METE_SIZE_MAX / 4 || align > METE_SIZE_MAX / 4) return -EOVERFLOW;
-    pool->distance = mete__round_up(size, align);
-    size_t least = pool->distance * (pool->distance < LARGE_BLOCK ? BLOCKS_MIN : 1);
+    pool->front.distance = mete__round_up(size, align);
+    size_t least = pool->front.distance * (pool->front.distance < LARGE_BLOCK ? BLOCKS_MIN : 1);
     if (bytes == 0)
         bytes = least <= (size_t)1 << SLAB_SHIFT ? (size_t)1 << SLAB_SHIFT
                                                  : mete__power_of_two_ceil(least);
-    if (bytes < pool->distance) return -EINVAL;
+    if (bytes < pool->front.distance) return -EINVAL;
     pool->block_size = size;
     pool->align = align;
-    pool->front.shift = (uint8_t)mete__log2_floor(pool->distance & (0 - pool->distance));
-    pool->front.inverse = inverse_of(pool->distance >> pool->front.shift);
+    pool->front.shift =
+        (uint8_t)mete__log2_floor(pool->front.distance & (0 - pool->front.distance));
+    pool->front.inverse = inverse_of(pool->front.distance >> pool->front.shift);
     pool->slab_shift = mete__log2_floor(bytes);
     pool->slab_mask = bytes - 1;
-    size_t blocks = bytes / pool->distance;
+    size_t blocks = bytes / pool->front.distance;
     pool->slab_blocks = (uint32_t)(blocks < METE__SLAB_BLOCKS_MAX ? blocks : METE__SLAB_BLOCKS_MAX);
     pool->checked_head = (uint16_t)(size <= CHECKED_MAX ? size : CHECKED_MAX / 2);
     pool->checked_tail = size <= CHECKED_MAX ? 0 : CHECKED_MAX / 2;
@@ -82,11 +83,12 @@ static uint8_t kind_of(const mete_pool *pool) {
 
 static void open_front(mete_pool *pool) {
     bool has_line = pool->checked_lines == METE__FILL_LINE && !pool->has_checked_rest;
-    bool is_open = !pool->handles && (has_line || pool->checked_head == 0);
+    bool is_open = has_line || pool->checked_head == 0;
 
     pool->is_inline = is_open && pool->kind == METE__POOL_OWN;
     pool->front.is_shared = is_open && pool->kind == METE__POOL_SHARED;
-    pool->front.filled = (uint8_t)pool->checked_lines;
+    if (pool->checked_lines != 0) pool->front.duties |= METE__POOL_FILLS;
+    if (pool->handles) pool->front.duties |= METE__POOL_COUNTS_LIVES;
     pool->front.floor = pool->is_inline ? 0 : UINT8_MAX;
     pool->near = &mete__slab_none;
 }
@@ -169,8 +171,8 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
     uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
     *out = (mete_pool_stats){
         .reserved_bytes = slabs + pool->metadata,
-        .live_bytes = live * pool->distance,
-        .free_bytes = slabs - live * pool->distance,
+        .live_bytes = live * pool->front.distance,
+        .free_bytes = slabs - live * pool->front.distance,
         .metadata_bytes = pool->metadata,
         .live_blocks = live,
         .free_blocks = (uint64_t)pool->slabs_held * pool->slab_blocks - live - pool->retired_here,

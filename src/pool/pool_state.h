@@ -15,7 +15,7 @@
  * block is the program's, and its hand is empty.
  *
  * Invariants (mete_pool_verify checks them in this order):
- *   P1  Every slab is in the table once, and in `slabs` at its number.
+ *   P1  Every slab is in the table once, and in front.slabs at its number.
  *   P2  used + free bits + retired = carved <= blocks in a slab, for each slab. The place of a
  * block that is free in the slab, retired, or not carved is METE__PLACE_OUT. P3  A slab is in
  * `partial` exactly where it has a block to give. P4  The slabs' used add up to the pool's. P5  Not
@@ -40,6 +40,7 @@ enum {
     METE__HAND_BLOCKS = METE__PLACE_OUT, /* in a pool's hand at most */
     METE__SLAB_BLOCKS_MAX = 0xfff0,
     METE__SLAB_BYTES_MIN = 4096,
+    METE__NUMBER_SHIFT = 16, /* of a slab's number in a handle */
 };
 
 /* Which way a pool's calls take: all but the last have nothing to call for a block, and no limit
@@ -57,12 +58,12 @@ struct mete__slab {
     char *memory;    /* atomic: first block; NULL: given back */
     size_t limit;    /* atomic: blocks; 0: no memory */
     uint8_t *places; /* of each block, atomic where shared: as in struct mete_pool_near */
-    uint64_t *free;  /* a bit for each block: it is in no hand, and not the program's */
     uint32_t *lives; /* with handles, atomic: grows with each end of the block, from 1 to
                       * UINT32_MAX, which is no life */
+    uint64_t *free;  /* a bit for each block: it is in no hand, and not the program's */
     struct mete__slab *next_partial; /* also links those without memory, in pool->spare */
     struct mete__slab *previous_partial;
-    uint32_t number;     /* in pool->slabs */
+    uint32_t number;     /* in front.slabs */
     uint16_t first_free; /* no word of `free` before it has a bit set */
     uint16_t carved;     /* blocks that were ever handed out; the rest is untouched */
     uint16_t used;       /* blocks live or in a hand */
@@ -72,7 +73,8 @@ struct mete__slab {
 
 static_assert(offsetof(struct mete__slab, memory) == offsetof(struct mete_pool_near, memory) &&
                   offsetof(struct mete__slab, limit) == offsetof(struct mete_pool_near, limit) &&
-                  offsetof(struct mete__slab, places) == offsetof(struct mete_pool_near, places),
+                  offsetof(struct mete__slab, places) == offsetof(struct mete_pool_near, places) &&
+                  offsetof(struct mete__slab, lives) == offsetof(struct mete_pool_near, lives),
               "a slab begins with what is seen of it when it is near");
 
 METE_INLINE const struct mete_pool_near *mete__slab_near(const struct mete__slab *slab) {
@@ -119,7 +121,6 @@ struct mete_pool {
     uint16_t checked_tail;  /* and at its end */
     unsigned slab_shift;    /* log2 of the bytes of a slab */
     uint32_t slab_blocks;   /* blocks in a slab */
-    size_t distance;        /* from one block to the next: the size rounded up to the alignment */
     size_t slab_mask;       /* bytes of a slab - 1 */
     size_t block_size;
     size_t align;
@@ -135,16 +136,15 @@ struct mete_pool {
     struct mete__slab_table *table; /* atomic */
     struct mete__slab *partial;     /* slabs with a block to give; the first serves */
     struct mete__slab *spare;       /* slabs without memory */
-    struct mete__slab **slabs;      /* atomic: by number; replaced as the table is */
-    uint32_t slab_capacity;         /* of `slabs` */
-    uint32_t slab_count;            /* numbers in use, spare ones included */
-    uint32_t slabs_held;            /* with memory */
-    uint64_t used;                  /* blocks live or in a hand; atomic to read */
-    uint64_t peak;                  /* of blocks live; shared: of blocks used */
-    uint64_t failures;              /* atomic */
-    uint64_t retired;               /* ever */
-    uint64_t retired_here;          /* in slabs with memory */
-    uint64_t metadata;              /* bytes of everything but blocks */
+    uint32_t slab_capacity;         /* of front.slabs, which is replaced as the table is */
+    uint32_t slab_count;   /* numbers in use, spare ones included; front.named with handles */
+    uint32_t slabs_held;   /* with memory */
+    uint64_t used;         /* blocks live or in a hand; atomic to read */
+    uint64_t peak;         /* of blocks live; shared: of blocks used */
+    uint64_t failures;     /* atomic */
+    uint64_t retired;      /* ever */
+    uint64_t retired_here; /* in slabs with memory */
+    uint64_t metadata;     /* bytes of everything but blocks */
     struct mete__lock lock;
     struct mete__pool_cache *caches; /* of the threads that use it */
     struct mete__magazine *full;     /* the depot */
@@ -177,12 +177,12 @@ METE_INLINE struct mete__slab *mete__pool_slab(const mete_pool *pool, const void
 /* Of the block that the address of a slab is in, or of none: pool->slab_blocks or more. */
 METE_INLINE uint32_t mete__pool_index(const mete_pool *pool, const struct mete__slab *slab,
                                       const void *address) {
-    return (uint32_t)((size_t)((const char *)address - slab->memory) / pool->distance);
+    return (uint32_t)((size_t)((const char *)address - slab->memory) / pool->front.distance);
 }
 
 METE_INLINE char *mete__pool_block(const mete_pool *pool, const struct mete__slab *slab,
                                    size_t index) {
-    return slab->memory + index * pool->distance;
+    return slab->memory + index * pool->front.distance;
 }
 
 METE_INLINE uint8_t mete__pool_place(const uint8_t *place) {
@@ -215,7 +215,7 @@ METE_INLINE void mete__pool_set_life(struct mete__slab *slab, size_t index, uint
 
 /* The slab of that number. */
 METE_INLINE struct mete__slab *mete__pool_numbered(const mete_pool *pool, uint32_t number) {
-    return __atomic_load_n(&pool->slabs, __ATOMIC_ACQUIRE)[number];
+    return __atomic_load_n(&pool->front.slabs, __ATOMIC_ACQUIRE)[number];
 }
 
 /* Not shared: blocks in the hand, and those that are the program's. */

@@ -116,13 +116,13 @@ static bool make_room_in_numbers(mete_pool *pool) {
     if (memory == NULL) return false;
     struct mete__slab **slabs = (struct mete__slab **)(void *)(memory + sizeof(struct old_numbers));
     head_of(slabs)->capacity = capacity;
-    if (pool->slabs != NULL) {
-        head_of(slabs)->older = head_of(pool->slabs);
-        memcpy(slabs, pool->slabs, pool->slab_count * sizeof *slabs);
+    if (pool->front.slabs != NULL) {
+        head_of(slabs)->older = head_of(pool->front.slabs);
+        memcpy(slabs, pool->front.slabs, pool->slab_count * sizeof *slabs);
     }
     pool->metadata += numbers_bytes(capacity);
     pool->slab_capacity = capacity;
-    __atomic_store_n(&pool->slabs, slabs, __ATOMIC_RELEASE);
+    __atomic_store_n(&pool->front.slabs, slabs, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -153,6 +153,11 @@ static void start_lives(const mete_pool *pool, struct mete__slab *slab) {
         mete__pool_set_life(slab, i, 1);
 }
 
+static void set_slab_count(mete_pool *pool, uint32_t count) {
+    __atomic_store_n(&pool->slab_count, count, __ATOMIC_RELEASE);
+    if (pool->handles) __atomic_store_n(&pool->front.named, count, __ATOMIC_RELEASE);
+}
+
 /* A slab without memory: one that was given back, or a new one. */
 static struct mete__slab *describe_slab(mete_pool *pool) {
     struct mete__slab *slab = pool->spare;
@@ -171,8 +176,8 @@ static struct mete__slab *describe_slab(mete_pool *pool) {
     slab->places = (uint8_t *)slab->lives + lives_bytes(pool);
     slab->number = pool->slab_count;
     start_lives(pool, slab);
-    pool->slabs[pool->slab_count] = slab;
-    __atomic_store_n(&pool->slab_count, pool->slab_count + 1, __ATOMIC_RELEASE);
+    pool->front.slabs[pool->slab_count] = slab;
+    set_slab_count(pool, pool->slab_count + 1);
     pool->metadata += description_bytes(pool);
     return slab;
 }
@@ -284,7 +289,7 @@ size_t mete__slab_drop_unused(mete_pool *pool) {
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < pool->slab_count; i++) {
-        struct mete__slab *slab = pool->slabs[i];
+        struct mete__slab *slab = pool->front.slabs[i];
         if (slab->memory == NULL || slab->used != 0) continue;
         drop(pool, slab);
         bytes += slab_bytes(pool);
@@ -311,7 +316,7 @@ static void undo_add(mete_pool *pool, uint32_t count_before) {
     drop(pool, slab);
     if (slab->number < count_before) return;
     pool->spare = slab->next_partial;
-    __atomic_store_n(&pool->slab_count, pool->slab_count - 1, __ATOMIC_RELEASE);
+    set_slab_count(pool, pool->slab_count - 1);
     pool->metadata -= description_bytes(pool);
     mete__meta_free(slab, description_bytes(pool));
 }
@@ -448,23 +453,23 @@ void mete__slab_reset_all(mete_pool *pool) {
     pool->partial = NULL;
     pool->retired_here = 0;
     for (uint32_t i = pool->slab_count; i-- > 0;)
-        if (pool->slabs[i]->memory != NULL) reset_slab(pool, pool->slabs[i]);
+        if (pool->front.slabs[i]->memory != NULL) reset_slab(pool, pool->front.slabs[i]);
     __atomic_store_n(&pool->used, 0, __ATOMIC_RELAXED);
 }
 
 void mete__slab_end_all(mete_pool *pool) {
     for (uint32_t i = 0; i < pool->slab_count; i++) {
-        struct mete__slab *slab = pool->slabs[i];
+        struct mete__slab *slab = pool->front.slabs[i];
         if (slab->memory != NULL) drop(pool, slab);
     }
     for (uint32_t i = 0; i < pool->slab_count; i++)
-        mete__meta_free(pool->slabs[i], description_bytes(pool));
+        mete__meta_free(pool->front.slabs[i], description_bytes(pool));
     for (struct mete__slab_table *table = pool->table, *older; table != NULL; table = older) {
         older = table->older;
         mete__meta_free(table, table_bytes(table->capacity));
     }
-    if (pool->slabs == NULL) return;
-    for (struct old_numbers *numbers = head_of(pool->slabs), *older; numbers != NULL;
+    if (pool->front.slabs == NULL) return;
+    for (struct old_numbers *numbers = head_of(pool->front.slabs), *older; numbers != NULL;
          numbers = older) {
         older = numbers->older;
         mete__meta_free(numbers, numbers_bytes(numbers->capacity));

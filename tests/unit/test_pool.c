@@ -399,7 +399,7 @@ static void damage_of_the_pool_itself_is_found(void **state) {
 
     (void)state;
     mete_pool_free(pool, a);
-    struct mete__slab *slab = pool->slabs[0];
+    struct mete__slab *slab = pool->front.slabs[0];
     void **top = &pool->front.hand[mete__pool_depth(pool) - 1];
     *top = pool->front.hand[0];
     assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
@@ -534,8 +534,8 @@ static void a_used_up_slot_retires(void **state) {
         mete_pool *pool =
             pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
-        size_t index = (size_t)((char *)block - pool->slabs[0]->memory) / 64;
-        pool->slabs[0]->lives[index] = UINT32_MAX - 2; /* as after so many lives */
+        size_t index = (size_t)((char *)block - pool->front.slabs[0]->memory) / 64;
+        pool->front.slabs[0]->lives[index] = UINT32_MAX - 2; /* as after so many lives */
         mete_pool_free(pool, block);
         assert_ptr_equal(mete_pool_alloc(pool), block);
         mete_pool_handle last = mete_pool_handle_of(pool, block);
