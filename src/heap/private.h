@@ -160,7 +160,8 @@ METE_INLINE bool mete__private_push(mete_heap *heap, void *block) {
         return false;
     size_t offset = (uintptr_t)block & (METE__SLICE_SIZE - 1), bytes = span->block_bytes;
     size_t index = mete__size_class_divide(offset, span->size_class);
-    if (METE_UNLIKELY(index * bytes != offset) ||
+    /* What is left behind the last block may begin where another one would, and has no mark. */
+    if (METE_UNLIKELY(index * bytes != offset) || METE_UNLIKELY(index >= span->carved) ||
         METE_UNLIKELY(mete__marks_is_free(span->marks, index)) ||
         METE_UNLIKELY(span->used == 1 && (span->next != NULL || span->previous != NULL)))
         return false;

@@ -45,7 +45,7 @@ void mete__registry_enter(struct mete__holder *holder, const struct mete__holder
     holder->previous = NULL;
     holder->next = newest;
     if (newest != NULL) newest->previous = holder;
-    newest = holder;
+    __atomic_store_n(&newest, holder, __ATOMIC_RELEASE); /* see mete__registry_after_fork */
     holder->is_entered = true;
     mete__lock_release(&lock);
 }
@@ -90,7 +90,14 @@ bool mete__registry_each(bool (*visit)(void *context, struct mete__holder *holde
 }
 
 /* A list that was being changed is whole all the same when read forwards: the writes come in an
- * order that keeps `next` right. */
+ * order that keeps `next` right. Backwards it may lead to a holder that is not in it, through which
+ * the next one to leave would stay in the list. */
 void mete__registry_after_fork(void) {
+    struct mete__holder *previous = NULL;
+
+    for (struct mete__holder *holder = newest; holder != NULL; holder = holder->next) {
+        if (holder->previous != previous) holder->previous = previous; /* no page is copied else */
+        previous = holder;
+    }
     mete__lock_reset(&lock);
 }

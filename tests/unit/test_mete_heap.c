@@ -622,6 +622,15 @@ static void a_block_of_the_general_heap_is_named(void) {
     mete_heap_free(heap, block);
 }
 
+static void what_is_left_behind_the_last_block_is_none(void) {
+    mete_heap *heap = heap_of((mete_heap_options){.max_bytes = 0});
+    char *block = mete_heap_alloc(heap, 48);
+    char *behind = block + (size_t)65536 / 48 * 48; /* 16 bytes of the span are left there */
+
+    apart_expect("mete: invalid-free of %p, which is no block of this heap\n", (void *)behind);
+    mete_heap_free(heap, behind);
+}
+
 static void a_foreign_address_is_named(void) {
     mete_heap *heap = heap_of((mete_heap_options){.max_bytes = 0});
     static char data[64];
@@ -670,6 +679,7 @@ int main(void) {
         DEATH(an_interior_free_of_a_large_block_is_named),
         DEATH(a_block_of_another_heap_is_named),
         DEATH(a_block_of_the_general_heap_is_named),
+        DEATH(what_is_left_behind_the_last_block_is_none),
         DEATH(a_foreign_address_is_named),
         DEATH(a_block_that_ended_with_its_heap_is_named),
     };
