@@ -260,14 +260,15 @@ METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void
 METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t duties) {
     struct mete_pool_share *share = mete__pool_threads_share;
 
-    if (__builtin_expect(share->pool != pool || share->top == share->bottom, 0)) return NULL;
-    void *block = share->top[-1].block;
-    uint8_t *place = share->top[-1].place;
+    struct mete_pool_held *top = share->top;
+    if (__builtin_expect(share->pool != pool || top == share->bottom, 0)) return NULL;
+    void *block = top[-1].block;
+    uint8_t *place = top[-1].place;
     if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) != 255, 0)) return NULL;
     if (__builtin_expect((duties & METE__POOL_FILLS) != 0, 1) &&
         __builtin_expect(!mete__pool_is_line_filled(block), 0))
         return NULL;
-    share->top--;
+    share->top = top - 1;
     __atomic_store_n(place, 0, __ATOMIC_RELAXED);
     mete__pool_add(&share->allocations, 1);
     return block;
@@ -277,7 +278,8 @@ METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block)
     const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     struct mete_pool_share *share = mete__pool_threads_share;
 
-    if (__builtin_expect(share->pool != pool || share->top == share->ceiling, 0)) return false;
+    struct mete_pool_held *top = share->top;
+    if (__builtin_expect(share->pool != pool || top == share->ceiling, 0)) return false;
     const struct mete_pool_near *near = share->near;
     uint64_t number =
         mete__pool_number(front, __atomic_load_n(&near->memory, __ATOMIC_RELAXED), block);
@@ -291,9 +293,9 @@ METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block)
     else if (!mete__pool_end(front->duties, near->lives, number, block))
         return false;
     __atomic_store_n(place, 255, __ATOMIC_RELAXED);
-    share->top->block = block;
-    share->top->place = place;
-    share->top++;
+    top->block = block;
+    top->place = place;
+    share->top = top + 1;
     mete__pool_add(&share->frees, 1);
     return true;
 }
