@@ -307,6 +307,7 @@ static void *resize_large(mete_heap *heap, const struct mete__target *target, si
     size_t before = span->block_bytes, slices = mete__round_up(size, METE__SLICE_SIZE);
     char *memory = target->memory;
 
+    if (size > METE__SIZE_LIMIT) return NULL;
     if (slices > before) {
         if (!has_room(heap, slices - before)) return NULL;
         may_move = may_move && has_room(heap, slices + slices / 8); /* see grow in large.c */

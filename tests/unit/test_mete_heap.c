@@ -622,6 +622,23 @@ static void a_block_of_the_general_heap_is_named(void) {
     mete_heap_free(heap, block);
 }
 
+static void what_cannot_be_resized_keeps_its_contents(void) {
+    mete_heap *heap = heap_of((mete_heap_options){.max_bytes = 0});
+    const size_t bytes = (size_t)8 << 20;
+    volatile size_t most = SIZE_MAX; /* the compiler warns of such a size that it knows */
+    char *block = mete_heap_alloc(heap, bytes), *behind = mete_heap_alloc(heap, bytes);
+
+    CHECK(block != NULL && behind != NULL);
+    block = mete_heap_realloc(heap, block, 2 * bytes); /* its pages are moved, behind the other */
+    CHECK(block != NULL);
+    block[100] = 7;
+    CHECK(mete_heap_realloc(heap, block, most) == NULL && errno == ENOMEM);
+    CHECK(mete_heap_realloc(heap, block, most - 10) == NULL && errno == ENOMEM);
+    CHECK(block[100] == 7);
+    CHECK(mete_heap_verify(heap) == 0);
+    mete_heap_destroy(heap);
+}
+
 static void what_is_left_behind_the_last_block_is_none(void) {
     mete_heap *heap = heap_of((mete_heap_options){.max_bytes = 0});
     char *block = mete_heap_alloc(heap, 48);
@@ -650,6 +667,7 @@ static void a_block_that_ended_with_its_heap_is_named(void) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        FACT(what_cannot_be_resized_keeps_its_contents),
         FACT(blocks_of_all_sizes_are_aligned_and_keep_what_is_written),
         FACT(calloc_zeroes_what_was_used_before),
         FACT(aligned_blocks_are_aligned),
