@@ -18,6 +18,7 @@ extern void __libc_free(void *block); /* NOLINT(bugprone-reserved-identifier) */
 
 static int frees;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc's is reserved */
 void free(void *block) {
     __libc_free(block);
     errno = EDOM;
