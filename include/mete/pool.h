@@ -19,7 +19,8 @@
  * thread may free what another allocated. Two threads that free the same block at the very same
  * instant are found out when it would be handed out a second time. A child of the C library's fork
  * has its own copy of the pool and can use it, whatever other threads were doing with it; but what
- * those had at hand is not handed out there before the pool is reset.
+ * those had at hand is not handed out there before the pool is reset. Not for signal handlers: one
+ * that interrupts a call of the pool may be handed the same block.
  *
  * Errors: NULL with errno ENOBUFS (the pool's own limit), ENOMEM (no memory), EINVAL, or a negative
  * errno. What fails changes nothing.
@@ -32,6 +33,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* ThreadSanitizer sees the locks of the library only where it sees the library's own code: the usual
+ * calls are no part of the program then. */
+#if defined(__SANITIZE_THREAD__) && !defined(METE_POOL_NO_INLINE)
+#define METE_POOL_NO_INLINE
+#elif defined(__has_feature) && !defined(METE_POOL_NO_INLINE)
+#if __has_feature(thread_sanitizer)
+#define METE_POOL_NO_INLINE
+#endif
+#endif
 
 METE_BEGIN_DECLS
 
