@@ -34,8 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ThreadSanitizer sees the locks of the library only where it sees the library's own code: the usual
- * calls are no part of the program then. */
+/* ThreadSanitizer does not see the library's locks: the usual calls are no part of the program
+ * then. */
 #if defined(__SANITIZE_THREAD__) && !defined(METE_POOL_NO_INLINE)
 #define METE_POOL_NO_INLINE
 #elif defined(__has_feature) && !defined(METE_POOL_NO_INLINE)
