@@ -25,7 +25,7 @@ has_the_body() {
 
 @test "usual_calls_are_calls_where_the_program_says_so" {
     for compiler in $c_compilers; do
-        ! has_the_body "$compiler" -DMETE_POOL_NO_INLINE || return 1
+        ! has_the_body "$compiler" -D METE_POOL_NO_INLINE || return 1
     done
 }
 
