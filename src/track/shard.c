@@ -39,7 +39,8 @@ struct mete__shard *mete__shard_create(void) {
     shard->signature = (uint64_t)shard->index << METE__RECORD_SHARD_SHIFT;
     mete__level_join(&shard->level);
     struct mete_profile_header *header = mete__writer_header();
-    __atomic_store_n(&header->threads_seen, mete__level.shards, __ATOMIC_RELAXED);
+    __atomic_store_n(&header->threads_seen, __atomic_load_n(&mete__level.shards, __ATOMIC_RELAXED),
+                     __ATOMIC_RELAXED);
     shard->next = __atomic_load_n(&all_shards, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(&all_shards, &shard->next, shard, false, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED)) {
@@ -64,11 +65,14 @@ struct mete__shard_totals mete__shard_sum(void) {
     return sum;
 }
 
-void mete__shard_rewrite_all(void) {
+struct mete__site_sums mete__shard_rewrite_all(void) {
+    struct mete__site_sums sums = {.allocations = 0};
+
     for (struct mete__shard *shard = mete__shard_all(); shard != NULL; shard = shard->next) {
         memcpy(shard->record, &shard->counters, sizeof shard->counters);
-        mete__site_rewrite(&shard->sites);
+        mete__site_rewrite(&shard->sites, &sums);
     }
+    return sums;
 }
 
 /* ---- counting, whatever the case ---- */

@@ -63,8 +63,9 @@ METE_HIDDEN struct mete__shard *mete__shard_all(void);
 /* Adds up all shards; those of other threads as they were a moment ago. */
 METE_HIDDEN struct mete__shard_totals mete__shard_sum(void);
 
-/* Stores all counters of all shards in the profile again, whatever it says now. */
-METE_HIDDEN void mete__shard_rewrite_all(void);
+/* Stores all counters of all shards in the profile again, whatever it says now, and says what a
+ * reader will add up. */
+METE_HIDDEN struct mete__site_sums mete__shard_rewrite_all(void);
 
 /* Sets, or adds to, what other threads may read. */
 #define METE__SET(counter, value)    __atomic_store_n(&(counter), value, __ATOMIC_RELAXED)

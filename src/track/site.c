@@ -136,7 +136,17 @@ static void rewrite_site(const struct mete__site_table *table, const struct mete
     if (!mete__site_is(site, METE__SITE_SHARED)) record->own_peak_bytes = site->own_peak_bytes;
 }
 
-void mete__site_rewrite(const struct mete__site_table *table) {
+static void add_to(struct mete__site_sums *sums, const struct mete__site *site) {
+    sums->allocations += site->allocations;
+    sums->frees += site->frees;
+    sums->allocated_bytes += site->allocated_bytes;
+    sums->freed_bytes += site->freed_bytes;
+}
+
+void mete__site_rewrite(const struct mete__site_table *table, struct mete__site_sums *sums) {
     for (const struct mete__site_slab *slab = table->slab; slab != NULL; slab = slab->next)
-        for (size_t i = 0; i < slab->used; i++) rewrite_site(table, &slab->sites[i]);
+        for (size_t i = 0; i < slab->used; i++) {
+            rewrite_site(table, &slab->sites[i]);
+            add_to(sums, &slab->sites[i]);
+        }
 }

@@ -99,7 +99,14 @@ METE_INLINE int64_t mete__site_live_bytes(const struct mete__site *site) {
                      __atomic_load_n(&site->freed_bytes, __ATOMIC_RELAXED));
 }
 
-/* Stores all private counters in the profile again, whatever it says now. */
-METE_HIDDEN void mete__site_rewrite(const struct mete__site_table *table);
+/* What a reader of the profile finds when it adds up sites. */
+struct mete__site_sums {
+    uint64_t allocations, frees;
+    uint64_t allocated_bytes, freed_bytes;
+};
+
+/* Stores all private counters in the profile again, whatever it says now, and adds them to sums. */
+METE_HIDDEN void mete__site_rewrite(const struct mete__site_table *table,
+                                    struct mete__site_sums *sums);
 
 #endif

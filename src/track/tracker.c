@@ -40,14 +40,30 @@ static struct mete__shard refused = {.state = METE__FORK_NO_STATE};
 
 /* ---- a forked child ---- */
 
-static void note_inherited(struct mete_profile_header *header) {
-    struct mete__shard_totals sum =
-        mode == METE_PROFILE_STATS ? mete__census_last() : mete__shard_sum();
+static void note_inherited(struct mete__site_sums sums) {
+    struct mete_profile_header *header = mete__writer_header();
 
-    header->inherited_allocations = sum.allocations;
-    header->inherited_frees = sum.frees;
-    header->inherited_allocated_bytes = sum.allocated_bytes;
-    header->inherited_freed_bytes = sum.freed_bytes;
+    header->inherited_allocations = sums.allocations;
+    header->inherited_frees = sums.frees;
+    header->inherited_allocated_bytes = sums.allocated_bytes;
+    header->inherited_freed_bytes = sums.freed_bytes;
+}
+
+/* What the shards say of themselves would not do: a thread that the fork left in the midst of
+ * counting may have counted in its shard and not in its site. */
+static struct mete__site_sums rewrite_counters(void) {
+    struct mete__site_sums sums = mete__shard_rewrite_all();
+
+    if (mode == METE_PROFILE_STATS) {
+        mete__census_after_fork();
+        mete__census_take();
+        struct mete__shard_totals last = mete__census_last();
+        sums = (struct mete__site_sums){.allocations = last.allocations,
+                                        .frees = last.frees,
+                                        .allocated_bytes = last.allocated_bytes,
+                                        .freed_bytes = last.freed_bytes};
+    }
+    return sums;
 }
 
 static void give_up(void) {
@@ -78,13 +94,9 @@ static void settle_child(void) {
         give_up();
         return;
     }
-    mete__shard_rewrite_all();
+    struct mete__site_sums inherited = rewrite_counters();
     mete__level_publish();
-    if (mode == METE_PROFILE_STATS) {
-        mete__census_after_fork();
-        mete__census_take();
-    }
-    note_inherited(mete__writer_header());
+    note_inherited(inherited);
     mete__timeline_start();
 }
 
@@ -111,7 +123,8 @@ static METE_COLD struct mete__shard *shard_of(struct mete__cache *cache) {
     }
     struct mete__shard *shard = *slot;
     uint32_t state = mete__fork_state_to_keep();
-    if (mete__level.shards > 1) mete__level_accept(&shard->level);
+    if (__atomic_load_n(&mete__level.shards, __ATOMIC_RELAXED) > 1)
+        mete__level_accept(&shard->level);
     shard->state = state;
     return shard;
 }

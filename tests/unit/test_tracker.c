@@ -580,6 +580,38 @@ static void a_vfork_child_counts_as_its_parent(void **state) {
     forget(&seen);
 }
 
+/* Another thread may be anywhere in counting when one forks: here it has counted an allocation and
+ * a free in its shard, but not yet in their site. */
+static void fork_amid_counting(void) {
+    int status;
+    start();
+    kept = mete_malloc(1);
+    struct mete__shard *shard = mete__shard_all();
+    shard->allocations++;
+    shard->frees++;
+    shard->freed_bytes += 10;
+    pid_t child = fork();
+    if (child == 0) {
+        kept = mete_malloc(2);
+        mete__tracker_finish(METE_PROFILE_ENDED);
+        _exit(0);
+    }
+    HOLDS(waitpid(child, &status, 0) == child && status == 0);
+    name_of_child(child_path, sizeof child_path, child);
+    struct seen seen = see(child_path);
+    HOLDS(seen.totals.allocations == 2 && seen.header->inherited_allocations == 1);
+    HOLDS(seen.totals.frees == 0 && seen.header->inherited_frees == 0);
+    HOLDS(seen.totals.freed_bytes == 0 && seen.header->inherited_freed_bytes == 0);
+    HOLDS(seen.header->inherited_allocated_bytes == 1);
+    forget(&seen);
+}
+
+static void what_a_child_inherits_is_what_its_sites_say(void **state) {
+    (void)state;
+    if (UNDER_TSAN) skip();
+    assert_int_equal(status_of(fork_amid_counting, NULL), 0);
+}
+
 /* Forks while other threads are in the midst of counting. */
 static void fork_among_threads(void) {
     pthread_t threads[THREADS];
@@ -723,6 +755,7 @@ int main(void) {
         FACT(a_child_that_allocates_nothing_makes_no_file),
         FACT(children_are_left_alone_where_that_is_asked_for),
         FACT(a_vfork_child_counts_as_its_parent),
+        FACT(what_a_child_inherits_is_what_its_sites_say),
         FACT(forks_among_threads_are_whole),
         FACT(misuse_is_written_down_before_the_program_dies_of_it),
         FACT(moments_follow_each_other_in_time),
