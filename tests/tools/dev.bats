@@ -109,6 +109,30 @@ installed() {
     [[ "$output" == *'bench/two failed' ]]
 }
 
+@test "every_suite_counts_and_one_without_results_failed" {
+    cp "$METE_SOURCE/dev" .
+    cp "$METE_SOURCE/tools/summary" tools/
+    for tool in install_packages build check; do
+        printf '#!/bin/sh\nexit 0\n' >tools/$tool
+        chmod +x tools/$tool
+    done
+    mkdir -p build/meson-logs build-asan/meson-logs build-tsan/meson-logs
+    # meson names its log after the wrapper, where there is one. The second suite always fails.
+    played meson 'case $* in *wrapper*) log=testlog-setarch ;; *) log=testlog ;; esac
+        case $* in *build-asan*) result=FAIL ;; *) result=OK ;; esac
+        [ "$3" = "$(cat silent)" ] ||
+            echo "{\"name\": \"t\", \"result\": \"$result\"}" >"$3/meson-logs/$log.json"'
+
+    : >silent
+    run -1 ./dev test
+    [[ "$output" == *'FAILED build-asan: t: FAIL'* ]]
+    [ "${lines[-1]}" = '8 passed, 1 failed' ]
+    echo build-tsan >silent
+    run -1 ./dev test
+    [[ "$output" == *'FAILED the tests in build-tsan leave results'* ]]
+    [ "${lines[-1]}" = '6 passed, 2 failed' ]
+}
+
 @test "fuzz_takes_a_number_of_seconds" {
     for wrong in soon -3 1.5 0; do
         run -1 "$METE_SOURCE/dev" fuzz "$wrong"
