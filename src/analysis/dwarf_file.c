@@ -17,6 +17,9 @@ struct mete__dwarf_file {
     Dwfl *dwfl;
     Dwfl_Callbacks callbacks; /* dwfl points here */
     char *debug_path;         /* callbacks points here */
+    Elf *core;                /* a core dump, which dwfl refers to; else NULL */
+    int core_descriptor;      /* its file's */
+    const char *missing;      /* libdwfl's: the first file a core dump names and is not there */
     Dwarf **parts;
     size_t part_count;
     int machine;
@@ -30,8 +33,13 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     Dwarf_Addr bias;
     GElf_Addr elf_bias;
 
-    (void)user_data, (void)name, (void)base;
+    (void)user_data, (void)base;
     Elf *elf = dwfl_module_getelf(module, &elf_bias);
+    /* What a core dump has of a file's beginning may do for its ELF, but holds no debug data. */
+    const char *read_from = NULL;
+    dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &read_from, NULL);
+    if (file->core != NULL && read_from == NULL && file->missing == NULL && name[0] == '/')
+        file->missing = name;
     if (elf != NULL && file->machine == EM_NONE && gelf_getehdr(elf, &header) != NULL)
         file->machine = header.e_machine;
     Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
@@ -85,7 +93,30 @@ static int open_regular(const char *path, char *why, size_t why_size) {
     return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
 }
 
+/* The core dump in a file, or NULL where it is something else. */
+static Elf *core_in(int fd) {
+    GElf_Ehdr header;
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+
+    if (elf != NULL && gelf_getehdr(elf, &header) != NULL && header.e_type == ET_CORE) return elf;
+    elf_end(elf);
+    return NULL;
+}
+
+/* A core dump has no types: they are in the program and the libraries that it names. */
+static int report_core(struct mete__dwarf_file *file) {
+    dwfl_report_begin(file->dwfl);
+    int modules = dwfl_core_file_report(file->dwfl, file->core, NULL);
+    dwfl_report_end(file->dwfl, NULL, NULL);
+    return modules < 0 ? -ENOEXEC : 0;
+}
+
 static int report(struct mete__dwarf_file *file, const char *path, int fd) {
+    file->core = core_in(fd);
+    if (file->core != NULL) {
+        file->core_descriptor = fd;
+        return report_core(file);
+    }
     dwfl_report_begin(file->dwfl);
     Dwfl_Module *module = dwfl_report_offline(file->dwfl, path, path, fd);
     if (module == NULL) close(fd); /* else it is libdwfl's */
@@ -101,11 +132,16 @@ static bool is_object(const char *path) {
            (path[length - 1] == 'o' || path[length - 1] == 'a');
 }
 
-static void say_no_data(const char *path, char *why, size_t why_size) {
+static void say_no_data(const char *path, bool is_core, char *why, size_t why_size) {
     const char *servers = getenv("DEBUGINFOD_URLS");
     bool has_servers = servers != NULL && servers[0] != '\0';
 
-    if (is_object(path))
+    if (is_core)
+        snprintf(why, why_size,
+                 "%s is a core dump, and none of the files it names is here as it was and has "
+                 "debug information: give the program it is of, compiled with -g",
+                 path);
+    else if (is_object(path))
         snprintf(why, why_size, "%s has no debug information: compile it with -g", path);
     else
         snprintf(why, why_size,
@@ -138,7 +174,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     }
     if (file->part_count == 0) {
         status = -ENODATA;
-        say_no_data(path, why, why_size);
+        say_no_data(path, file->core != NULL, why, why_size);
         goto fail_file;
     }
     *out = file;
@@ -152,6 +188,10 @@ fail_file:
 void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     if (file == NULL) return;
     if (file->dwfl != NULL) dwfl_end(file->dwfl);
+    if (file->core != NULL) {
+        elf_end(file->core);
+        close(file->core_descriptor);
+    }
     free(file->parts);
     free(file->debug_path);
     free(file);
@@ -167,4 +207,8 @@ Dwarf *mete__dwarf_file_part(const struct mete__dwarf_file *file, size_t number)
 
 int mete__dwarf_file_machine(const struct mete__dwarf_file *file) {
     return file->machine;
+}
+
+const char *mete__dwarf_file_missing(const struct mete__dwarf_file *file) {
+    return file->missing;
 }

@@ -1,7 +1,8 @@
 /*
  * analysis/dwarf_file.h - the debug data of a file, wherever they are.
  *
- * The file may be an executable, a library, an object, an archive, a kernel or a module. Debug
+ * The file may be an executable, a library, an object, an archive, a kernel or a module, or a core
+ * dump, which stands for the program and the libraries it names. Debug
  * information is looked for where gdb looks for it: in the file, beside it (.gnu_debuglink), in the
  * build-id directories, and at the servers in DEBUGINFOD_URLS where that is set; compressed
  * sections, .dwz files and .dwo files (from 0.191 on also .dwp) are elfutils' business. Not thread-
@@ -22,9 +23,13 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
                           struct mete__dwarf_file **out, char *why, size_t why_size);
 void mete__dwarf_file_close(struct mete__dwarf_file *file);
 
-/* What has debug information: one part but for archives, whose objects are parts. */
+/* What has debug information: one part but for archives, whose objects are parts, and core dumps.
+ */
 size_t mete__dwarf_file_parts(const struct mete__dwarf_file *file);
 Dwarf *mete__dwarf_file_part(const struct mete__dwarf_file *file, size_t number);
+
+/* The first file that a core dump names and that is not there as it was; NULL: none. */
+const char *mete__dwarf_file_missing(const struct mete__dwarf_file *file);
 
 /* EM_ of the first part. */
 int mete__dwarf_file_machine(const struct mete__dwarf_file *file);

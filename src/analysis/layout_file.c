@@ -35,6 +35,17 @@ static void add_note(void *context, const char *text) {
     if (notes[file->note_count] != NULL) file->note_count++;
 }
 
+/* NULL: nothing is missing. */
+static void note_missing(struct mete__layout_file *file, const char *missing) {
+    char *text;
+
+    if (missing == NULL ||
+        asprintf(&text, "%s is not here as it was: its types are left out", missing) < 0)
+        return;
+    add_note(file, text);
+    free(text);
+}
+
 static int add_unit(void *context, size_t number, const char *producer) {
     struct mete__layout_file *file = context;
     const char *kept = producer == NULL ? NULL : mete__names_keep(file->names, producer);
@@ -125,6 +136,7 @@ static int read_types(struct mete__layout_file *file,
 
     if (status == 0) {
         status = read_dwarf(file, dwarf, options);
+        note_missing(file, mete__dwarf_file_missing(dwarf));
         mete__dwarf_file_close(dwarf);
         if (status != 0) {
             snprintf(why, why_size, "%s: %s", file->path, strerror(-status));

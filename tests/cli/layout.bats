@@ -101,6 +101,26 @@ END
     diff expected out
 }
 
+@test "a_core_dump_stands_for_the_files_it_names" {
+    write_types
+    gcc -g types.c -o program
+    mete layout program conn >expected
+    gdb -nx -batch -ex 'break main' -ex run -ex 'generate-core-file program.core' ./program >log 2>&1
+    mete layout program.core conn >out
+    diff expected out
+
+    mv program moved
+    status=0
+    mete layout program.core conn >out 2>err || status=$?
+    [ $status -eq 125 ]
+    grep -qF "$PWD/program is not here as it was: its types are left out" err ||
+        grep -qE 'program.core is a core dump, and none of the files it names is here' err
+    mv moved program
+    echo 'int main(void) { return 0; }' | gcc -g -xc - -o program # another one of that name
+    run ! mete layout program.core conn
+    [[ "$output" != *'struct conn {'* ]]
+}
+
 @test "equal_types_of_many_units_are_one_and_differing_ones_are_told_apart" {
     echo 'struct same { int a; }; struct same same_one; struct other { char c; } one;' >one.c
     echo 'struct same { int a; }; struct same same_two; struct other { long l; } two;' >two.c
