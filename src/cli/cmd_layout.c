@@ -26,7 +26,6 @@
 #include "report/layout_text.h"
 #include "report/progress.h"
 
-#define WHY_SIZE       8192       /* a sentence with a path or two in it */
 #define NO_LIMIT       UINT64_MAX /* of bytes */
 #define COMPLAINTS_MAX 20         /* lines about types that exceed a limit */
 
@@ -43,91 +42,30 @@ struct layout_options {
     const char *heap; /* a profile */
 };
 
-#define MEMBER(name) offsetof(struct layout_options, name)
+#define OPTION(...) METE__OPTION(struct layout_options, __VA_ARGS__)
 static const struct mete__option options[] = {
-    {.name = "json",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(json),
-     .help = "JSON instead of text ('-': standard output)"},
-    {.name = "sarif",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(sarif),
-     .help = "SARIF instead, for code review tools"},
-    {.name = "diff", .offset = MEMBER(diff), .help = "what changed: mete layout --diff OLD NEW"},
-    {.name = "max-growth",
-     .kind = METE__OPTION_BYTES,
-     .value = "BYTES",
-     .offset = MEMBER(max_growth),
-     .max = INT64_MAX,
-     .help = "exit with 1 where a type grew by more (--diff)"},
-    {.name = "max-padding",
-     .kind = METE__OPTION_BYTES,
-     .value = "BYTES",
-     .offset = MEMBER(max_padding),
-     .max = INT64_MAX,
-     .help = "exit with 1 where a type wastes more"},
-    {.name = "expand", .offset = MEMBER(expand), .help = "show the members of nested types too"},
-    {.name = "reorder", .offset = MEMBER(reorder), .help = "show the best order of the members"},
-    {.name = "heap",
-     .kind = METE__OPTION_TEXT,
-     .value = "PROFILE",
-     .offset = MEMBER(heap),
-     .help = "what types cost in this profile's heap"},
-    {.name = "hot",
-     .kind = METE__OPTION_TEXTS,
-     .value = "MEMBER",
-     .offset = MEMBER(hot),
-     .help = "members that come first; MEMBER,MEMBER too"},
-    {.name = "file",
-     .kind = METE__OPTION_TEXT,
-     .value = "PATTERN",
-     .offset = MEMBER(file),
-     .help = "only types declared in such a file"},
-    {.name = "min-size",
-     .kind = METE__OPTION_BYTES,
-     .value = "BYTES",
-     .offset = MEMBER(min_size),
-     .max = UINT64_MAX,
-     .help = "only types at least so large"},
-    {.name = "holes",
-     .kind = METE__OPTION_NUMBER,
-     .value = "N",
-     .offset = MEMBER(holes),
-     .min = 1,
-     .max = UINT32_MAX,
-     .help = "only types with so many holes"},
-    {.name = "contains",
-     .kind = METE__OPTION_TEXT,
-     .value = "TYPE",
-     .offset = MEMBER(contains),
-     .help = "only types that hold such a type"},
-    {.name = "points-to",
-     .kind = METE__OPTION_TEXT,
-     .value = "TYPE",
-     .offset = MEMBER(points_to),
-     .help = "only types that point to such a type"},
-    {.name = "top",
-     .kind = METE__OPTION_NUMBER,
-     .value = "N",
-     .offset = MEMBER(top),
-     .min = 1,
-     .max = UINT32_MAX,
-     .help = "entries of the summary (20)"},
-    {.name = "cache-line",
-     .kind = METE__OPTION_NUMBER,
-     .value = "BYTES",
-     .offset = MEMBER(line),
-     .min = 16,
-     .max = 4096,
-     .help = "bytes of a cache line (64)"},
-    {.name = "debug-dir",
-     .kind = METE__OPTION_TEXT,
-     .value = "DIR",
-     .offset = MEMBER(debug_dir),
-     .help = "debug files are here, too ($METE_DEBUG_DIR)"},
+    OPTION(json, "json", "FILE", "JSON instead of text ('-': standard output)"),
+    OPTION(sarif, "sarif", "FILE", "SARIF instead, for code review tools"),
+    OPTION(diff, "diff", NULL, "what changed: mete layout --diff OLD NEW"),
+    OPTION(max_growth, "max-growth", "BYTES", "exit with 1 where a type grew by more (--diff)",
+           .is_bytes = true, .max = INT64_MAX),
+    OPTION(max_padding, "max-padding", "BYTES", "exit with 1 where a type wastes more",
+           .is_bytes = true, .max = INT64_MAX),
+    OPTION(expand, "expand", NULL, "show the members of nested types too"),
+    OPTION(reorder, "reorder", NULL, "show the best order of the members"),
+    OPTION(heap, "heap", "PROFILE", "what types cost in this profile's heap"),
+    OPTION(hot, "hot", "MEMBER", "members that come first; MEMBER,MEMBER too"),
+    OPTION(file, "file", "PATTERN", "only types declared in such a file"),
+    OPTION(min_size, "min-size", "BYTES", "only types at least so large", .is_bytes = true,
+           .max = UINT64_MAX),
+    OPTION(holes, "holes", "N", "only types with so many holes", .min = 1, .max = UINT32_MAX),
+    OPTION(contains, "contains", "TYPE", "only types that hold such a type"),
+    OPTION(points_to, "points-to", "TYPE", "only types that point to such a type"),
+    OPTION(top, "top", "N", "entries of the summary (20)", .min = 1, .max = UINT32_MAX),
+    OPTION(line, "cache-line", "BYTES", "bytes of a cache line (64)", .min = 16, .max = 4096),
+    OPTION(debug_dir, "debug-dir", "DIR", "debug files are here, too ($METE_DEBUG_DIR)"),
 };
+#undef OPTION
 
 static const struct mete__usage usage = {
     .command = "layout",
@@ -348,7 +286,7 @@ static int check_padding(const struct request *request) {
 
 static int open_heap(struct request *request) {
     const struct layout_options *given = request->given;
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
 
     if (given->heap == NULL) return METE__EXIT_OK;
     int status =
@@ -441,7 +379,7 @@ static int open_file(const char *path, const struct layout_options *given,
         .progress = mete__progress_show,
         .progress_context = &progress,
     };
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
 
     mete__progress_begin(&progress, true);
     progress.work = "reading types";

@@ -18,8 +18,6 @@
 #include "report/report_suppressions.h"
 #include "report/report_text.h"
 
-#define WHY_SIZE 8192 /* a sentence with a path or two in it */
-
 struct report_options {
     /* Files; "-": standard output; NULL: not wanted. */
     const char *json, *html, *pprof, *folded, *speedscope;
@@ -36,60 +34,22 @@ static const struct mete__option_choice sorts[] = {
     {"count", METE__REPORT_SORT_COUNT},         {NULL, 0},
 };
 
-#define MEMBER(name) offsetof(struct report_options, name)
+#define OPTION(...) METE__OPTION(struct report_options, __VA_ARGS__)
 static const struct mete__option options[] = {
-    {.name = "json",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(json),
-     .help = "JSON instead of text ('-': standard output)"},
-    {.name = "html",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(html),
-     .help = "one page for any browser, flame graph and all"},
-    {.name = "pprof",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(pprof),
-     .help = "a profile for pprof, gzipped"},
-    {.name = "folded",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(folded),
-     .help = "folded stacks, for flame graphs"},
-    {.name = "speedscope",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(speedscope),
-     .help = "a file for speedscope.app"},
-    {.name = "sort",
-     .kind = METE__OPTION_CHOICE,
-     .value = "KEY",
-     .offset = MEMBER(sort),
-     .choices = sorts,
-     .help = "live, peak, allocated, temporary or count"},
-    {.name = "top",
-     .kind = METE__OPTION_NUMBER,
-     .value = "N",
-     .offset = MEMBER(top),
-     .min = 1,
-     .max = UINT32_MAX,
-     .help = "entries of every table (5 to 10; JSON: all)"},
-    {.name = "suppressions",
-     .kind = METE__OPTION_TEXTS,
-     .value = "FILE",
-     .offset = MEMBER(suppressions),
-     .help = "known leaks, in Valgrind's or LSan's syntax"},
-    {.name = "gen-suppressions",
-     .offset = MEMBER(gen_suppressions),
-     .help = "print a suppression for every leak and error"},
-    {.name = "debug-dir",
-     .kind = METE__OPTION_TEXT,
-     .value = "DIR",
-     .offset = MEMBER(debug_dir),
-     .help = "debug files are here, too ($METE_DEBUG_DIR)"},
+    OPTION(json, "json", "FILE", "JSON instead of text ('-': standard output)"),
+    OPTION(html, "html", "FILE", "one page for any browser, flame graph and all"),
+    OPTION(pprof, "pprof", "FILE", "a profile for pprof, gzipped"),
+    OPTION(folded, "folded", "FILE", "folded stacks, for flame graphs"),
+    OPTION(speedscope, "speedscope", "FILE", "a file for speedscope.app"),
+    OPTION(sort, "sort", "KEY", "live, peak, allocated, temporary or count", .choices = sorts),
+    OPTION(top, "top", "N", "entries of every table (5 to 10; JSON: all)", .min = 1,
+           .max = UINT32_MAX),
+    OPTION(suppressions, "suppressions", "FILE", "known leaks, in Valgrind's or LSan's syntax"),
+    OPTION(gen_suppressions, "gen-suppressions", NULL,
+           "print a suppression for every leak and error"),
+    OPTION(debug_dir, "debug-dir", "DIR", "debug files are here, too ($METE_DEBUG_DIR)"),
 };
+#undef OPTION
 
 static const struct mete__usage usage = {
     .command = "report",
@@ -140,7 +100,7 @@ static int print_forms(struct mete__report *report, const struct report_options 
 int mete__cmd_report(int argc, char **argv) {
     struct report_options given = {.sort = METE__REPORT_SORT_DEFAULT};
     struct mete__report *report;
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
     char **operands;
 
     int count = mete__options_parse(&usage, argc, argv, &given, &operands);

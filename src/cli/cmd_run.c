@@ -29,7 +29,6 @@
 #include "report/report_suppressions.h"
 #include "report/report_text.h"
 
-#define WHY_SIZE       8192 /* a sentence with a path or two in it */
 #define NO_CODE        UINT64_MAX
 #define SIBLINGS_SHOWN 20 /* of a build's hundreds of children */
 
@@ -51,51 +50,23 @@ static const struct mete__option_choice modes[] = {
     {"check", METE_PROFILE_CHECK}, {"guard", METE_PROFILE_GUARD},     {NULL, 0},
 };
 
-#define MEMBER(name) offsetof(struct run_options, name)
+#define OPTION(...) METE__OPTION(struct run_options, __VA_ARGS__)
 static const struct mete__option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(output),
-     .help = "the profile (mete.PROGRAM.PID.mete)"},
-    {.name = "mode",
-     .kind = METE__OPTION_CHOICE,
-     .value = "MODE",
-     .offset = MEMBER(mode),
-     .choices = modes,
-     .help = "stats, sampled, exact, check or guard (exact)"},
-    {.name = "sample",
-     .kind = METE__OPTION_BYTES,
-     .value = "N",
-     .offset = MEMBER(sample),
-     .min = 1,
-     .max = (uint64_t)1 << 40,
-     .help = "sampled: one per N bytes (512K); guard: one block in N (1)"},
-    {.name = "no-leaks", .offset = MEMBER(no_leaks), .help = "skip the leak check at exit"},
-    {.name = "json",
-     .kind = METE__OPTION_TEXT,
-     .value = "FILE",
-     .offset = MEMBER(json),
-     .help = "the report as JSON too ('-': standard output)"},
-    {.name = "error-exitcode",
-     .kind = METE__OPTION_NUMBER,
-     .value = "N",
-     .offset = MEMBER(error_exitcode),
-     .min = 0,
-     .max = 255,
-     .help = "exit with N where errors or leaks were found"},
-    {.name = "suppressions",
-     .kind = METE__OPTION_TEXTS,
-     .value = "FILE",
-     .offset = MEMBER(suppressions),
-     .help = "known leaks, in Valgrind's or LSan's syntax"},
-    {.name = "gen-suppressions",
-     .offset = MEMBER(gen_suppressions),
-     .help = "print a suppression for every error and leak"},
-    {.name = "quiet", .letter = 'q', .offset = MEMBER(quiet), .help = "nothing on standard error"},
-    {.name = "no-children", .offset = MEMBER(no_children), .help = "leave child processes alone"},
+    OPTION(output, "output", "FILE", "the profile (mete.PROGRAM.PID.mete)", .letter = 'o'),
+    OPTION(mode, "mode", "MODE", "stats, sampled, exact, check or guard (exact)", .choices = modes),
+    OPTION(sample, "sample", "N", "sampled: one per N bytes (512K); guard: one block in N (1)",
+           .is_bytes = true, .min = 1, .max = (uint64_t)1 << 40),
+    OPTION(no_leaks, "no-leaks", NULL, "skip the leak check at exit"),
+    OPTION(json, "json", "FILE", "the report as JSON too ('-': standard output)"),
+    OPTION(error_exitcode, "error-exitcode", "N", "exit with N where errors or leaks were found",
+           .max = 255),
+    OPTION(suppressions, "suppressions", "FILE", "known leaks, in Valgrind's or LSan's syntax"),
+    OPTION(gen_suppressions, "gen-suppressions", NULL,
+           "print a suppression for every error and leak"),
+    OPTION(quiet, "quiet", NULL, "nothing on standard error", .letter = 'q'),
+    OPTION(no_children, "no-children", NULL, "leave child processes alone"),
 };
+#undef OPTION
 
 static const struct mete__usage usage = {
     .command = "run",
@@ -191,7 +162,7 @@ static int check_suppressions(const struct run *run, char *why, size_t why_size)
 
 /* Everything that can be known to be wrong before the program starts. An exit code, or 0. */
 static int prepare(struct run *run) {
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
     int code = mete__program_find(run->name, &run->program, why, sizeof why);
 
     if (code == 0 &&
@@ -228,7 +199,7 @@ static int print_report(struct run *run, bool *is_bad) {
         .progress = !run->options.quiet,
     };
     struct mete__report *report;
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
 
     int status = mete__report_open(run->output.path, &report_options, &report, why, sizeof why);
     if (status < 0) {
@@ -295,7 +266,7 @@ static int run_program(struct run *run, char **argv) {
         .context = run,
     };
     struct mete__launch_end end;
-    char why[WHY_SIZE];
+    char why[METE__WHY_SIZE];
 
     int status = mete__launch_run(&plan, &end);
     if (status < 0) {

@@ -23,6 +23,9 @@ enum mete__exit {
     METE__EXIT_SIGNAL_BASE = 128, /* 128 + N: signal N ended the program */
 };
 
+/* Bytes of a sentence that says why not, with a path or two in it. */
+enum { METE__WHY_SIZE = 8192 };
+
 int mete__cmd_run(int argc, char **argv);
 int mete__cmd_report(int argc, char **argv);
 int mete__cmd_layout(int argc, char **argv);

@@ -102,7 +102,7 @@ static bool read_number(const struct mete__option *option, const char *text, uin
     if (*text < '0' || *text > '9') return false; /* strtoull would take signs and spaces */
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
-    uint64_t factor = option->kind == METE__OPTION_BYTES ? suffix_factor(end) : *end == '\0';
+    uint64_t factor = option->is_bytes ? suffix_factor(end) : *end == '\0';
     size_t value;
     if (errno || factor == 0 || mete__mul_overflows(number, factor, &value)) return false;
     if (value < option->min || value > option->max) return false;
@@ -113,8 +113,7 @@ static bool read_number(const struct mete__option *option, const char *text, uin
 static int complain_number(const struct parse *parse, const struct mete__option *option,
                            const char *value) {
     char range[96];
-    const char *what =
-        option->kind == METE__OPTION_BYTES ? "a number (K, M or G may follow)" : "a number";
+    const char *what = option->is_bytes ? "a number (K, M or G may follow)" : "a number";
     if (option->max == UINT64_MAX)
         snprintf(range, sizeof range, "from %llu on", (unsigned long long)option->min);
     else
@@ -151,7 +150,6 @@ static int store_value(const struct parse *parse, const struct mete__option *opt
         texts->text[texts->count++] = value;
         return 0;
     case METE__OPTION_NUMBER:
-    case METE__OPTION_BYTES:
         return read_number(option, value, member) ? 0 : complain_number(parse, option, value);
     case METE__OPTION_CHOICE:
         for (const struct mete__option_choice *c = option->choices; c->name; c++) {

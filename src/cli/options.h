@@ -15,12 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What an option takes. The type of its member in the command's struct of values decides it:
+ * one of any other type does not compile. */
 enum mete__option_kind {
     METE__OPTION_FLAG,   /* bool: set to true */
     METE__OPTION_TEXT,   /* const char *: the argument, not empty */
     METE__OPTION_TEXTS,  /* struct mete__option_texts: each use adds one */
     METE__OPTION_NUMBER, /* uint64_t, from min to max */
-    METE__OPTION_BYTES,  /* the same; K, M, G (powers of 1024) may follow, also as KiB, KB */
     METE__OPTION_CHOICE, /* int: the value of one of choices[] */
 };
 
@@ -39,12 +40,31 @@ struct mete__option {
     const char *name; /* without its dashes */
     char letter;      /* or 0 */
     enum mete__option_kind kind;
-    const char *value;                         /* what help calls the value; NULL for a flag */
-    size_t offset;                             /* of the member in the command's struct of values */
-    const char *help;                          /* a few words for --help */
-    uint64_t min, max;                         /* of a number */
+    const char *value; /* what help calls the value; NULL for a flag */
+    size_t offset;     /* of the member in the command's struct of values */
+    const char *help;  /* a few words for --help */
+    uint64_t min, max; /* of a number */
+    bool is_bytes;     /* a number that K, M or G (powers of 1024) may follow, also as KiB, KB */
     const struct mete__option_choice *choices; /* ends with a NULL name */
 };
+
+/* clang-format off */
+#define METE__OPTION_KIND(type, member) \
+    _Generic(((type *)0)->member, \
+             bool: METE__OPTION_FLAG, \
+             const char *: METE__OPTION_TEXT, \
+             struct mete__option_texts: METE__OPTION_TEXTS, \
+             uint64_t: METE__OPTION_NUMBER, \
+             int: METE__OPTION_CHOICE)
+/* clang-format on */
+
+/* A row of a command's table: the type of its struct of values, the option's member there, and its
+ * name, value and help; whatever else it has follows as designators. */
+#define METE__OPTION(type, member, option, shown, text, ...)                                  \
+    {                                                                                         \
+        .name = (option), .value = (shown), .help = (text), .offset = offsetof(type, member), \
+        .kind = METE__OPTION_KIND(type, member), __VA_ARGS__                                  \
+    }
 
 /* A command as its user sees it. */
 struct mete__usage {
