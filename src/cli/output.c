@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analysis/array.h"
+
 /* ---- the name ---- */
 
 static const char *base_name(const char *path) {
@@ -168,13 +170,9 @@ size_t mete__output_siblings(const struct mete__output *output,
         if (fnmatch("mete.*.mete", entry->d_name, 0) != 0) continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (strcmp(path, output->path) == 0 || !read_sibling(output, path, &sibling)) continue;
-        if (count == capacity) {
-            size_t wanted = capacity ? 2 * capacity : 16;
-            void *more = realloc(*siblings, wanted * sizeof **siblings);
-            if (!more) break;
-            *siblings = more;
-            capacity = wanted;
-        }
+        void *grown = mete__array_room(*siblings, count, &capacity, sizeof **siblings);
+        if (grown == NULL) break;
+        *siblings = grown;
         sibling.path = strdup(is_here ? entry->d_name : path);
         if (sibling.path) (*siblings)[count++] = sibling;
     }
