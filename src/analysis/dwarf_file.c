@@ -11,15 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define USUAL_DEBUG_PATH ":.debug:/usr/lib/debug" /* libdwfl's default, as gdb's */
+#include "analysis/debug_search.h"
 
 struct mete__dwarf_file {
-    Dwfl *dwfl;
-    Dwfl_Callbacks callbacks; /* dwfl points here */
-    char *debug_path;         /* callbacks points here */
-    Elf *core;                /* a core dump, which dwfl refers to; else NULL */
-    int core_descriptor;      /* its file's */
-    const char *missing;      /* libdwfl's: the first file a core dump names and is not there */
+    struct mete__debug_search search;
+    Elf *core;           /* a core dump, which libdwfl refers to; else NULL */
+    int core_descriptor; /* its file's */
+    const char *missing; /* libdwfl's: the first file a core dump names and is not there */
     Dwarf **parts;
     size_t part_count;
     int machine;
@@ -54,28 +52,6 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     return DWARF_CB_OK;
 }
 
-static int start_libdwfl(struct mete__dwarf_file *file, const char *directory) {
-    /* libdwfl looks for build-ids in absolute directories only. */
-    char *absolute = directory == NULL ? NULL : realpath(directory, NULL);
-    int length = asprintf(&file->debug_path, "%s%s%s", absolute == NULL ? "" : absolute,
-                          absolute == NULL ? "" : ":", USUAL_DEBUG_PATH);
-
-    free(absolute);
-    if (length < 0) {
-        file->debug_path = NULL;
-        return -ENOMEM;
-    }
-    file->callbacks = (Dwfl_Callbacks){
-        .find_elf = dwfl_build_id_find_elf,
-        .find_debuginfo = dwfl_standard_find_debuginfo,
-        .section_address = dwfl_offline_section_address,
-        .debuginfo_path = &file->debug_path,
-    };
-    elf_version(EV_CURRENT);
-    file->dwfl = dwfl_begin(&file->callbacks);
-    return file->dwfl == NULL ? -ENOMEM : 0;
-}
-
 /* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
 static int open_regular(const char *path, char *why, size_t why_size) {
     struct stat status;
@@ -105,9 +81,9 @@ static Elf *core_in(int fd) {
 
 /* A core dump has no types: they are in the program and the libraries that it names. */
 static int report_core(struct mete__dwarf_file *file) {
-    dwfl_report_begin(file->dwfl);
-    int modules = dwfl_core_file_report(file->dwfl, file->core, NULL);
-    dwfl_report_end(file->dwfl, NULL, NULL);
+    dwfl_report_begin(file->search.dwfl);
+    int modules = dwfl_core_file_report(file->search.dwfl, file->core, NULL);
+    dwfl_report_end(file->search.dwfl, NULL, NULL);
     return modules < 0 ? -ENOEXEC : 0;
 }
 
@@ -117,10 +93,10 @@ static int report(struct mete__dwarf_file *file, const char *path, int fd) {
         file->core_descriptor = fd;
         return report_core(file);
     }
-    dwfl_report_begin(file->dwfl);
-    Dwfl_Module *module = dwfl_report_offline(file->dwfl, path, path, fd);
+    dwfl_report_begin(file->search.dwfl);
+    Dwfl_Module *module = dwfl_report_offline(file->search.dwfl, path, path, fd);
     if (module == NULL) close(fd); /* else it is libdwfl's */
-    dwfl_report_end(file->dwfl, NULL, NULL);
+    dwfl_report_end(file->search.dwfl, NULL, NULL);
     return module == NULL ? -ENOEXEC : 0;
 }
 
@@ -158,7 +134,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     int status = -ENOMEM;
     snprintf(why, why_size, "out of memory");
     struct mete__dwarf_file *file = calloc(1, sizeof *file);
-    if (file == NULL || start_libdwfl(file, debug_directory) != 0) {
+    if (file == NULL || mete__debug_search_open(&file->search, debug_directory) != 0) {
         close(fd);
         goto fail_file;
     }
@@ -167,7 +143,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
         snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
         goto fail_file;
     }
-    dwfl_getmodules(file->dwfl, collect, file, 0);
+    dwfl_getmodules(file->search.dwfl, collect, file, 0);
     if (file->failed) {
         status = -ENOMEM;
         goto fail_file;
@@ -187,13 +163,12 @@ fail_file:
 
 void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     if (file == NULL) return;
-    if (file->dwfl != NULL) dwfl_end(file->dwfl);
+    mete__debug_search_close(&file->search);
     if (file->core != NULL) {
         elf_end(file->core);
         close(file->core_descriptor);
     }
     free(file->parts);
-    free(file->debug_path);
     free(file);
 }
 

@@ -11,17 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analysis/debug_search.h"
 #include "analysis/inlines.h"
 #include "analysis/symbol_table.h"
 #include "profile/format.h"
 
-#define USUAL_DEBUG_PATH ":.debug:/usr/lib/debug" /* libdwfl's default, as gdb's */
-
 struct mete__image {
     struct mete__names *names;
-    Dwfl *dwfl;                              /* NULL: no usable file */
-    Dwfl_Callbacks callbacks;                /* dwfl points here */
-    char *debug_path;                        /* callbacks points here */
+    struct mete__debug_search search;        /* closed: no usable file */
     Dwfl_Module *module;                     /* NULL: no usable file */
     struct mete__inlines *inlines;           /* NULL: no DWARF */
     struct mete__symbol_table *symbol_table; /* NULL: no symbols */
@@ -89,7 +86,7 @@ static int open_debug_file(const struct mete__image_source *source) {
         snprintf(hex + 2 * i, 3, "%02x", source->build_id[i]);
     for (size_t i = 0; i < sizeof directories / sizeof directories[0] && fd < 0; i++) {
         char *path;
-        if (directories[i] == NULL) continue;
+        if (directories[i] == NULL || directories[i][0] == '\0') continue;
         if (asprintf(&path, "%s/.build-id/%.2s/%s.debug", directories[i], hex, hex + 2) < 0)
             return -1;
         fd = open_verified(path, source, &ignored);
@@ -104,19 +101,20 @@ static Dwfl_Module *report_by_build_id(struct mete__image *image,
     GElf_Addr bias;
 
     if (source->build_id_bytes == 0) return NULL;
-    dwfl_report_begin(image->dwfl);
-    Dwfl_Module *module = dwfl_report_module(image->dwfl, source->path, source->start, source->end);
+    dwfl_report_begin(image->search.dwfl);
+    Dwfl_Module *module =
+        dwfl_report_module(image->search.dwfl, source->path, source->start, source->end);
     if (module != NULL)
         dwfl_module_report_build_id(module, source->build_id, source->build_id_bytes, 0);
-    dwfl_report_end(image->dwfl, NULL, NULL);
+    dwfl_report_end(image->search.dwfl, NULL, NULL);
     return module != NULL && dwfl_module_getelf(module, &bias) != NULL ? module : NULL;
 }
 
 static Dwfl_Module *report_file(struct mete__image *image, const char *name, int fd) {
-    dwfl_report_begin(image->dwfl);
+    dwfl_report_begin(image->search.dwfl);
     /* At bias 0: addresses are then the file's own. The descriptor becomes libdwfl's. */
-    Dwfl_Module *module = dwfl_report_elf(image->dwfl, name, name, fd, 0, true);
-    dwfl_report_end(image->dwfl, NULL, NULL);
+    Dwfl_Module *module = dwfl_report_elf(image->search.dwfl, name, name, fd, 0, true);
+    dwfl_report_end(image->search.dwfl, NULL, NULL);
     if (module == NULL) close(fd);
     return module;
 }
@@ -139,23 +137,6 @@ static Dwfl_Module *find_module(struct mete__image *image,
 
 /* --- The image --- */
 
-static int start_libdwfl(struct mete__image *image, const struct mete__image_source *source) {
-    const char *directory = source->debug_directory;
-
-    if (asprintf(&image->debug_path, "%s%s%s", directory == NULL ? "" : directory,
-                 directory == NULL || directory[0] == '\0' ? "" : ":", USUAL_DEBUG_PATH) < 0) {
-        image->debug_path = NULL;
-        return -ENOMEM;
-    }
-    image->callbacks = (Dwfl_Callbacks){
-        .find_elf = dwfl_build_id_find_elf,
-        .find_debuginfo = dwfl_standard_find_debuginfo,
-        .debuginfo_path = &image->debug_path,
-    };
-    image->dwfl = dwfl_begin(&image->callbacks);
-    return image->dwfl == NULL ? -ENOMEM : 0;
-}
-
 int mete__image_open(const struct mete__image_source *source, struct mete__names *names,
                      struct mete__image **out) {
     int status = -ENOMEM;
@@ -168,8 +149,7 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
         *out = image;
         return 0;
     }
-    elf_version(EV_CURRENT);
-    if (start_libdwfl(image, source) != 0) goto fail_image;
+    if (mete__debug_search_open(&image->search, source->debug_directory) != 0) goto fail_image;
 
     Dwfl_Module *module = find_module(image, source);
     image->module = module;
@@ -191,8 +171,7 @@ void mete__image_close(struct mete__image *image) {
     if (image == NULL) return;
     mete__symbol_table_close(image->symbol_table);
     mete__inlines_close(image->inlines);
-    if (image->dwfl != NULL) dwfl_end(image->dwfl);
-    free(image->debug_path);
+    mete__debug_search_close(&image->search);
     free(image);
 }
 

@@ -28,7 +28,7 @@ struct mete__image_source {
     size_t build_id_bytes;    /* 0: none was recorded */
     uint64_t start, end;      /* first address and one past the last */
     uint64_t run_nanoseconds; /* when it ran, since 1970: a file without build-id must be older */
-    const char *debug_directory; /* searched before the usual places; NULL: none */
+    const char *debug_directory; /* searched before the usual places; NULL or empty: none */
 };
 
 /* 0 or -ENOMEM. An image whose file is missing or another one opens too: then it has a note, and

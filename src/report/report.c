@@ -21,13 +21,8 @@ static int read_suppressions(struct mete__report *report, char *why, size_t why_
 
 static int open_symbols(struct mete__report *report) {
     const char *directory = report->options.debug_directory;
-
-    if (directory == NULL) directory = getenv("METE_DEBUG_DIR");
-    /* libdwfl looks for build-ids below absolute paths only. */
-    if (directory != NULL && directory[0] != '\0')
-        report->debug_directory = realpath(directory, NULL);
     struct mete__symbols_options options = {
-        .debug_directory = report->debug_directory,
+        .debug_directory = directory != NULL ? directory : getenv("METE_DEBUG_DIR"),
         .progress = mete__progress_show,
         .context = &report->progress,
     };
@@ -71,7 +66,6 @@ void mete__report_close(struct mete__report *report) {
     mete__summary_free(report->summary);
     if (report->profile != NULL) mete__profile_close(report->profile);
     mete__suppressions_close(report->suppressions);
-    free(report->debug_directory);
     free(report);
 }
 

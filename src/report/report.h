@@ -47,8 +47,7 @@ struct mete__report_options {
 
 struct mete__report {
     struct mete__report_options options;
-    const char *path;      /* of the profile; the caller's */
-    char *debug_directory; /* absolute; NULL: none, or it is not there */
+    const char *path; /* of the profile; the caller's */
     struct mete__profile *profile;
     struct mete__summary *summary;
     struct mete__symbols *symbols;
