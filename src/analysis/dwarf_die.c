@@ -20,6 +20,20 @@ bool mete__dwarf_die_is_pointer(int tag) {
            tag == DW_TAG_rvalue_reference_type || tag == DW_TAG_ptr_to_member_type;
 }
 
+bool mete__dwarf_die_is_c(int language) {
+    switch (language) {
+    case -1: /* not said */
+    case 0:
+    case DW_LANG_C:
+    case DW_LANG_C89:
+    case DW_LANG_C99:
+    case DW_LANG_C11:
+    case DW_LANG_ObjC:
+    case DW_LANG_Mips_Assembler: return true;
+    default: return false;
+    }
+}
+
 const char *mete__dwarf_die_name(Dwarf_Die *die) {
     const char *name = dwarf_diename(die);
 

@@ -18,6 +18,10 @@ bool mete__dwarf_die_is_aggregate(int tag);
 /* pointers, references, pointers to members */
 bool mete__dwarf_die_is_pointer(int tag);
 
+/* Whether a language, of dwarf_srclang, is C: its tags have keywords and it has no scopes. It is
+ * where none is said. */
+bool mete__dwarf_die_is_c(int language);
+
 /* The name; NULL: none, or an empty one. */
 const char *mete__dwarf_die_name(Dwarf_Die *die);
 

@@ -1,9 +1,9 @@
 #include "analysis/dwarf_type.h"
 
-#include <dwarf.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/dwarf_die.h"
 #include "analysis/dwarf_type_state.h"
 
 #define CHUNK_ENTRIES 128
@@ -44,19 +44,6 @@ void mete__dwarf_type_close(struct mete__dwarf_type_cache *cache) {
     free(cache);
 }
 
-static bool is_c(int language) {
-    switch (language) {
-    case 0: /* not said */
-    case DW_LANG_C:
-    case DW_LANG_C89:
-    case DW_LANG_C99:
-    case DW_LANG_C11:
-    case DW_LANG_ObjC:
-    case DW_LANG_Mips_Assembler: return true;
-    default: return false;
-    }
-}
-
 void mete__dwarf_type_forget(struct mete__dwarf_type_cache *cache, int language, int machine,
                              mete__dwarf_type_scope *scope, void *context) {
     /* One chunk and the slots are kept for the next unit. */
@@ -70,7 +57,7 @@ void mete__dwarf_type_forget(struct mete__dwarf_type_cache *cache, int language,
     cache->entry_count = 0;
     cache->depth = 0;
     cache->machine = machine;
-    cache->has_keywords = is_c(language);
+    cache->has_keywords = mete__dwarf_die_is_c(language);
     cache->scope = scope;
     cache->scope_context = context;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/dwarf_aggregate.h"
+#include "analysis/dwarf_die.h"
 #include "analysis/dwarf_type.h"
 #include "analysis/dwarf_unit.h"
 
@@ -47,20 +48,6 @@ static bool is_cxx(int language) {
     }
 }
 
-static bool is_c(int language) {
-    switch (language) {
-    case -1: /* not said */
-    case 0:
-    case DW_LANG_C:
-    case DW_LANG_C89:
-    case DW_LANG_C99:
-    case DW_LANG_C11:
-    case DW_LANG_ObjC:
-    case DW_LANG_Mips_Assembler: return true;
-    default: return false;
-    }
-}
-
 static int read_found(struct reading *reading) {
     struct mete__dwarf_aggregate_reader *reader = &reading->reader;
     int status = 0;
@@ -74,7 +61,7 @@ static int read_unit(struct reading *reading, Dwarf_Die *root) {
     struct mete__dwarf_aggregate_reader *reader = &reading->reader;
     int language = dwarf_srclang(root);
     Dwarf_Attribute attribute;
-    bool has_scopes = !is_c(language);
+    bool has_scopes = !mete__dwarf_die_is_c(language);
 
     reader->type_flags = is_cxx(language) ? METE__TYPE_CXX : has_scopes ? METE__TYPE_FOREIGN : 0;
     reader->unit_number = (uint32_t)reading->unit_count++;
