@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
 #include "analysis/btf_types.h"
 
 #define MAGIC      0xeb9f
@@ -134,13 +135,10 @@ static int open_types(const void *data, size_t size, struct mete__btf_types *typ
 static const struct mete__type *make(struct reading *reading, uint32_t id, int *status);
 
 static int add_member(struct reading *reading, const struct mete__member *member) {
-    if (reading->member_count == reading->member_capacity) {
-        size_t capacity = reading->member_capacity == 0 ? 256 : reading->member_capacity * 2;
-        struct mete__member *members = reallocarray(reading->members, capacity, sizeof *members);
-        if (members == NULL) return -ENOMEM;
-        reading->members = members;
-        reading->member_capacity = capacity;
-    }
+    struct mete__member *members = mete__array_room(reading->members, reading->member_count,
+                                                    &reading->member_capacity, sizeof *members);
+    if (members == NULL) return -ENOMEM;
+    reading->members = members;
     reading->members[reading->member_count++] = *member;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
 #include "analysis/dwarf_die.h"
 
 #define DEPTH_MAX 64 /* aggregates in aggregates */
@@ -15,13 +16,10 @@ static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_read
 
 static int add_member(struct mete__dwarf_aggregate_reader *reader,
                       const struct mete__member *member) {
-    if (reader->member_count == reader->member_capacity) {
-        size_t capacity = reader->member_capacity == 0 ? 256 : reader->member_capacity * 2;
-        struct mete__member *members = reallocarray(reader->members, capacity, sizeof *members);
-        if (members == NULL) return -ENOMEM;
-        reader->members = members;
-        reader->member_capacity = capacity;
-    }
+    struct mete__member *members = mete__array_room(reader->members, reader->member_count,
+                                                    &reader->member_capacity, sizeof *members);
+    if (members == NULL) return -ENOMEM;
+    reader->members = members;
     reader->members[reader->member_count++] = *member;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/array.h"
 #include "analysis/dwarf_die.h"
 
 #define DEPTH_MAX      192  /* nesting of scopes; real programs stay below 60 */
@@ -45,13 +46,10 @@ static bool holds_types(int tag) {
 }
 
 static int add_found(struct mete__dwarf_unit *unit, const Dwarf_Die *die) {
-    if (unit->count == unit->capacity) {
-        size_t capacity = unit->capacity == 0 ? 256 : unit->capacity * 2;
-        struct mete__dwarf_found *found = reallocarray(unit->found, capacity, sizeof *found);
-        if (found == NULL) return -ENOMEM;
-        unit->found = found;
-        unit->capacity = capacity;
-    }
+    struct mete__dwarf_found *found =
+        mete__array_room(unit->found, unit->count, &unit->capacity, sizeof *found);
+    if (found == NULL) return -ENOMEM;
+    unit->found = found;
     unit->found[unit->count++] = (struct mete__dwarf_found){.die = *die};
     return 0;
 }
@@ -63,13 +61,10 @@ static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
     if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
         !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || mete__dwarf_die_name(&target) != NULL)
         return 0;
-    if (walk->alias_count == walk->alias_capacity) {
-        size_t capacity = walk->alias_capacity == 0 ? 64 : walk->alias_capacity * 2;
-        struct alias *aliases = reallocarray(walk->aliases, capacity, sizeof *aliases);
-        if (aliases == NULL) return -ENOMEM;
-        walk->aliases = aliases;
-        walk->alias_capacity = capacity;
-    }
+    struct alias *aliases =
+        mete__array_room(walk->aliases, walk->alias_count, &walk->alias_capacity, sizeof *aliases);
+    if (aliases == NULL) return -ENOMEM;
+    walk->aliases = aliases;
     walk->aliases[walk->alias_count] =
         (struct alias){.target = target, .name = name, .number = walk->alias_count};
     walk->alias_count++;
@@ -78,13 +73,10 @@ static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
 
 static int add_scope(struct mete__dwarf_unit *unit, const void *low, const void *high,
                      const char *text) {
-    if (unit->scope_count == unit->scope_capacity) {
-        size_t capacity = unit->scope_capacity == 0 ? 64 : unit->scope_capacity * 2;
-        const char **texts = reallocarray(unit->scope_texts, capacity, sizeof(char *));
-        if (texts == NULL) return -ENOMEM;
-        unit->scope_texts = texts;
-        unit->scope_capacity = capacity;
-    }
+    const char **texts = mete__array_room(unit->scope_texts, unit->scope_count,
+                                          &unit->scope_capacity, sizeof(char *));
+    if (texts == NULL) return -ENOMEM;
+    unit->scope_texts = texts;
     unit->scope_texts[unit->scope_count] = text;
     return mete__address_ranges_add(&unit->scopes, (uintptr_t)low + 1, (uintptr_t)high + 1,
                                     (uint32_t)unit->scope_count++);

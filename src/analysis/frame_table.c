@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
+
 #define ENTRIES_MAX  2000000 /* real libraries stay below 500,000 */
 #define REMEMBER_MAX 8       /* states that are kept; compilers need one */
 
@@ -28,28 +30,30 @@ static uint64_t read_fixed(struct bytes *bytes, size_t size) {
     return value;
 }
 
-static uint64_t read_unsigned(struct bytes *bytes) {
+/* A LEB128 number; `*bits` is how many bits it was written in, the last of which is its sign. */
+static uint64_t read_number(struct bytes *bytes, unsigned *bits) {
     uint64_t value = 0, byte;
-    unsigned shift = 0;
 
+    *bits = 0;
     do {
         byte = read_fixed(bytes, 1);
-        if (shift < 64) value |= (byte & 0x7f) << shift;
-        shift += 7;
-    } while ((byte & 0x80) != 0 && !bytes->failed && shift < 128);
+        if (*bits < 64) value |= (byte & 0x7f) << *bits;
+        *bits += 7;
+    } while ((byte & 0x80) != 0 && !bytes->failed && *bits < 128);
     return value;
 }
 
-static int64_t read_signed(struct bytes *bytes) {
-    uint64_t value = 0, byte;
-    unsigned shift = 0;
+static uint64_t read_unsigned(struct bytes *bytes) {
+    unsigned bits;
 
-    do {
-        byte = read_fixed(bytes, 1);
-        if (shift < 64) value |= (byte & 0x7f) << shift;
-        shift += 7;
-    } while ((byte & 0x80) != 0 && !bytes->failed && shift < 128);
-    if (shift < 64 && (byte & 0x40) != 0) value |= UINT64_MAX << shift;
+    return read_number(bytes, &bits);
+}
+
+static int64_t read_signed(struct bytes *bytes) {
+    unsigned bits;
+    uint64_t value = read_number(bytes, &bits);
+
+    if (bits < 64 && (value >> (bits - 1)) != 0) value |= UINT64_MAX << bits;
     return (int64_t)value;
 }
 
@@ -91,13 +95,10 @@ static uint8_t encoding_of(const Dwarf_CIE *cie) {
 static int add_entry(struct mete__frame_table *table, const struct mete__frame_entry *entry,
                      uint64_t length) {
     if (table->count == ENTRIES_MAX || length > UINT64_MAX - entry->start) return 0;
-    if (table->count == table->capacity) {
-        size_t capacity = table->capacity == 0 ? 256 : table->capacity * 2;
-        struct mete__frame_entry *entries = reallocarray(table->entries, capacity, sizeof *entries);
-        if (entries == NULL) return -ENOMEM;
-        table->entries = entries;
-        table->capacity = capacity;
-    }
+    struct mete__frame_entry *entries =
+        mete__array_room(table->entries, table->count, &table->capacity, sizeof *entries);
+    if (entries == NULL) return -ENOMEM;
+    table->entries = entries;
     table->entries[table->count++] = *entry;
     return mete__address_ranges_add(&table->ranges, entry->start, entry->start + length,
                                     (uint32_t)table->count - 1);

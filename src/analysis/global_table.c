@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analysis/array.h"
 #include "analysis/pointee.h"
 
 #define DEPTH_MAX   16      /* of namespaces and classes */
@@ -28,13 +29,10 @@ static int add_global(struct mete__global_table *table, const struct mete__globa
                       uint64_t size) {
     if (table->count == GLOBALS_MAX || global->address == 0 || size > UINT64_MAX - global->address)
         return 0;
-    if (table->count == table->capacity) {
-        size_t capacity = table->capacity == 0 ? 256 : table->capacity * 2;
-        struct mete__global *globals = reallocarray(table->globals, capacity, sizeof *globals);
-        if (globals == NULL) return -ENOMEM;
-        table->globals = globals;
-        table->capacity = capacity;
-    }
+    struct mete__global *globals =
+        mete__array_room(table->globals, table->count, &table->capacity, sizeof *globals);
+    if (globals == NULL) return -ENOMEM;
+    table->globals = globals;
     table->globals[table->count++] = *global;
     return mete__address_ranges_add(&table->ranges, global->address, global->address + size,
                                     (uint32_t)table->count - 1);
