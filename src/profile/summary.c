@@ -183,3 +183,15 @@ void mete__summary_free(struct mete__summary *summary) {
     free(summary->sites);
     free(summary);
 }
+
+void mete__summary_add(struct mete__summary_site *sum, const struct mete__summary_site *site) {
+    sum->allocations += site->allocations;
+    sum->frees += site->frees;
+    sum->allocated_bytes += site->allocated_bytes;
+    sum->freed_bytes += site->freed_bytes;
+    sum->live_blocks += site->live_blocks;
+    sum->live_bytes += site->live_bytes;
+    sum->temporary += site->temporary;
+    sum->peak_live_bytes += site->peak_live_bytes;
+    sum->own_peak_bytes += site->own_peak_bytes;
+}

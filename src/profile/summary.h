@@ -67,4 +67,8 @@ METE_MUST_USE int mete__summary_make(const struct mete__profile *profile,
                                      struct mete__summary **out);
 void mete__summary_free(struct mete__summary *summary);
 
+/* Adds a site's figures to the sum of several; the stack of the sum is the caller's. The sum's
+ * own_peak_bytes is an upper bound: its sites may have been at their highest at different times. */
+void mete__summary_add(struct mete__summary_site *sum, const struct mete__summary_site *site);
+
 #endif

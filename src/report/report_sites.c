@@ -15,7 +15,7 @@
 
 /* All sites that begin at one line of the program: a person's idea of a site. */
 struct place {
-    uint64_t allocations, allocated_bytes, live_bytes, live_blocks, peak_live_bytes, temporary;
+    struct mete__summary_site sum;      /* without a stack */
     const struct mete__frame *headline; /* NULL: no stack was recorded */
     size_t ways;                        /* different stacks that lead here */
 };
@@ -32,16 +32,6 @@ struct table {
     const char *title;
     const char *what; /* to follow the title */
 };
-
-static uint64_t weight_of(const struct place *place, enum mete__report_sort sort) {
-    struct mete__summary_site site = {.allocations = place->allocations,
-                                      .allocated_bytes = place->allocated_bytes,
-                                      .live_bytes = place->live_bytes,
-                                      .peak_live_bytes = place->peak_live_bytes,
-                                      .temporary = place->temporary};
-
-    return mete__report_weight(&site, sort);
-}
 
 /* --- Places --- */
 
@@ -74,18 +64,6 @@ static int resolve_headlines(struct mete__report *report) {
     return status;
 }
 
-static void add_site(struct place *place, const struct mete__summary_site *site,
-                     const struct mete__frame *headline) {
-    place->allocations += site->allocations;
-    place->allocated_bytes += site->allocated_bytes;
-    place->live_bytes += site->live_bytes;
-    place->live_blocks += site->live_blocks;
-    place->peak_live_bytes += site->peak_live_bytes;
-    place->temporary += site->temporary;
-    place->headline = headline;
-    place->ways++;
-}
-
 static int make_places(struct mete__report *report, struct places *places) {
     const struct mete__summary *summary = report->summary;
     struct mete__grouping *grouping = mete__grouping_open();
@@ -107,7 +85,10 @@ static int make_places(struct mete__report *report, struct places *places) {
         }
         if (number >= places->count) places->count = number + 1;
         places->place_of[i] = number;
-        add_site(&places->items[number], &summary->sites[i], headline);
+        struct place *place = &places->items[number];
+        mete__summary_add(&place->sum, &summary->sites[i]);
+        place->headline = headline;
+        place->ways++;
     }
     mete__grouping_close(grouping);
     return status;
@@ -128,8 +109,8 @@ struct order {
 static int by_weight(const void *left, const void *right, void *context) {
     uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
     const struct order *order = context;
-    uint64_t a_weight = weight_of(&order->places->items[a], order->sort);
-    uint64_t b_weight = weight_of(&order->places->items[b], order->sort);
+    uint64_t a_weight = mete__report_weight(&order->places->items[a].sum, order->sort);
+    uint64_t b_weight = mete__report_weight(&order->places->items[b].sum, order->sort);
 
     if (a_weight != b_weight) return a_weight > b_weight ? -1 : 1;
     return a < b ? -1 : a > b;
@@ -140,25 +121,26 @@ static int by_weight(const void *left, const void *right, void *context) {
 /* What stands in front of the names; returns its columns. */
 static size_t print_numbers(const struct mete__page *page, const struct place *place,
                             enum mete__report_sort sort, uint64_t all) {
-    uint64_t weight = weight_of(place, sort);
+    uint64_t weight = mete__report_weight(&place->sum, sort);
     char first[METE__UNITS_SIZE], last[METE__UNITS_SIZE + 8] = "";
 
     switch (sort) {
     case METE__REPORT_SORT_COUNT:
         mete__units_count(first, weight);
-        snprintf(last, sizeof last, "%9s", mete__units_bytes(METE__UNITS, place->allocated_bytes));
+        snprintf(last, sizeof last, "%9s",
+                 mete__units_bytes(METE__UNITS, place->sum.allocated_bytes));
         break;
     case METE__REPORT_SORT_TEMPORARY:
         mete__units_count(first, weight);
         snprintf(last, sizeof last, "%6s of its own",
-                 mete__units_share(METE__UNITS, weight, place->allocations));
+                 mete__units_share(METE__UNITS, weight, place->sum.allocations));
         break;
     default:
         mete__units_bytes(first, weight);
         snprintf(last, sizeof last, "%11s",
                  mete__units_count(METE__UNITS, sort == METE__REPORT_SORT_LIVE
-                                                    ? place->live_blocks
-                                                    : place->allocations));
+                                                    ? place->sum.live_blocks
+                                                    : place->sum.allocations));
         break;
     }
     bool counts = sort == METE__REPORT_SORT_COUNT || sort == METE__REPORT_SORT_TEMPORARY;
@@ -269,7 +251,7 @@ static int print_table(struct mete__report_chapter *chapter, const struct places
 
     if (order == NULL) return -ENOMEM;
     for (uint32_t i = 0; i < places->count; i++) {
-        uint64_t weight = weight_of(&places->items[i], table->sort);
+        uint64_t weight = mete__report_weight(&places->items[i].sum, table->sort);
         all += weight;
         if (weight != 0) order[count++] = i;
     }
@@ -279,7 +261,7 @@ static int print_table(struct mete__report_chapter *chapter, const struct places
     }
     for (size_t i = 0; i < count && i < limit && status == 0; i++) {
         status = print_place(chapter, places, order[i], table, all);
-        shown += weight_of(&places->items[order[i]], table->sort);
+        shown += mete__report_weight(&places->items[order[i]].sum, table->sort);
     }
     if (count > limit)
         mete__page_print(&chapter->page, METE__PAGE_FAINT, "  %s at %s more place%s\n",

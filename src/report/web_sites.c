@@ -57,18 +57,6 @@ static uint32_t parent_of(const struct mete__profile *profile, uint32_t node) {
         ->parent;
 }
 
-static void add(struct mete__summary_site *sum, const struct mete__summary_site *site) {
-    sum->allocations += site->allocations;
-    sum->frees += site->frees;
-    sum->allocated_bytes += site->allocated_bytes;
-    sum->freed_bytes += site->freed_bytes;
-    sum->live_blocks += site->live_blocks;
-    sum->live_bytes += site->live_bytes;
-    sum->temporary += site->temporary;
-    sum->peak_live_bytes += site->peak_live_bytes;
-    sum->own_peak_bytes += site->own_peak_bytes;
-}
-
 /* Once there are as many sums as sites, what has no sum yet goes to the root's. */
 static void merge(struct merger *merger, const struct mete__summary_site *site, uint64_t nodes) {
     struct mete__web_sites *sites = merger->sites;
@@ -83,7 +71,7 @@ static void merge(struct merger *merger, const struct mete__summary_site *site, 
         sites->items[sites->count] = (struct mete__summary_site){.stack = node};
         sites->count++;
     }
-    add(&sites->items[merger->sum_of[node]], site);
+    mete__summary_add(&sites->items[merger->sum_of[node]], site);
     sites->merged[merger->sum_of[node]]++;
 }
 
