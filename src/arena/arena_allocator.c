@@ -30,22 +30,14 @@ static void *remap(void *state, void *block, mete_layout layout, size_t new_size
     return mete_arena_realloc(state, block, layout.size, new_size, layout.align);
 }
 
-static const mete_allocator_methods methods = {
-    .name = "arena",
-    .capabilities = METE_ALLOCATOR_FREES_ALL,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .remap = remap,
-};
-static const mete_allocator_methods zeroing_methods = {
-    .name = "arena",
-    .capabilities = METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_ZEROES,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .remap = remap,
-};
+#define METHODS(more)                                                                      \
+    {                                                                                      \
+        .name = "arena", .capabilities = METE_ALLOCATOR_FREES_ALL | (more), .alloc = take, \
+        .free = give, .resize = resize, .remap = remap,                                    \
+    }
+static const mete_allocator_methods methods = METHODS(0);
+static const mete_allocator_methods zeroing_methods = METHODS(METE_ALLOCATOR_ZEROES);
+#undef METHODS
 
 const mete_allocator *mete_arena_allocator(mete_arena *arena) {
     arena->as_allocator.methods = arena->zero ? &zeroing_methods : &methods;

@@ -52,27 +52,16 @@ static void stats(void *state, mete_allocator_stats *out) {
     };
 }
 
-enum {
-    ALWAYS = METE_ALLOCATOR_FREES | METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_KNOWS_SIZE,
-};
-static const mete_allocator_methods methods = {
-    .name = "pool",
-    .capabilities = ALWAYS,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .usable = usable,
-    .stats = stats,
-};
-static const mete_allocator_methods shared_methods = {
-    .name = "pool",
-    .capabilities = ALWAYS | METE_ALLOCATOR_THREAD_SAFE,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .usable = usable,
-    .stats = stats,
-};
+#define METHODS(more)                                                                             \
+    {                                                                                             \
+        .name = "pool",                                                                           \
+        .capabilities =                                                                           \
+            METE_ALLOCATOR_FREES | METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_KNOWS_SIZE | (more), \
+        .alloc = take, .free = give, .resize = resize, .usable = usable, .stats = stats,          \
+    }
+static const mete_allocator_methods methods = METHODS(0);
+static const mete_allocator_methods shared_methods = METHODS(METE_ALLOCATOR_THREAD_SAFE);
+#undef METHODS
 
 const mete_allocator *mete_pool_allocator(mete_pool *pool) {
     pool->as_allocator.methods = pool->shared ? &shared_methods : &methods;

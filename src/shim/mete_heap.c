@@ -227,25 +227,16 @@ static size_t usable(void *state, const void *block, mete_layout layout) {
     return mete_heap_usable_size(state, block);
 }
 
-enum {
-    ALWAYS = METE_ALLOCATOR_FREES | METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_KNOWS_SIZE,
-};
-static const mete_allocator_methods one_thread_methods = {
-    .name = "private heap",
-    .capabilities = ALWAYS,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .usable = usable,
-};
-static const mete_allocator_methods methods = {
-    .name = "private heap",
-    .capabilities = ALWAYS | METE_ALLOCATOR_THREAD_SAFE,
-    .alloc = take,
-    .free = give,
-    .resize = resize,
-    .usable = usable,
-};
+#define METHODS(more)                                                                             \
+    {                                                                                             \
+        .name = "private heap",                                                                   \
+        .capabilities =                                                                           \
+            METE_ALLOCATOR_FREES | METE_ALLOCATOR_FREES_ALL | METE_ALLOCATOR_KNOWS_SIZE | (more), \
+        .alloc = take, .free = give, .resize = resize, .usable = usable,                          \
+    }
+static const mete_allocator_methods one_thread_methods = METHODS(0);
+static const mete_allocator_methods methods = METHODS(METE_ALLOCATOR_THREAD_SAFE);
+#undef METHODS
 
 const mete_allocator *mete_heap_allocator(mete_heap *heap) {
     heap->as_allocator.methods = heap->is_one_thread ? &one_thread_methods : &methods;
