@@ -196,7 +196,13 @@ static int read_member(struct reading *reading, const struct mete__btf_record *r
     mete__btf_types_place(types, record, index, &bits, &bit_size);
     place(type, bits, bit_size, &member);
     if (name_target(reading, type->target, &member) != 0) return -ENOMEM;
+    uint32_t target = type->target;
     member.nested = make(reading, mete__btf_types_element(types, words[1]), &status);
+    /* Of what has no name this is the only place that shows it. */
+    if (status == 0 && mete__type_points_to_anonymous(&member)) {
+        member.nested = make(reading, target, &status);
+        if (member.nested != NULL) member.flags |= METE__MEMBER_POINTER;
+    }
     return status != 0 ? status : add_member(reading, &member);
 }
 

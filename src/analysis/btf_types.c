@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/packing.h"
+
 #define DEPTH_MAX 64  /* declarators in declarators, aggregates in aggregates */
 #define CHAIN_MAX 128 /* typedefs and qualifiers in a row */
 
@@ -190,20 +192,23 @@ static uint32_t scalar_align(const struct mete__btf_types *types, uint64_t size)
 
 static bool measure_aggregate(struct mete__btf_types *types, const struct mete__btf_record *record,
                               struct mete__btf_entry *entry) {
-    uint32_t align = 1, bits, bit_size;
+    struct mete__packing packing = {.is_union = record->kind == METE__BTF_UNION};
+    uint32_t bits, bit_size;
 
     for (uint32_t i = 0; i < record->count; i++) {
         struct mete__btf_entry *member =
             mete__btf_types_measure(types, record->words[3 * (size_t)i + 1]);
         if (member == NULL) return false;
         mete__btf_types_place(types, record, i, &bits, &bit_size);
-        if (member->align > align) align = member->align;
-        if (bit_size == 0 && bits / 8 % member->align != 0) entry->is_packed = true;
+        if (bit_size == 0)
+            mete__packing_add(&packing, bits / 8, member->size, member->align, 0);
+        else
+            mete__packing_add_bits(&packing, (uint64_t)bits + bit_size, member->align, false);
     }
     entry->has_size = true;
     entry->size = record->size_or_type;
-    if (entry->size % align != 0) entry->is_packed = true;
-    entry->align = entry->is_packed ? 1 : align;
+    entry->align = mete__packing_finish(&packing, entry->size, 0);
+    entry->is_packed = packing.is_odd;
     return true;
 }
 

@@ -104,6 +104,14 @@ static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const 
     return met->kept;
 }
 
+/* The aggregate that a DIE is; NULL where it is none, or lies within itself. */
+static const struct mete__type *read_nested(struct mete__dwarf_aggregate_reader *reader,
+                                            Dwarf_Die *die, int depth, int *status) {
+    if (die->addr == NULL || !mete__dwarf_die_is_aggregate(dwarf_tag(die))) return NULL;
+    return read_aggregate(reader, die, mete__dwarf_unit_find(&reader->unit, die->addr), depth + 1,
+                          status);
+}
+
 /* Takes a member or a base class. */
 static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
     struct mete__member member = {0};
@@ -130,15 +138,15 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     }
     align_member(die, type, &member);
     describe_bits(reader, die, bit_place, &member);
-    Dwarf_Die element = type->element;
+    Dwarf_Die element = type->element, target = type->target;
     if (name_target(reader, type, &member) != 0) return -ENOMEM;
-    if (element.addr != NULL && mete__dwarf_die_is_aggregate(dwarf_tag(&element))) {
-        member.nested =
-            read_aggregate(reader, &element, mete__dwarf_unit_find(&reader->unit, element.addr),
-                           depth + 1, &status);
-        if (status != 0) return status;
+    member.nested = read_nested(reader, &element, depth, &status);
+    /* Of what has no name this is the only place that shows it. */
+    if (status == 0 && mete__type_points_to_anonymous(&member)) {
+        member.nested = read_nested(reader, &target, depth, &status);
+        if (member.nested != NULL) member.flags |= METE__MEMBER_POINTER;
     }
-    return add_member(reader, &member);
+    return status != 0 ? status : add_member(reader, &member);
 }
 
 static int read_members(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {

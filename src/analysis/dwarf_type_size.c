@@ -4,8 +4,11 @@
 
 #include "analysis/dwarf_die.h"
 #include "analysis/dwarf_type_state.h"
+#include "analysis/packing.h"
 
-#define VECTOR_ALIGN_MAX (UINT32_C(1) << 30) /* no compiler makes larger ones */
+#define VECTOR_SIZE_MAX (UINT32_C(1) << 30) /* no compiler makes larger ones */
+#define COMPLEX_INTEGER DW_ATE_lo_user      /* what gcc and clang call it */
+#define ATOMIC_SIZE_MAX 16                  /* bytes that a processor reads at once */
 
 static bool measure(struct mete__dwarf_type_cache *cache, struct mete__dwarf_type_entry *entry);
 
@@ -32,16 +35,22 @@ static uint32_t greatest_scalar_align(int machine) {
     }
 }
 
+/* Whether it is a _BitInt: __int128 is as large as some, but aligned to its size. */
+static bool is_made_of_words(Dwarf_Die *die, uint64_t size) {
+    const char *name = size == 16 ? dwarf_diename(die) : NULL;
+
+    return size > 16 || (name != NULL && strstr(name, "_BitInt") != NULL);
+}
+
 static uint32_t scalar_align(const struct mete__dwarf_type_cache *cache, Dwarf_Die *die,
                              uint64_t size) {
     uint64_t encoding = 0;
 
     (void)mete__dwarf_die_number(die, DW_AT_encoding, &encoding);
-    if (encoding == DW_ATE_complex_float) size /= 2;
+    if (encoding == DW_ATE_complex_float || encoding == COMPLEX_INTEGER) size /= 2;
     if (size == 0) return 1;
     uint32_t greatest = greatest_scalar_align(cache->machine);
-    /* _BitInt is made of words. */
-    if (size > 16 && encoding != DW_ATE_float && greatest > 8) greatest = 8;
+    if (greatest > 8 && encoding != DW_ATE_float && is_made_of_words(die, size)) greatest = 8;
     uint64_t lowest_bit = size & -size; /* long double of i386 has 12 bytes */
     return lowest_bit > greatest ? greatest : (uint32_t)lowest_bit;
 }
@@ -54,52 +63,70 @@ static uint32_t declared_align(Dwarf_Die *die) {
     return align == 0 || align > UINT32_MAX || (align & (align - 1)) != 0 ? 0 : (uint32_t)align;
 }
 
+static void measure_bits(Dwarf_Die *member, const struct mete__dwarf_type *type, uint64_t bits,
+                         uint64_t start, uint32_t align, struct mete__packing *packing) {
+    uint64_t width = type->size * 8, storage = type->size, from_left;
+
+    /* DWARF 2 and 3 count from the storage's most significant bit, and even from before it. */
+    if (mete__dwarf_die_number(member, DW_AT_bit_offset, &from_left)) {
+        (void)mete__dwarf_die_number(member, DW_AT_byte_size, &storage);
+        start += storage * 8 - from_left - bits;
+    }
+    /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed. */
+    bool crosses = width != 0 && bits <= width && start % width + bits > width;
+    mete__packing_add_bits(packing, start + bits, align, crosses);
+}
+
 /* Takes one more member into account. */
 static bool measure_member(struct mete__dwarf_type_cache *cache,
                            struct mete__dwarf_type_entry *entry, Dwarf_Die *member,
-                           uint32_t *natural) {
+                           struct mete__packing *packing) {
     uint64_t offset, bits;
     int64_t bit_place;
+    bool is_placed = mete__dwarf_die_place(member, &offset, &bit_place);
 
-    if (!mete__dwarf_die_place(member, &offset, &bit_place)) return true;
+    if (!is_placed && dwarf_tag(member) != DW_TAG_inheritance) return true; /* static */
     struct mete__dwarf_type_entry *type = mete__dwarf_type_size_had(cache, member);
     if (type == NULL) return false;
-    uint32_t align = declared_align(member);
-    if (align != 0) entry->type.declares_align = true;
-    if (align < type->type.align) align = type->type.align;
-    if (align == 0) align = 1;
-    /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed. */
-    if (mete__dwarf_die_number(member, DW_AT_bit_size, &bits)) {
-        uint64_t width = type->type.size * 8;
-        uint64_t start = bit_place >= 0 ? (uint64_t)bit_place : offset * 8;
-        if (bit_place >= 0 && width != 0 && bits <= width && start % width + bits > width)
-            entry->type.packed = true;
-    } else if (offset % align != 0) {
-        entry->type.packed = true;
-    }
-    if (*natural < align) *natural = align;
-    if (type->type.declares_align) entry->type.declares_align = true;
+    uint32_t declared = declared_align(member);
+    uint32_t align = declared > type->type.align ? declared : type->type.align;
+    if (declared != 0 || type->type.declares_align) entry->type.declares_align = true;
+    if (!is_placed)
+        mete__packing_add_elsewhere(packing, align);
+    else if (mete__dwarf_die_number(member, DW_AT_bit_size, &bits))
+        measure_bits(member, &type->type, bits, bit_place >= 0 ? (uint64_t)bit_place : offset * 8,
+                     align, packing);
+    else
+        mete__packing_add(packing, offset, type->type.size, align, declared);
     return true;
 }
 
 static bool measure_aggregate(struct mete__dwarf_type_cache *cache,
                               struct mete__dwarf_type_entry *entry, Dwarf_Die *die) {
+    struct mete__packing packing = {.is_union = dwarf_tag(die) == DW_TAG_union_type};
+    uint32_t declared = declared_align(die);
     Dwarf_Die child;
-    uint32_t natural = 1;
 
     if (dwarf_child(die, &child) == 0) do {
             int tag = dwarf_tag(&child);
             if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) &&
-                !measure_member(cache, entry, &child, &natural))
+                !measure_member(cache, entry, &child, &packing))
                 return false;
         } while (dwarf_siblingof(&child, &child) == 0);
-    if (entry->type.has_size && entry->type.size % natural != 0) entry->type.packed = true;
-    uint32_t declared = declared_align(die);
     if (declared != 0) entry->type.declares_align = true;
-    entry->type.align = declared > natural   ? declared
-                        : entry->type.packed ? (declared == 0 ? 1 : declared)
-                                             : natural;
+    entry->type.align =
+        mete__packing_finish(&packing, entry->type.has_size ? entry->type.size : 0, declared);
+    entry->type.packed = packing.is_odd;
     return true;
+}
+
+/* Vectors fill the next power of two, which three floats do not. */
+static void measure_vector(struct mete__dwarf_type_entry *entry) {
+    uint32_t size = 1;
+
+    if (entry->type.size == 0 || entry->type.size > VECTOR_SIZE_MAX) return;
+    while (size < entry->type.size) size *= 2;
+    entry->type.size = entry->type.align = size;
 }
 
 static bool measure_array(struct mete__dwarf_type_cache *cache,
@@ -116,10 +143,7 @@ static bool measure_array(struct mete__dwarf_type_cache *cache,
     entry->type.has_size = has_length && element->type.has_size &&
                            !__builtin_mul_overflow(count, element->type.size, &entry->type.size);
     if (!entry->type.has_size) entry->type.size = 0;
-    if (!entry->type.is_array && entry->type.size != 0) { /* a vector */
-        uint64_t lowest_bit = entry->type.size & -entry->type.size;
-        entry->type.align = lowest_bit > VECTOR_ALIGN_MAX ? VECTOR_ALIGN_MAX : (uint32_t)lowest_bit;
-    }
+    if (!entry->type.is_array) measure_vector(entry);
     return true;
 }
 
@@ -176,6 +200,13 @@ static bool measure_bare(struct mete__dwarf_type_cache *cache,
     return true;
 }
 
+/* What a processor reads at once is aligned so that it can. */
+static void align_atomic(struct mete__dwarf_type *type) {
+    if (type->size > type->align && type->size <= ATOMIC_SIZE_MAX &&
+        (type->size & (type->size - 1)) == 0)
+        type->align = (uint32_t)type->size;
+}
+
 /* Of a typedef or a qualified type: what it stands for, and what the typedef itself declares. */
 static bool measure_named(struct mete__dwarf_type_cache *cache,
                           struct mete__dwarf_type_entry *entry) {
@@ -186,6 +217,7 @@ static bool measure_named(struct mete__dwarf_type_cache *cache,
     entry->type.has_size = of->type.has_size;
     entry->type.size = of->type.size;
     entry->type.align = declared != 0 ? declared : of->type.align;
+    if (declared == 0 && dwarf_tag(&entry->die) == DW_TAG_atomic_type) align_atomic(&entry->type);
     entry->type.declares_align = declared != 0 || of->type.declares_align;
     entry->type.packed = of->type.packed;
     entry->type.is_array = of->type.is_array;

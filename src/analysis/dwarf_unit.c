@@ -24,8 +24,9 @@ struct walk {
     struct mete__dwarf_unit *unit;
     struct mete__names *names;
     bool has_scopes;
-    const char *scope; /* around what is being looked at: "ns::", or NULL */
-    const void *last;  /* the DIE seen last: the end of a scope */
+    const char *scope;   /* around what is being looked at: "ns::", or NULL */
+    Dwarf_Die *function; /* NULL: in none, or `scope` has its name already */
+    const void *last;    /* the DIE seen last: the end of a scope */
     struct alias *aliases;
     size_t alias_count, alias_capacity;
 };
@@ -98,6 +99,50 @@ static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
     return status;
 }
 
+/* What a function's name begins with. One that is defined outside of where it is declared begins as
+ * there: inner scopes are added before those around them, so that the first is the innermost. */
+static const char *scope_of_function(const struct walk *walk, Dwarf_Die *function) {
+    const struct mete__address_ranges *scopes = &walk->unit->scopes;
+    Dwarf_Die declared;
+
+    if (!mete__dwarf_die_follow(function, DW_AT_specification, &declared)) return walk->scope;
+    uintptr_t address = (uintptr_t)declared.addr;
+    for (size_t i = 0; i < scopes->count; i++)
+        if (scopes->items[i].low <= address && address < scopes->items[i].high)
+            return walk->unit->scope_texts[scopes->items[i].index];
+    return walk->scope;
+}
+
+/* What is inside a function has its name before its own: that is made for the first, if any. */
+static int enter_function(struct walk *walk) {
+    char text[SCOPE_TEXT_MAX];
+
+    if (walk->function == NULL) return 0;
+    const char *name = dwarf_diename(walk->function);
+    const char *outer = scope_of_function(walk, walk->function);
+    snprintf(text, sizeof text, "%s%s()::", outer == NULL ? "" : outer,
+             name == NULL ? "(anonymous)" : name);
+    const char *scope = mete__names_keep(walk->names, text);
+    if (scope == NULL) return -ENOMEM;
+    walk->scope = scope;
+    walk->function = NULL;
+    return 0;
+}
+
+static int walk_function(struct walk *walk, Dwarf_Die *die, int depth) {
+    const char *outer_scope = walk->scope;
+    Dwarf_Die *outer_function = walk->function;
+
+    walk->function = die;
+    int status = walk_children(walk, die, depth);
+    bool was_entered = walk->function == NULL;
+    if (status == 0 && was_entered)
+        status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
+    walk->scope = outer_scope;
+    walk->function = outer_function;
+    return status;
+}
+
 static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
     int tag = dwarf_tag(die);
     bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
@@ -107,11 +152,13 @@ static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
     if (is_aggregate &&
         (!dwarf_hasattr(die, DW_AT_declaration) || dwarf_hasattr(die, DW_AT_signature))) {
         int status = add_found(walk->unit, die);
+        if (status == 0) status = enter_function(walk);
         if (status != 0) return status;
     }
     if (!holds_types(tag) || depth >= DEPTH_MAX || !dwarf_haschildren(die)) return 0;
     if (walk->has_scopes && (is_aggregate || tag == DW_TAG_namespace || tag == DW_TAG_module))
         return walk_scope(walk, die, depth + 1);
+    if (walk->has_scopes && tag == DW_TAG_subprogram) return walk_function(walk, die, depth + 1);
     return walk_children(walk, die, depth + 1);
 }
 

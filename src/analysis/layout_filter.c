@@ -53,7 +53,7 @@ static bool has_holes(const struct mete__layout_filter *filter, const struct met
 static bool contains(const struct mete__type *type, const char *pattern, int depth,
                      uint32_t *visits) {
     for (uint32_t i = 0; i < type->member_count && depth < DEPTH_MAX && *visits < VISITS_MAX; i++) {
-        const struct mete__type *nested = type->members[i].nested;
+        const struct mete__type *nested = mete__type_held(&type->members[i]);
         if (nested == NULL) continue;
         ++*visits;
         if (name_matches(nested->name, pattern) || contains(nested, pattern, depth + 1, visits))
@@ -69,8 +69,9 @@ static bool points_to(const struct mete__type *type, const char *pattern, int de
         const struct mete__member *member = &type->members[i];
         ++*visits;
         if (member->target != NULL && name_matches(member->target, pattern)) return true;
-        if (member->nested != NULL && member->nested->flags & METE__TYPE_ANONYMOUS &&
-            points_to(member->nested, pattern, depth + 1, visits))
+        const struct mete__type *nested = mete__type_held(member);
+        if (nested != NULL && nested->flags & METE__TYPE_ANONYMOUS &&
+            points_to(nested, pattern, depth + 1, visits))
             return true;
     }
     return false;

@@ -99,7 +99,7 @@ static bool is_of_the_system(const char *file) {
 
 /* Whether it is an array without length, or a struct that ends in one. */
 static bool is_flexible(const struct mete__member *member) {
-    const struct mete__type *nested = member->nested;
+    const struct mete__type *nested = mete__type_held(member);
 
     if (member->flags & METE__MEMBER_FLEXIBLE) return true;
     return nested != NULL && nested->member_count != 0 && !(member->flags & METE__MEMBER_ARRAY) &&
@@ -109,7 +109,7 @@ static bool is_flexible(const struct mete__member *member) {
 /* Whether a last member may go on behind the type's end: C that is older than flexible arrays, and
  * all C++, gives them a length of one. */
 static bool is_open_ended(const struct mete__member *member) {
-    const struct mete__type *nested = member->nested;
+    const struct mete__type *nested = mete__type_held(member);
 
     if (member->flags & METE__MEMBER_ARRAY)
         return member->size == 0 || strncmp(member->type + member->name_at, "[1]", 3) == 0;

@@ -12,6 +12,11 @@ const char *mete__type_keyword(enum mete__type_kind kind) {
     return "struct";
 }
 
+bool mete__type_points_to_anonymous(const struct mete__member *member) {
+    return member->target != NULL && strstr(member->target, "{...}") != NULL &&
+           strstr(member->type, "{...}") != NULL;
+}
+
 int mete__type_declare(char *buffer, size_t size, const char *type, size_t name_at,
                        const char *name) {
     if (name == NULL) return snprintf(buffer, size, "%s", type);

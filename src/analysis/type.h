@@ -11,6 +11,7 @@
 #define METE_ANALYSIS_TYPE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ enum mete__member_flag {
     METE__MEMBER_DECLARED_ALIGN = 1 << 4, /* aligned on purpose */
     METE__MEMBER_ARRAY = 1 << 5,          /* of a length, 0 included */
     METE__MEMBER_INCOMPLETE = 1 << 6,     /* the debug data do not say how large it is: size 0 */
+    METE__MEMBER_POINTER = 1 << 7,        /* what is nested is what it points to */
 };
 
 struct mete__type;
@@ -46,7 +48,8 @@ struct mete__type;
 struct mete__member {
     const char *name;                /* NULL: an anonymous struct or union, a base class */
     const char *type;                /* as C writes it without a name: "char *", "int (*)(void)" */
-    const struct mete__type *nested; /* the aggregate it is, or is an array of; NULL: none */
+    const struct mete__type *nested; /* the aggregate it is, or is an array of; with POINTER the
+                                      * anonymous one it points to, which lies elsewhere; or NULL */
     const char *target;              /* name of the aggregate it points to; NULL: to none */
     uint64_t offset;                 /* bytes; of a bit-field, those of its storage */
     uint64_t size;                   /* bytes; of a bit-field, those of its storage */
@@ -79,6 +82,15 @@ static_assert(sizeof(struct mete__member) == 4 * sizeof(void *) + 32, "no paddin
 static inline const char *mete__type_plain_name(const struct mete__type *type) {
     return type->name + type->plain_at;
 }
+
+/* The aggregate that lies where the member lies; NULL: none. */
+static inline const struct mete__type *mete__type_held(const struct mete__member *member) {
+    return member->flags & METE__MEMBER_POINTER ? NULL : member->nested;
+}
+
+/* Whether a pointer leads to an aggregate that has no name, and whose members nobody else shows:
+ * "struct {...} *", but not by a typedef of the pointer. */
+bool mete__type_points_to_anonymous(const struct mete__member *member);
 
 /* "struct", "union" or "class" */
 const char *mete__type_keyword(enum mete__type_kind kind);

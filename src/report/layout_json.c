@@ -19,6 +19,8 @@ static json_t *flag(bool on) {
 }
 
 static json_t *members_of(struct mete__json *json, const struct mete__type *type, uint32_t *room);
+static json_t *pointee_object(struct mete__json *json, const struct mete__type *type,
+                              uint32_t *room);
 
 static json_t *member_object(struct mete__json *json, const struct mete__member *member,
                              const struct mete__layout_gap *gap, uint32_t *room) {
@@ -40,8 +42,23 @@ static json_t *member_object(struct mete__json *json, const struct mete__member 
     if (member->nested != NULL && member->nested->flags & METE__TYPE_ANONYMOUS &&
         *room >= member->nested->member_count) {
         *room -= member->nested->member_count;
-        put(json, object, "members", members_of(json, member->nested, room));
+        if (member->flags & METE__MEMBER_POINTER)
+            put(json, object, "pointee", pointee_object(json, member->nested, room));
+        else
+            put(json, object, "members", members_of(json, member->nested, room));
     }
+    return object;
+}
+
+static json_t *pointee_object(struct mete__json *json, const struct mete__type *type,
+                              uint32_t *room) {
+    json_t *object = json_object();
+
+    put(json, object, "kind",
+        mete__json_text(mete__type_keyword((enum mete__type_kind)type->kind)));
+    put(json, object, "size", mete__json_count(type->size));
+    put(json, object, "align", mete__json_count(type->align));
+    put(json, object, "members", members_of(json, type, room));
     return object;
 }
 

@@ -17,8 +17,9 @@ struct sheet {
     const struct mete__layout_text_options *options;
     struct mete__page page;
     struct mete__layout_map map;
-    uint64_t line; /* the cache line that was reached */
-    uint32_t rows; /* of the type so far */
+    uint64_t line;     /* the cache line that was reached */
+    uint32_t rows;     /* of the type so far */
+    bool is_elsewhere; /* within what a member points to: offsets count from its start */
     int status;
 };
 
@@ -106,11 +107,31 @@ static bool is_expanded(const struct sheet *sheet, const struct mete__member *me
            (sheet->options->expand || member->nested->flags & METE__TYPE_ANONYMOUS);
 }
 
+/* The text of the type without what it is of: "} *name[4]". A typedef says neither. */
+static void write_closing(struct sheet *sheet, const struct mete__member *member) {
+    const char *rest = strstr(member->type, member->nested->name);
+    struct mete__member closing = {.name = member->name, .type = ""};
+
+    if (rest != NULL) {
+        rest += strlen(member->nested->name);
+        rest += rest[0] == ' ';
+        size_t skip = (size_t)(rest - member->type);
+        closing.type = rest;
+        closing.name_at = member->name_at > skip ? (uint32_t)(member->name_at - skip) : 0;
+    }
+    bool is_bare = member->name == NULL && closing.type[0] == '\0';
+    mete__page_print(&sheet->page, METE__PAGE_PLAIN, is_bare ? "}" : "} ");
+    write_declaration(sheet, &closing);
+}
+
 static void write_nested(struct sheet *sheet, const struct mete__member *member, uint64_t base,
                          int depth, bool in_union) {
     const struct mete__type *nested = member->nested;
-    struct mete__member closing = *member;
+    const char *name = strstr(member->type, nested->name);
 
+    if (name != NULL) /* const and the like */
+        mete__page_print(&sheet->page, METE__PAGE_PLAIN, "%.*s", (int)(name - member->type),
+                         member->type);
     if (nested->flags & METE__TYPE_ANONYMOUS)
         mete__page_print(&sheet->page, METE__PAGE_PLAIN, "%s {\n",
                          mete__type_keyword((enum mete__type_kind)nested->kind));
@@ -118,18 +139,26 @@ static void write_nested(struct sheet *sheet, const struct mete__member *member,
         write_declaration(sheet, &(struct mete__member){.type = nested->name});
         mete__page_print(&sheet->page, METE__PAGE_PLAIN, " {\n");
     }
-    write_members(sheet, nested, base + member->offset, depth + 1,
-                  in_union || nested->kind == METE__TYPE_UNION ||
+    /* What is pointed to lies elsewhere, and of an array there are several. */
+    bool was_elsewhere = sheet->is_elsewhere;
+    if (member->flags & METE__MEMBER_POINTER) {
+        sheet->is_elsewhere = true;
+        base = 0;
+    } else {
+        base += member->offset;
+    }
+    write_members(sheet, nested, base, depth + 1,
+                  in_union || nested->kind == METE__TYPE_UNION || sheet->is_elsewhere ||
                       member->flags & METE__MEMBER_ARRAY);
+    sheet->is_elsewhere = was_elsewhere;
     write_place(sheet, "", "", ' ', depth);
-    /* The text of the type, without the type: "} name[4]" */
-    const char *rest = strstr(member->type, nested->name);
-    size_t skip = rest == NULL ? 0 : (size_t)(rest - member->type) + strlen(nested->name);
-    closing.type = rest == NULL ? "" : member->type + skip;
-    closing.name_at = member->name_at >= skip ? (uint32_t)(member->name_at - skip) : 0;
-    if (rest == NULL) closing.name_at = 0;
-    mete__page_print(&sheet->page, METE__PAGE_PLAIN, member->name == NULL ? "}" : "} ");
-    write_declaration(sheet, &closing);
+    write_closing(sheet, member);
+}
+
+/* Whether the members of an expanded member have letters of their own in the map. */
+static bool is_mapped_inside(const struct mete__member *member) {
+    return member->nested->kind != METE__TYPE_UNION &&
+           !(member->flags & (METE__MEMBER_POINTER | METE__MEMBER_ARRAY));
 }
 
 static void write_member(struct sheet *sheet, const struct mete__member *member, uint64_t base,
@@ -138,18 +167,20 @@ static void write_member(struct sheet *sheet, const struct mete__member *member,
     char place[48], size[32];
     bool is_bits = member->bit_size != 0;
     bool expanded = is_expanded(sheet, member, depth);
+    const char *sign = sheet->is_elsewhere ? "+" : "";
 
     sheet->rows++;
     if (!in_union) write_boundary(sheet, offset + (is_bits ? member->bit_offset / 8 : 0));
     if (is_bits) {
-        snprintf(place, sizeof place, "%llu:%u", (unsigned long long)offset, member->bit_offset);
+        snprintf(place, sizeof place, "%s%llu:%u", sign, (unsigned long long)offset,
+                 member->bit_offset);
         snprintf(size, sizeof size, "%u bit%s", member->bit_size, plural(member->bit_size));
     } else {
-        snprintf(place, sizeof place, "%llu", (unsigned long long)offset);
+        snprintf(place, sizeof place, "%s%llu", sign, (unsigned long long)offset);
         snprintf(size, sizeof size, "%llu", (unsigned long long)member->size);
     }
-    bool is_mapped = !in_union && mete__layout_facts_counts(member) &&
-                     !(expanded && member->nested->kind != METE__TYPE_UNION);
+    bool is_mapped =
+        !in_union && mete__layout_facts_counts(member) && !(expanded && is_mapped_inside(member));
     char letter = ' ';
     if (is_mapped) letter = mete__layout_map_add(&sheet->map, member, offset);
     if (member->flags & METE__MEMBER_VIRTUAL_BASE) place[0] = '\0';
@@ -160,7 +191,10 @@ static void write_member(struct sheet *sheet, const struct mete__member *member,
         write_declaration(sheet, member);
     if (is_bits) mete__page_print(&sheet->page, METE__PAGE_PLAIN, ":%u", member->bit_size);
     mete__page_print(&sheet->page, METE__PAGE_PLAIN, ";");
-    if (!expanded) write_remarks(sheet, member, offset);
+    if (!expanded)
+        write_remarks(sheet, member, offset);
+    else if (strstr(member->type, member->nested->name) == NULL)
+        mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* %s */", member->type);
     mete__page_print(&sheet->page, METE__PAGE_PLAIN, "\n");
 }
 

@@ -54,6 +54,36 @@ END
     grep -qE '^ +} box;$' out
 }
 
+@test "what_has_no_name_is_expanded_behind_pointers_too" {
+    cat >behind.c <<'END'
+typedef struct { long hidden; } *named;
+struct list {
+    int count;
+    const struct { char tag; long value; } *items;
+    struct { struct { short deep; } in; } **more[2];
+    struct { int twice; } both[3];
+    named handle;
+};
+struct list *list;
+END
+    gcc -g -c behind.c -o behind.o
+    mete layout behind.o list >out
+    grep -qE '^ +8 +8  b  const struct \{$' out
+    grep -qE '^ +\+0 +1         char tag;$' out
+    grep -qE '^ +7         /\* hole: 7 bytes \*/$' out
+    grep -qE '^ +\+8 +8         long int value;$' out
+    grep -qE '^ +\} \*items;$' out
+    grep -qE '^ +\+0 +2             short int deep;$' out
+    grep -qE '^ +\} \*\*more\[2\];$' out
+    grep -qE '^ +32 +12  d  struct \{$' out
+    grep -qE '^ +48 +8  e  named handle;$' out
+    grep -qE '^ +0  aaaa\.\.\.\. bbbbbbbb cccccccc cccccccc dddddddd dddd\.\.\.\. eeeeeeee$' out
+    json behind.o list
+    [ "$(jq -c '.types[0].members[1].pointee | [.kind, .size, .align, .members[1].offset]' layout.json)" = \
+        '["struct",16,8,8]' ]
+    [ "$(jq '.types[0].members[1] | has("members")' layout.json)" = false ]
+}
+
 @test "json_keeps_the_contract" {
     write_types
     gcc -g -fno-eliminate-unused-debug-types -c types.c -o types.o

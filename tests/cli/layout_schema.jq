@@ -8,6 +8,9 @@ def count_or_null: . == null or count;
     (.file | text_or_null) and (.line | count_or_null) and
     all(.members[];
         (.name | text_or_null) and (.type | type == "string") and
-        all(.offset, .size; count) and all(.bit_offset, .bit_size; count_or_null)) and
+        all(.offset, .size; count) and all(.bit_offset, .bit_size; count_or_null) and
+        (.pointee == null or
+            ((.pointee.kind | IN("struct", "union", "class")) and
+                all(.pointee.size, .pointee.align; count) and (.pointee.members | type == "array")))) and
     (.reordered == null or
         ((.reordered.size | count) and all(.reordered.order[]; type == "string"))))

@@ -66,6 +66,11 @@ struct vectors { char a; vector b; char c; };
 typedef int unaligned __attribute__((aligned(1)));
 struct low { char a; unaligned b; char c; };
 union of_bits { int a : 3; char b; long c : 40; };
+struct behind_pointers {
+    struct { char a; long b; } *one; struct { int c; struct { char d : 3; int e; } f; } *const *two;
+    struct { short g; } *three[3]; const struct { long h; } *four; union { int i; char j[7]; } *five;
+};
+struct atomic { char a; _Atomic long b; _Atomic int c[3]; char d; };
 struct qualified { const volatile int a; char *const *volatile b; const char c[3]; };
 END
     for compiler in gcc "gcc -gdwarf-4" "gcc -gdwarf-3" "gcc -gdwarf-2" clang; do
