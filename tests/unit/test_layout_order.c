@@ -58,6 +58,22 @@ static void add(struct sample *sample, const char *name, uint64_t size, uint32_t
         (end + type_of(sample)->align - 1) / type_of(sample)->align * type_of(sample)->align;
 }
 
+struct piece {
+    const char *name; /* NULL: the end */
+    uint64_t size;
+    uint32_t align;
+};
+
+/* A type of these members, each {"name", size, align}. */
+#define SAMPLE(...) sample_of((const struct piece[]){__VA_ARGS__, {0}})
+static struct sample sample_of(const struct piece *pieces) {
+    struct sample sample;
+
+    begin(&sample);
+    for (; pieces->name != NULL; pieces++) add(&sample, pieces->name, pieces->size, pieces->align);
+    return sample;
+}
+
 static struct mete__layout_order order_of(const struct sample *sample,
                                           const struct mete__layout_order_options *options) {
     struct mete__layout_order order;
@@ -109,12 +125,7 @@ static void no_order_is_smaller(void **state) {
 
 static void the_new_type_is_what_was_promised(void **state) {
     (void)state;
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 8, 8);
-    add(&sample, "c", 2, 2);
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 8, 8}, {"c", 2, 2});
     struct mete__layout_order order = order_of(&sample, &plain);
     struct mete__type *type = mete__layout_order_apply(type_of(&sample), &order);
     struct mete__layout_facts facts;
@@ -132,11 +143,7 @@ static void the_new_type_is_what_was_promised(void **state) {
 
 static void a_good_order_is_left_alone(void **state) {
     (void)state;
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 4, 4);
-    add(&sample, "b", 8, 8);
+    struct sample sample = SAMPLE({"a", 4, 4}, {"b", 8, 8});
     struct mete__layout_order order = order_of(&sample, &plain);
 
     assert_false(order.is_better);
@@ -149,12 +156,7 @@ static void hot_members_come_first(void **state) {
     const char *const hot[] = {"c"};
     const struct mete__layout_order_options options = {
         .line = METE__LAYOUT_LINE, .hot = hot, .hot_count = 1};
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 8, 8);
-    add(&sample, "b", 4, 4);
-    add(&sample, "c", 4, 4);
+    struct sample sample = SAMPLE({"a", 8, 8}, {"b", 4, 4}, {"c", 4, 4});
     struct mete__layout_order order = order_of(&sample, &options);
 
     assert_true(order.is_better);
@@ -165,15 +167,8 @@ static void hot_members_come_first(void **state) {
 static void a_head_stays_and_its_holes_are_filled(void **state) {
     (void)state;
     const struct mete__layout_order_options options = {.line = METE__LAYOUT_LINE, .head = 3};
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 8, 8);
-    add(&sample, "b", 4, 4); /* a hole of 4 is behind it */
-    add(&sample, "c", 8, 8);
-    add(&sample, "d", 8, 8);
-    add(&sample, "e", 2, 2);
-    add(&sample, "f", 2, 2);
+    struct sample sample = SAMPLE({"a", 8, 8}, {"b", 4, 4}, {"c", 8, 8}, {"d", 8, 8}, {"e", 2, 2},
+                                  {"f", 2, 2}); /* a hole of 4 is behind b */
     struct mete__layout_order order = order_of(&sample, &options);
 
     assert_true(order.is_better);
@@ -186,13 +181,7 @@ static void a_head_stays_and_its_holes_are_filled(void **state) {
 static void what_would_move_a_head_does_not_come_before_its_end(void **state) {
     (void)state;
     const struct mete__layout_order_options options = {.line = METE__LAYOUT_LINE, .head = 2};
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 2, 2);
-    add(&sample, "c", 8, 8);
-    add(&sample, "d", 1, 1);
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 2, 2}, {"c", 8, 8}, {"d", 1, 1});
     struct mete__layout_order order = order_of(&sample, &options);
     struct mete__type *type = mete__layout_order_apply(type_of(&sample), &order);
 
@@ -211,12 +200,7 @@ static void a_hot_member_goes_before_a_head(void **state) {
     const char *const hot[] = {"c"};
     const struct mete__layout_order_options options = {
         .line = METE__LAYOUT_LINE, .hot = hot, .hot_count = 1, .head = 2};
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 8, 8);
-    add(&sample, "b", 4, 4);
-    add(&sample, "c", 4, 4);
+    struct sample sample = SAMPLE({"a", 8, 8}, {"b", 4, 4}, {"c", 4, 4});
     struct mete__layout_order order = order_of(&sample, &options);
 
     assert_int_equal(order.members[0], 2);
@@ -225,13 +209,7 @@ static void a_hot_member_goes_before_a_head(void **state) {
 
 static void members_leave_two_lines_where_that_is_free(void **state) {
     (void)state;
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 40, 8);
-    add(&sample, "b", 48, 8);
-    add(&sample, "c", 24, 8);
-    add(&sample, "d", 16, 8);
+    struct sample sample = SAMPLE({"a", 40, 8}, {"b", 48, 8}, {"c", 24, 8}, {"d", 16, 8});
     struct mete__layout_order order = order_of(&sample, &plain);
 
     assert_true(order.is_better);
@@ -243,10 +221,7 @@ static void members_leave_two_lines_where_that_is_free(void **state) {
 static void bit_fields_stay_together(void **state) {
     (void)state;
     /* char a; int x:3, y:7; long b; char c; */
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
+    struct sample sample = SAMPLE({"a", 1, 1});
     type_of(&sample)->members[1] = (struct mete__member){
         .name = "x", .type = "int", .size = 4, .align = 4, .bit_offset = 8, .bit_size = 3};
     type_of(&sample)->members[2] = (struct mete__member){
@@ -266,13 +241,7 @@ static void bit_fields_stay_together(void **state) {
 
 static void a_flexible_array_stays_last(void **state) {
     (void)state;
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 8, 8);
-    add(&sample, "c", 1, 1);
-    add(&sample, "tail", 0, 8);
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 8, 8}, {"c", 1, 1}, {"tail", 0, 8});
     type_of(&sample)->members[3].flags = METE__MEMBER_FLEXIBLE;
     struct mete__layout_order order = order_of(&sample, &plain);
 
@@ -284,13 +253,8 @@ static void a_flexible_array_stays_last(void **state) {
 /* char data[1] and structs that end in such: what C did before it had flexible arrays. */
 static void what_may_go_on_behind_the_end_stays_last(void **state) {
     (void)state;
-    struct sample sample, inner;
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 8, 8}, {"c", 2, 2}, {"data", 1, 1});
 
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 8, 8);
-    add(&sample, "c", 2, 2);
-    add(&sample, "data", 1, 1);
     last_of(&sample)->flags = METE__MEMBER_ARRAY;
     last_of(&sample)->type = "char[1]";
     last_of(&sample)->name_at = 4;
@@ -299,15 +263,9 @@ static void what_may_go_on_behind_the_end_stays_last(void **state) {
     assert_int_equal(order.members[3], 3);
     mete__layout_order_free(&order);
 
-    begin(&inner);
-    add(&inner, "length", 4, 4);
-    add(&inner, "text", 0, 1);
+    struct sample inner = SAMPLE({"length", 4, 4}, {"text", 0, 1});
     last_of(&inner)->flags = METE__MEMBER_FLEXIBLE;
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 8, 8);
-    add(&sample, "c", 1, 1);
-    add(&sample, "inner", 4, 4);
+    sample = SAMPLE({"a", 1, 1}, {"b", 8, 8}, {"c", 1, 1}, {"inner", 4, 4});
     last_of(&sample)->nested = type_of(&inner);
     order = order_of(&sample, &plain);
     assert_int_equal(order.size, 16);
@@ -332,11 +290,7 @@ static void what_is_not_safe_is_refused(void **state) {
     (void)state;
     static const uint16_t flags[] = {METE__TYPE_PACKED, METE__TYPE_BASES, METE__TYPE_VIRTUAL,
                                      METE__TYPE_FOREIGN};
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 8, 8);
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 8, 8});
     struct sample changed = sample;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         type_of(&changed)->flags = flags[i];
@@ -359,11 +313,7 @@ static void what_is_not_safe_is_refused(void **state) {
 
 static void what_does_not_follow_the_abi_is_refused(void **state) {
     (void)state;
-    struct sample sample;
-
-    begin(&sample);
-    add(&sample, "a", 1, 1);
-    add(&sample, "b", 4, 4);
+    struct sample sample = SAMPLE({"a", 1, 1}, {"b", 4, 4});
     type_of(&sample)->members[1].offset = 8; /* something unnamed is between them */
     type_of(&sample)->size = 12;
     expect_refusal(&sample);
