@@ -13,32 +13,7 @@
 
 #include "os/checkers.h"
 #include "pool/pool_state.h"
-
-/* Each fact holds for a pool of one thread and for a shared one. */
-static mete_pool *pool_of(bool shared, mete_pool_options options) {
-    options.shared = shared;
-    mete_pool *pool = mete_pool_create(&options);
-    assert_non_null(pool);
-    return pool;
-}
-
-static mete_pool_stats stats_of(const mete_pool *pool) {
-    mete_pool_stats stats;
-    assert_int_equal(mete_pool_stats_read(pool, &stats), 0);
-    assert_int_equal(stats.reserved_bytes,
-                     stats.live_bytes + stats.free_bytes + stats.metadata_bytes);
-    assert_int_equal(stats.allocations - stats.frees, stats.live_blocks);
-    return stats;
-}
-
-static mete_pool_error errors[16];
-static size_t error_count;
-
-static void note_error(void *context, const mete_pool_error *error) {
-    (void)context;
-    assert_true(error_count < 16);
-    errors[error_count++] = *error;
-}
+#include "support/pools.h"
 
 /* ---- blocks ---- */
 
@@ -50,7 +25,7 @@ static void blocks_of_any_size_are_aligned_and_apart(void **state) {
     for (int shared = 0; shared < 2; shared++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             size_t size = sizes[s];
-            mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = size});
+            mete_pool *pool = pools_make(shared != 0, (mete_pool_options){.block_size = size});
             for (int round = 0; round < 2; round++) {
                 for (size_t i = 0; i < COUNT; i++) {
                     blocks[i] = mete_pool_alloc(pool);
@@ -63,13 +38,13 @@ static void blocks_of_any_size_are_aligned_and_apart(void **state) {
                     assert_int_equal(blocks[i][size - 1], (unsigned char)i);
                     assert_true(mete_pool_contains(pool, blocks[i] + size - 1));
                 }
-                assert_int_equal(stats_of(pool).live_blocks, COUNT);
+                assert_int_equal(pools_stats(pool).live_blocks, COUNT);
                 assert_int_equal(mete_pool_verify(pool), 0);
                 for (size_t i = 0; i < COUNT; i++) mete_pool_free(pool, blocks[i * 37 % COUNT]);
                 assert_false(mete_pool_contains(pool, blocks[0]));
                 assert_int_equal(mete_pool_verify(pool), 0);
             }
-            assert_int_equal(stats_of(pool).allocations, 2 * COUNT);
+            assert_int_equal(pools_stats(pool).allocations, 2 * COUNT);
             mete_pool_destroy(pool);
         }
 }
@@ -78,7 +53,7 @@ static void alignment_is_what_was_asked_for(void **state) {
     (void)state;
     for (size_t align = 1; align <= 65536; align *= 4) {
         mete_pool *pool =
-            pool_of(false, (mete_pool_options){.block_size = 40, .block_align = align});
+            pools_make(false, (mete_pool_options){.block_size = 40, .block_align = align});
         for (int i = 0; i < 50; i++) assert_int_equal((uintptr_t)mete_pool_alloc(pool) % align, 0);
         mete_pool_destroy(pool);
     }
@@ -114,7 +89,7 @@ static void wrong_layouts_are_refused(void **state) {
 static void zalloc_zeroes(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 100});
+        mete_pool *pool = pools_make(shared != 0, (mete_pool_options){.block_size = 100});
         for (int round = 0; round < 3; round++) {
             unsigned char *block = mete_pool_zalloc(pool);
             for (int i = 0; i < 100; i++) assert_int_equal(block[i], 0);
@@ -131,24 +106,24 @@ static void at_its_limit_it_says_ENOBUFS(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 100});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 100});
         void *blocks[100];
         for (int i = 0; i < 100; i++) assert_non_null(blocks[i] = mete_pool_alloc(pool));
         errno = 0;
         assert_null(mete_pool_alloc(pool));
         assert_int_equal(errno, ENOBUFS);
-        assert_int_equal(stats_of(pool).failures, 1);
+        assert_int_equal(pools_stats(pool).failures, 1);
         mete_pool_free(pool, blocks[50]);
         assert_non_null(mete_pool_alloc(pool));
         assert_null(mete_pool_alloc(pool));
-        assert_int_equal(stats_of(pool).live_blocks, 100);
+        assert_int_equal(pools_stats(pool).live_blocks, 100);
         mete_pool_destroy(pool);
-        pool = pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_bytes = 200000});
+        pool = pools_make(shared != 0, (mete_pool_options){.block_size = 64, .max_bytes = 200000});
         while (mete_pool_alloc(pool) != NULL) {
         }
         assert_int_equal(errno, ENOBUFS);
-        assert_true(stats_of(pool).reserved_bytes <= 200000);
-        assert_true(stats_of(pool).live_blocks >= 1024);
+        assert_true(pools_stats(pool).reserved_bytes <= 200000);
+        assert_true(pools_stats(pool).live_blocks >= 1024);
         mete_pool_destroy(pool);
     }
 }
@@ -157,12 +132,12 @@ static void what_was_reserved_cannot_fail(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 6000});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 6000});
         assert_int_equal(mete_pool_reserve(pool, 5000), 0);
-        mete_pool_stats before = stats_of(pool);
+        mete_pool_stats before = pools_stats(pool);
         assert_true(before.free_blocks >= 5000);
         for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
-        assert_int_equal(stats_of(pool).slabs, before.slabs);
+        assert_int_equal(pools_stats(pool).slabs, before.slabs);
         assert_int_equal(mete_pool_reserve(pool, 1001), -ENOBUFS);
         mete_pool_destroy(pool);
     }
@@ -173,13 +148,13 @@ static void many_are_all_or_none(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 150});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 64, .max_blocks = 150});
         assert_int_equal(mete_pool_alloc_many(pool, blocks, 200), -ENOBUFS);
-        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(pools_stats(pool).live_blocks, 0);
         assert_int_equal(mete_pool_alloc_many(pool, blocks, 150), 0);
         mete_pool_free_many(pool, blocks, 150);
-        assert_int_equal(stats_of(pool).live_blocks, 0);
-        assert_int_equal(stats_of(pool).peak_blocks, 150); /* no more than may be */
+        assert_int_equal(pools_stats(pool).live_blocks, 0);
+        assert_int_equal(pools_stats(pool).peak_blocks, 150); /* no more than may be */
         mete_pool_destroy(pool);
     }
 }
@@ -201,7 +176,7 @@ static void many_that_fail_leave_the_array_alone(void **state) {
             size_t count = counts[c];
             mete_pool_options options = {.block_size = 64, .max_blocks = count, .context = &left};
             options.construct = construct_so_many;
-            mete_pool *pool = pool_of(shared != 0, options);
+            mete_pool *pool = pools_make(shared != 0, options);
             for (size_t i = 0; i < 200; i++) blocks[i] = &left;
             left = (int)count - 1;
             assert_int_equal(mete_pool_alloc_many(pool, blocks, count), -EXDEV);
@@ -211,7 +186,7 @@ static void many_that_fail_leave_the_array_alone(void **state) {
             assert_int_equal(mete_pool_alloc_many(pool, blocks, count), -ENOBUFS);
             assert_int_equal(mete_pool_alloc_many(pool, blocks, SIZE_MAX), -ENOBUFS);
             for (size_t i = 0; i < 200; i++) assert_ptr_equal(blocks[i], &left);
-            assert_int_equal(stats_of(pool).live_blocks, 1);
+            assert_int_equal(pools_stats(pool).live_blocks, 1);
             mete_pool_free(pool, one);
             assert_int_equal(mete_pool_alloc_many(pool, blocks, count), 0);
             for (size_t i = 0; i < count; i++) assert_true(mete_pool_contains(pool, blocks[i]));
@@ -222,22 +197,22 @@ static void many_that_fail_leave_the_array_alone(void **state) {
 static void reset_keeps_slabs_and_trim_gives_them_back(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 64});
+        mete_pool *pool = pools_make(shared != 0, (mete_pool_options){.block_size = 64});
         for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
-        mete_pool_stats full = stats_of(pool);
+        mete_pool_stats full = pools_stats(pool);
         mete_pool_reset(pool);
         assert_int_equal(mete_pool_verify(pool), 0);
-        assert_int_equal(stats_of(pool).live_blocks, 0);
-        assert_int_equal(stats_of(pool).slabs, full.slabs);
-        assert_int_equal(stats_of(pool).frees, 5000);
+        assert_int_equal(pools_stats(pool).live_blocks, 0);
+        assert_int_equal(pools_stats(pool).slabs, full.slabs);
+        assert_int_equal(pools_stats(pool).frees, 5000);
         assert_non_null(mete_pool_alloc(pool));
         for (int i = 0; i < 4999; i++) assert_non_null(mete_pool_alloc(pool));
-        assert_int_equal(stats_of(pool).slabs, full.slabs);
+        assert_int_equal(pools_stats(pool).slabs, full.slabs);
         mete_pool_reset(pool);
         void *kept = mete_pool_alloc(pool);
         size_t given = mete_pool_trim(pool);
         assert_true(given >= (full.slabs - 2) * 65536);
-        assert_int_equal(stats_of(pool).slabs, full.slabs - given / 65536);
+        assert_int_equal(pools_stats(pool).slabs, full.slabs - given / 65536);
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_free(pool, kept);
         for (int i = 0; i < 5000; i++) assert_non_null(mete_pool_alloc(pool));
@@ -253,7 +228,7 @@ static void peak_and_counts_are_exact_at_each_step(void **state) {
     size_t live = 0, peak = 0, allocations = 0, target = 0;
     unsigned seed = 7;
     mete_pool *pool =
-        pool_of(false, (mete_pool_options){.block_size = 64, .max_blocks = MOST - 50});
+        pools_make(false, (mete_pool_options){.block_size = 64, .max_blocks = MOST - 50});
     (void)state;
     for (int step = 0; step < STEPS; step++) {
         if (live == target) {
@@ -273,7 +248,7 @@ static void peak_and_counts_are_exact_at_each_step(void **state) {
         } else {
             mete_pool_free(pool, blocks[--live]);
         }
-        mete_pool_stats stats = stats_of(pool);
+        mete_pool_stats stats = pools_stats(pool);
         assert_int_equal(stats.live_blocks, live);
         assert_int_equal(stats.peak_blocks, peak);
         assert_int_equal(stats.allocations, allocations);
@@ -289,32 +264,32 @@ static void peak_and_counts_are_exact_at_each_step(void **state) {
 static void every_misuse_has_its_name(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool = pool_of(
+        mete_pool *pool = pools_make(
             shared != 0,
-            (mete_pool_options){.block_size = 64, .name = "sessions", .on_error = note_error});
-        mete_pool *other = pool_of(shared != 0, (mete_pool_options){.block_size = 64});
+            (mete_pool_options){.block_size = 64, .name = "sessions", .on_error = pools_note});
+        mete_pool *other = pools_make(shared != 0, (mete_pool_options){.block_size = 64});
         char local[64], *a = mete_pool_alloc(pool), *b = mete_pool_alloc(pool);
         char *foreign = mete_pool_alloc(other);
-        error_count = 0;
+        pools_error_count = 0;
         mete_pool_free(pool, a);
         mete_pool_free(pool, a);
-        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
-        assert_string_equal(errors[0].pool, "sessions");
-        assert_ptr_equal(errors[0].block, a);
+        assert_int_equal(pools_errors[0].fault, METE_POOL_DOUBLE_FREE);
+        assert_string_equal(pools_errors[0].pool, "sessions");
+        assert_ptr_equal(pools_errors[0].block, a);
         mete_pool_free(pool, b + 8);
-        assert_int_equal(errors[1].fault, METE_POOL_INTERIOR_FREE);
-        assert_int_equal(errors[1].offset, 8);
-        assert_ptr_equal(errors[1].block, b);
+        assert_int_equal(pools_errors[1].fault, METE_POOL_INTERIOR_FREE);
+        assert_int_equal(pools_errors[1].offset, 8);
+        assert_ptr_equal(pools_errors[1].block, b);
         mete_pool_free(pool, local);
-        assert_int_equal(errors[2].fault, METE_POOL_INVALID_FREE);
+        assert_int_equal(pools_errors[2].fault, METE_POOL_INVALID_FREE);
         mete_pool_free(pool, foreign);
-        assert_int_equal(errors[3].fault, METE_POOL_INVALID_FREE);
+        assert_int_equal(pools_errors[3].fault, METE_POOL_INVALID_FREE);
         mete_pool_free(pool, (void *)(uintptr_t)8);
-        assert_int_equal(errors[4].fault, METE_POOL_INVALID_FREE);
+        assert_int_equal(pools_errors[4].fault, METE_POOL_INVALID_FREE);
         mete_pool_free(pool, b + 64 * 900); /* never handed out */
-        assert_int_equal(errors[5].fault, METE_POOL_INVALID_FREE);
-        assert_int_equal(error_count, 6);
-        assert_int_equal(stats_of(pool).live_blocks, 1);
+        assert_int_equal(pools_errors[5].fault, METE_POOL_INVALID_FREE);
+        assert_int_equal(pools_error_count, 6);
+        assert_int_equal(pools_stats(pool).live_blocks, 1);
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_destroy(pool);
         mete_pool_destroy(other);
@@ -326,19 +301,19 @@ static void a_double_free_is_found_after_many_others(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 32, .on_error = note_error});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 32, .on_error = pools_note});
         void *blocks[500];
-        error_count = 0;
+        pools_error_count = 0;
         for (int i = 0; i < 500; i++) blocks[i] = mete_pool_alloc(pool);
         for (int i = 0; i < 500; i++) mete_pool_free(pool, blocks[i]);
         mete_pool_free(pool, blocks[0]);
         mete_pool_free(pool, blocks[499]);
-        assert_int_equal(error_count, 2);
-        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
+        assert_int_equal(pools_error_count, 2);
+        assert_int_equal(pools_errors[0].fault, METE_POOL_DOUBLE_FREE);
         mete_pool_reset(pool);
         mete_pool_free(pool, blocks[7]);
-        assert_int_equal(error_count, 3);
-        assert_int_equal(errors[2].fault, METE_POOL_DOUBLE_FREE);
+        assert_int_equal(pools_error_count, 3);
+        assert_int_equal(pools_errors[2].fault, METE_POOL_DOUBLE_FREE);
         mete_pool_destroy(pool);
     }
 }
@@ -352,19 +327,19 @@ static void a_write_to_a_freed_block_is_found_at_each_byte(void **state) {
             size_t size = sizes[s];
             for (size_t at = 0; at<size; at += size> 100 ? 61 : 1) {
                 if (size > 1024 && at >= 512 && at < size - 512) continue; /* as pool.h says */
-                mete_pool *pool = pool_of(
-                    shared != 0, (mete_pool_options){.block_size = size, .on_error = note_error});
+                mete_pool *pool = pools_make(
+                    shared != 0, (mete_pool_options){.block_size = size, .on_error = pools_note});
                 unsigned char *block = mete_pool_alloc(pool);
-                error_count = 0;
+                pools_error_count = 0;
                 mete_pool_free(pool, block);
                 block[at] ^= 1;
                 assert_int_equal(mete_pool_verify(pool), -EILSEQ);
-                assert_int_equal(error_count, 1);
-                assert_int_equal(errors[0].fault, METE_POOL_WRITE_AFTER_FREE);
-                assert_int_equal(errors[0].offset, at);
+                assert_int_equal(pools_error_count, 1);
+                assert_int_equal(pools_errors[0].fault, METE_POOL_WRITE_AFTER_FREE);
+                assert_int_equal(pools_errors[0].offset, at);
                 assert_ptr_equal(mete_pool_alloc(pool), block);
-                assert_int_equal(error_count, 2);
-                assert_int_equal(errors[1].offset, at);
+                assert_int_equal(pools_error_count, 2);
+                assert_int_equal(pools_errors[1].offset, at);
                 mete_pool_destroy(pool);
             }
         }
@@ -374,27 +349,27 @@ static void without_filling_only_writes_go_unseen(void **state) {
     (void)state;
     if (mete__checkers_listen) skip(); /* the tool sees them */
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool = pool_of(
+        mete_pool *pool = pools_make(
             shared != 0,
-            (mete_pool_options){.block_size = 70, .does_not_fill = true, .on_error = note_error});
+            (mete_pool_options){.block_size = 70, .does_not_fill = true, .on_error = pools_note});
         char *block = mete_pool_alloc(pool);
         memset(block, 'a', 70);
-        error_count = 0;
+        pools_error_count = 0;
         mete_pool_free(pool, block);
         for (int i = 0; i < 70; i++) assert_int_equal(block[i], 'a');
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_free(pool, block);
-        assert_int_equal(errors[0].fault, METE_POOL_DOUBLE_FREE);
+        assert_int_equal(pools_errors[0].fault, METE_POOL_DOUBLE_FREE);
         assert_ptr_equal(mete_pool_alloc(pool), block);
         mete_pool_free(pool, block + 1);
-        assert_int_equal(errors[1].fault, METE_POOL_INTERIOR_FREE);
-        assert_int_equal(error_count, 2);
+        assert_int_equal(pools_errors[1].fault, METE_POOL_INTERIOR_FREE);
+        assert_int_equal(pools_error_count, 2);
         mete_pool_destroy(pool);
     }
 }
 
 static void damage_of_the_pool_itself_is_found(void **state) {
-    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    mete_pool *pool = pools_make(false, (mete_pool_options){.block_size = 64});
     void *a = mete_pool_alloc(pool), *b = mete_pool_alloc(pool);
 
     (void)state;
@@ -445,10 +420,10 @@ static void blocks_are_constructed_and_destructed(void **state) {
     static int most = 10;
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool = pool_of(shared != 0, (mete_pool_options){.block_size = 48,
-                                                                   .construct = construct,
-                                                                   .destruct = destruct,
-                                                                   .context = &most});
+        mete_pool *pool = pools_make(shared != 0, (mete_pool_options){.block_size = 48,
+                                                                      .construct = construct,
+                                                                      .destruct = destruct,
+                                                                      .context = &most});
         constructed = destructed = 0;
         void *blocks[10];
         for (int i = 0; i < 10; i++) assert_non_null(blocks[i] = mete_pool_alloc(pool));
@@ -481,12 +456,12 @@ static void foreach_may_free_the_block_it_is_at(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool = visited_pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 200});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 200});
         size_t count = 0;
         for (int i = 0; i < 800; i++) assert_non_null(mete_pool_alloc(pool));
         assert_true(mete_pool_foreach(pool, free_every_other, &count));
         assert_int_equal(count, 800);
-        assert_int_equal(stats_of(pool).live_blocks, 400);
+        assert_int_equal(pools_stats(pool).live_blocks, 400);
         assert_false(mete_pool_foreach(pool, free_every_other, &count));
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_destroy(pool);
@@ -499,7 +474,7 @@ static void a_stale_handle_is_NULL(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
         mete_pool_handle first = mete_pool_handle_of(pool, block);
         assert_true(first != 0);
@@ -532,7 +507,7 @@ static void a_used_up_slot_retires(void **state) {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         mete_pool *pool =
-            pool_of(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
+            pools_make(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
         size_t index = (size_t)((char *)block - pool->front.slabs[0]->memory) / 64;
         pool->front.slabs[0]->lives[index] = UINT32_MAX - 2; /* as after so many lives */
@@ -542,7 +517,7 @@ static void a_used_up_slot_retires(void **state) {
         assert_ptr_equal(mete_pool_get(pool, last), block);
         mete_pool_free(pool, block);
         assert_null(mete_pool_get(pool, last));
-        assert_int_equal(stats_of(pool).retired_blocks, 1);
+        assert_int_equal(pools_stats(pool).retired_blocks, 1);
         for (int i = 0; i < 3000; i++) assert_ptr_not_equal(mete_pool_alloc(pool), block);
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_reset(pool);
@@ -557,7 +532,7 @@ static void a_used_up_slot_retires(void **state) {
 /* ---- as an allocator ---- */
 
 static void a_pool_is_an_allocator_for_what_fits(void **state) {
-    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    mete_pool *pool = pools_make(false, (mete_pool_options){.block_size = 64});
     const mete_allocator *allocator = mete_pool_allocator(pool);
 
     (void)state;
@@ -611,7 +586,7 @@ static void *work(void *argument) {
 }
 
 static void threads_share_a_pool(void **state) {
-    mete_pool *pool = pool_of(true, (mete_pool_options){.block_size = 64, .handles = true});
+    mete_pool *pool = pools_make(true, (mete_pool_options){.block_size = 64, .handles = true});
     (void)state;
     for (int generation = 0; generation < 3; generation++) {
         pthread_t threads[THREADS];
@@ -627,12 +602,12 @@ static void threads_share_a_pool(void **state) {
         mete_pool_free(pool, crossing[i]);
         crossing[i] = NULL;
     }
-    mete_pool_stats stats = stats_of(pool);
+    mete_pool_stats stats = pools_stats(pool);
     assert_int_equal(stats.live_blocks, 0);
     assert_int_equal(stats.allocations, 3 * THREADS * ROUNDS * BATCH);
     assert_int_equal(mete_pool_verify(pool), 0);
     assert_true(mete_pool_trim(pool) > 0);
-    assert_int_equal(stats_of(pool).slabs, 0);
+    assert_int_equal(pools_stats(pool).slabs, 0);
     mete_pool_destroy(pool);
 }
 
@@ -647,7 +622,7 @@ static void *outlive_the_pool(void *pool) {
 }
 
 static void a_thread_may_end_after_its_pool(void **state) {
-    mete_pool *pool = pool_of(true, (mete_pool_options){.block_size = 64});
+    mete_pool *pool = pools_make(true, (mete_pool_options){.block_size = 64});
     pthread_t thread;
 
     (void)state;
@@ -655,23 +630,23 @@ static void a_thread_may_end_after_its_pool(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, outlive_the_pool, pool), 0);
     (void)pthread_barrier_wait(&barrier);
     mete_pool_destroy(pool);
-    pool = pool_of(true, (mete_pool_options){.block_size = 32});
+    pool = pools_make(true, (mete_pool_options){.block_size = 32});
     assert_non_null(mete_pool_alloc(pool));
     (void)pthread_barrier_wait(&barrier);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(stats_of(pool).live_blocks, 1);
+    assert_int_equal(pools_stats(pool).live_blocks, 1);
     mete_pool_destroy(pool);
 }
 
 static void what_grows_with_the_slabs_counts_against_max_bytes(void **state) {
     (void)state;
     for (size_t most = 16384; most < 131072; most += 1000) {
-        mete_pool *pool = pool_of(
+        mete_pool *pool = pools_make(
             false, (mete_pool_options){
                        .block_size = 256, .slab_bytes = 4096, .handles = true, .max_bytes = most});
         while (mete_pool_alloc(pool) != NULL) continue;
         assert_int_equal(errno, ENOBUFS);
-        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
+        assert_in_range(pools_stats(pool).reserved_bytes, 1, most);
         mete_pool_destroy(pool);
     }
 }

@@ -14,14 +14,7 @@
 #include <mete/pool.h>
 
 #include "pool/pool_state.h"
-
-static mete_pool_stats stats_of(const mete_pool *pool) {
-    mete_pool_stats stats;
-    assert_int_equal(mete_pool_stats_read(pool, &stats), 0);
-    assert_int_equal(stats.reserved_bytes,
-                     stats.live_bytes + stats.free_bytes + stats.metadata_bytes);
-    return stats;
-}
+#include "support/pools.h"
 
 /* ---- limits ---- */
 
@@ -53,11 +46,11 @@ static void max_bytes_holds_for_threads_that_come_late(void **state) {
         for (int i = 0; i < LATE; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, take_what_there_is, pool), 0);
         (void)pthread_barrier_wait(&barrier);
-        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
+        assert_in_range(pools_stats(pool).reserved_bytes, 1, most);
         (void)pthread_barrier_wait(&barrier);
         for (int i = 0; i < LATE; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_in_range(stats_of(pool).reserved_bytes, 1, most);
-        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_in_range(pools_stats(pool).reserved_bytes, 1, most);
+        assert_int_equal(pools_stats(pool).live_blocks, 0);
         assert_int_equal(mete_pool_verify(pool), 0);
         mete_pool_destroy(pool);
     }
@@ -65,23 +58,14 @@ static void max_bytes_holds_for_threads_that_come_late(void **state) {
 
 /* ---- one block freed twice at one instant ---- */
 
-static mete_pool_error last_error;
-static int errors;
-
-static void note_error(void *context, const mete_pool_error *error) {
-    (void)context;
-    last_error = *error;
-    errors++;
-}
-
 /* As it is left by two threads that found the block live both. */
 static void a_block_in_two_hands_is_handed_out_once(void **state) {
     mete_pool *pool = mete_pool_create(
-        &(mete_pool_options){.block_size = 64, .shared = true, .on_error = note_error});
+        &(mete_pool_options){.block_size = 64, .shared = true, .on_error = pools_note});
     (void)state;
     for (int round = 0; round < 3; round++) {
         void *block = mete_pool_alloc(pool);
-        errors = 0;
+        pools_error_count = 0;
         mete_pool_free(pool, block);
         struct mete__pool_cache *cache = mete__pool_threads_find(pool);
         cache->share.top[0] = cache->share.top[-1];
@@ -90,9 +74,9 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
         if (round == 0) {
             assert_ptr_equal(mete_pool_alloc(pool), block);
             void *other = mete_pool_alloc(pool);
-            assert_int_equal(errors, 1);
-            assert_int_equal(last_error.fault, METE_POOL_DOUBLE_FREE);
-            assert_ptr_equal(last_error.block, block);
+            assert_int_equal(pools_error_count, 1);
+            assert_int_equal(pools_errors[0].fault, METE_POOL_DOUBLE_FREE);
+            assert_ptr_equal(pools_errors[0].block, block);
             assert_ptr_not_equal(other, block);
             mete_pool_free(pool, other);
             mete_pool_free(pool, block);
@@ -109,7 +93,7 @@ static void a_block_in_two_hands_is_handed_out_once(void **state) {
             cache->share.frees--;
         }
         assert_int_equal(mete_pool_verify(pool), 0);
-        assert_int_equal(stats_of(pool).live_blocks, 0);
+        assert_int_equal(pools_stats(pool).live_blocks, 0);
     }
     mete_pool_destroy(pool);
 }
@@ -178,7 +162,7 @@ static void a_child_of_fork_can_use_a_pool_that_was_in_use(void **state) {
     }
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (int i = 0; i < WORKERS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_int_equal(stats_of(pool).live_blocks, 0);
+    assert_int_equal(pools_stats(pool).live_blocks, 0);
     assert_int_equal(mete_pool_verify(pool), 0);
     mete_pool_destroy(pool);
 }
