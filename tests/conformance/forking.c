@@ -59,16 +59,21 @@ static void use_the_heap(void) {
     for (unsigned i = 0; i < SHARED; i++) free(atomic_exchange(&shared[i], NULL));
 }
 
-static void the_child_of_a_threaded_program_has_a_whole_heap(void) {
-    start_threads(allocate_forever);
-    for (unsigned round = 0; round < 300; round++) {
+/* A child after the other, each of which does what `life` does, and all is well. */
+static void fork_often(unsigned rounds, void (*life)(void)) {
+    for (unsigned round = 0; round < rounds; round++) {
         pid_t child = fork();
         if (child == 0) {
-            use_the_heap();
+            life();
             _exit(0);
         }
         await_child(child);
     }
+}
+
+static void the_child_of_a_threaded_program_has_a_whole_heap(void) {
+    start_threads(allocate_forever);
+    fork_often(300, use_the_heap);
     end_threads();
 }
 
@@ -81,18 +86,15 @@ static void *allocate_some(void *argument) {
     return argument;
 }
 
+static void use_threads(void) {
+    start_threads(allocate_some);
+    use_the_heap();
+    end_threads();
+}
+
 static void the_child_can_start_threads_of_its_own(void) {
     start_threads(allocate_forever);
-    for (unsigned round = 0; round < 50; round++) {
-        pid_t child = fork();
-        if (child == 0) {
-            start_threads(allocate_some);
-            use_the_heap();
-            end_threads();
-            _exit(0);
-        }
-        await_child(child);
-    }
+    fork_often(50, use_threads);
     end_threads();
 }
 
@@ -117,14 +119,7 @@ static void children_of_children_work(void) {
 }
 
 static void *fork_in_a_thread(void *argument) {
-    for (unsigned round = 0; round < 50; round++) {
-        pid_t child = fork();
-        if (child == 0) {
-            use_the_heap();
-            _exit(0);
-        }
-        await_child(child);
-    }
+    fork_often(50, use_the_heap);
     return argument;
 }
 
@@ -157,20 +152,17 @@ static void *print_forever(void *argument) {
     return NULL;
 }
 
+static void use_stdio(void) {
+    use_the_heap();
+    FILE *stream = fopen("/dev/null", "w");
+    CHECK(stream != NULL);
+    fprintf(stream, "%0200d", 1);
+    fclose(stream);
+}
+
 static void fork_beside_stdio_never_deadlocks(void) {
     start_threads(print_forever);
-    for (unsigned round = 0; round < 300; round++) {
-        pid_t child = fork();
-        if (child == 0) {
-            use_the_heap();
-            FILE *stream = fopen("/dev/null", "w");
-            CHECK(stream != NULL);
-            fprintf(stream, "%0200d", 1);
-            fclose(stream);
-            _exit(0);
-        }
-        await_child(child);
-    }
+    fork_often(300, use_stdio);
     end_threads();
 }
 
@@ -188,14 +180,7 @@ static void allocate_in_handler(void) {
 static void atfork_handlers_may_allocate(void) {
     CHECK_EQUAL(pthread_atfork(allocate_in_handler, allocate_in_handler, allocate_in_handler), 0);
     start_threads(allocate_forever);
-    for (unsigned round = 0; round < 100; round++) {
-        pid_t child = fork();
-        if (child == 0) {
-            use_the_heap();
-            _exit(0);
-        }
-        await_child(child);
-    }
+    fork_often(100, use_the_heap);
     end_threads();
 }
 
@@ -284,18 +269,16 @@ static void *exec_from_here(void *argument) {
     return argument;
 }
 
+static void exec_beside_threads(void) {
+    pthread_t thread;
+    start_threads(allocate_forever);
+    CHECK_EQUAL(pthread_create(&thread, NULL, exec_from_here, NULL), 0);
+    pthread_join(thread, NULL);
+    _exit(5);
+}
+
 static void a_thread_may_exec_while_others_allocate(void) {
-    for (unsigned round = 0; round < 20; round++) {
-        pid_t child = fork();
-        if (child == 0) {
-            pthread_t thread;
-            start_threads(allocate_forever);
-            CHECK_EQUAL(pthread_create(&thread, NULL, exec_from_here, NULL), 0);
-            pthread_join(thread, NULL);
-            _exit(5);
-        }
-        await_child(child);
-    }
+    fork_often(20, exec_beside_threads);
 }
 
 /* Copy on write: a child that frees little must not touch, and so double, all of the heap. */

@@ -1,6 +1,7 @@
 /* tests/support/apart.h */
 #include "support/apart.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,19 @@ _Noreturn void apart_broken(const char *file, int line, const char *condition) {
 _Noreturn void apart_skip(const char *reason) {
     ssize_t written = write(STDERR_FILENO, reason, strlen(reason));
     _exit(written < 0 ? BROKEN : SKIPPED);
+}
+
+size_t apart_mappings(void) {
+    char text[65536];
+    size_t count = 0;
+    ssize_t length;
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+    if (file < 0) apart_skip("no /proc");
+    while ((length = read(file, text, sizeof text)) > 0)
+        for (ssize_t i = 0; i < length; i++) count += text[i] == '\n';
+    close(file);
+    return count;
 }
 
 void apart_expect(const char *format, ...) {

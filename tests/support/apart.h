@@ -40,6 +40,10 @@ _Noreturn void apart_broken(const char *file, int line, const char *condition);
 /* In the child: the fact cannot be looked at on this machine. */
 _Noreturn void apart_skip(const char *reason);
 
+/* In the child: how many mappings it has, which count against vm.max_map_count. Skips the fact
+ * where there is no /proc to say it. */
+size_t apart_mappings(void);
+
 /* In the child: adds to what standard error must have when it dies. */
 __attribute__((format(printf, 1, 2))) void apart_expect(const char *format, ...);
 

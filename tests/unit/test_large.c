@@ -1,5 +1,4 @@
 /* heap/large.h: blocks of whole slices, from birth to resizing. */
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -200,19 +199,6 @@ static void a_moved_block_shrinks_grows_and_moves_again(void) {
     CHECK(whole_deeply());
 }
 
-static size_t mappings(void) {
-    char text[65536];
-    size_t count = 0;
-    ssize_t length;
-    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-    if (file < 0) apart_skip("no /proc");
-    while ((length = read(file, text, sizeof text)) > 0)
-        for (ssize_t i = 0; i < length; i++) count += text[i] == '\n';
-    close(file);
-    return count;
-}
-
 /* A process may have 65530 mappings, and pages that were moved never merge with others. */
 static void many_moves_leave_few_mappings(void) {
     enum { BLOCKS = 16, ROUNDS = 1000 };
@@ -220,7 +206,7 @@ static void many_moves_leave_few_mappings(void) {
     uint32_t seed = 1;
 
     for (size_t i = 0; i < BLOCKS; i++) blocks[i] = take(5 * slice);
-    size_t before = mappings();
+    size_t before = apart_mappings();
     for (size_t round = 0; round < ROUNDS; round++) {
         seed = seed * 1103515245 + 12345;
         char **block = &blocks[seed >> 16 & (BLOCKS - 1)];
@@ -230,10 +216,10 @@ static void many_moves_leave_few_mappings(void) {
         (*block)[(seed >> 20 & 3) * slice] = 1;
     }
     /* One for each that has been moved, and one for what lies between two of them. */
-    CHECK(mappings() <= before + 3 * BLOCKS);
+    CHECK(apart_mappings() <= before + 3 * BLOCKS);
     for (size_t i = 0; i < BLOCKS; i++) mete__large_return(span_of(blocks[i]));
     CHECK(whole());
-    CHECK(mappings() <= before + 4);
+    CHECK(apart_mappings() <= before + 4);
 }
 
 int main(void) {

@@ -1,6 +1,5 @@
 /* os/memory.h: what the heap may expect of address space and pages. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,20 +42,6 @@ static size_t resident_pages(char *start, size_t size) {
     return count;
 }
 
-/* Lines in /proc/self/maps: the mappings that count against vm.max_map_count. */
-static size_t mappings(void) {
-    char text[65536];
-    size_t count = 0;
-    ssize_t length;
-    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-
-    if (file < 0) apart_skip("no /proc");
-    while ((length = read(file, text, sizeof text)) > 0)
-        for (ssize_t i = 0; i < length; i++) count += text[i] == '\n';
-    close(file);
-    return count;
-}
-
 static void page_size_is_the_systems(void) {
     CHECK(mete__memory_page_size() == (size_t)sysconf(_SC_PAGESIZE));
 }
@@ -71,13 +56,13 @@ static void reserved_space_is_aligned_and_inaccessible(void) {
 }
 
 static void reserving_with_alignment_leaves_nothing_beside_it(void) {
-    size_t before = mappings();
+    size_t before = apart_mappings();
     for (int i = 0; i < 8; i++) {
         char *start = mete__memory_reserve(mib, 64 * mib);
         CHECK(start != NULL);
         mete__memory_release(start, mib);
     }
-    CHECK(mappings() <= before);
+    CHECK(apart_mappings() <= before);
 }
 
 static void too_large_a_reservation_is_refused_and_errno_kept(void) {
@@ -164,9 +149,9 @@ static void a_move_from_two_mappings_fails_without_harm(void) {
     char *from = filled(2 * mib, 5), *to = filled(2 * mib, 6);
     /* What a program may do to a block of its own. */
     CHECK(mprotect(from + mib, mib, PROT_READ) == 0);
-    size_t before = mappings();
+    size_t before = apart_mappings();
     CHECK(mete__memory_move(from, 2 * mib, to, 2 * mib) < 0);
-    CHECK(mappings() == before);
+    CHECK(apart_mappings() == before);
     CHECK(all_are(from, 2 * mib, 5));
     CHECK(all_are(to, 2 * mib, 6));
 }
@@ -174,28 +159,28 @@ static void a_move_from_two_mappings_fails_without_harm(void) {
 static void a_move_that_fails_half_way_brings_the_bytes_back(void) {
     size_t page = mete__memory_page_size();
     char *from = filled(mib, 5), *to = filled(2 * mib, 6);
-    size_t before = mappings();
+    size_t before = apart_mappings();
     /* The kernel takes the source to an address of its choice, but refuses this target. */
     int status = mete__memory_move(from, mib, to + 1, mib);
     if (status == -EINVAL) apart_skip("Linux before 5.7");
     CHECK(status == -ENOTRECOVERABLE);
     CHECK(all_are(from, mib, 5));
     CHECK(all_are(to, 2 * mib, 6));
-    CHECK(mappings() <= before);
+    CHECK(apart_mappings() <= before);
     memset(from + page, 1, page);
 }
 
 static void renewed_pages_are_zero_and_merge_with_their_neighbours(void) {
     char *from = filled(mib, 5), *to = filled(8 * mib, 6);
-    size_t before = mappings();
+    size_t before = apart_mappings();
     if (mete__memory_move(from, mib, to + 3 * mib, mib) == -EINVAL) apart_skip("Linux before 5.7");
-    CHECK(mappings() > before);
+    CHECK(apart_mappings() > before);
     mete__memory_purge(to + 3 * mib, mib);
-    CHECK(mappings() > before); /* what makes renewing necessary */
+    CHECK(apart_mappings() > before); /* what makes renewing necessary */
     mete__memory_renew(to + 3 * mib, mib);
     CHECK(all_are(to + 3 * mib, mib, 0));
     CHECK(resident_pages(to + 3 * mib, mib) == 0 || all_are(to + 3 * mib, mib, 0));
-    CHECK(mappings() == before);
+    CHECK(apart_mappings() == before);
     CHECK(all_are(to, 3 * mib, 6) && all_are(to + 4 * mib, 4 * mib, 6));
 }
 
