@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "report/escape.h"
+#include "support/fresh.h"
 
 static char *text;
 static size_t length;
@@ -71,8 +72,8 @@ static void a_failed_write_is_remembered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(html_has_entities, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(scripts_have_escapes_of_their_strings, set_up, tear_down),
+        FACT(html_has_entities),
+        FACT(scripts_have_escapes_of_their_strings),
         cmocka_unit_test(a_failed_write_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include "analysis/frame_table.h"
 #include "base/compiler.h"
+#include "support/fresh.h"
 
 static struct mete__frame_table table;
 static int file;

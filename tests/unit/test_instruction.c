@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "analysis/instruction.h"
+#include "support/fresh.h"
 
 enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R12 = 12 };
 

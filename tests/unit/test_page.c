@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "report/page.h"
+#include "support/fresh.h"
 
 static char *text;
 static size_t length, seen; /* bytes of text: all, and those looked at */
@@ -96,14 +97,11 @@ static void a_file_has_no_width_and_no_colour(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(long_texts_lose_their_end_or_their_start, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(characters_count_once_whatever_their_bytes, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(control_characters_cannot_reach_the_terminal, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(without_unicode_everything_is_ascii, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(styles_are_escapes_only_with_colour, set_up, tear_down),
+        FACT(long_texts_lose_their_end_or_their_start),
+        FACT(characters_count_once_whatever_their_bytes),
+        FACT(control_characters_cannot_reach_the_terminal),
+        FACT(without_unicode_everything_is_ascii),
+        FACT(styles_are_escapes_only_with_colour),
         cmocka_unit_test(a_file_has_no_width_and_no_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

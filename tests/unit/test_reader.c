@@ -17,8 +17,9 @@
 #include "profile/reader.h"
 #include "profile/summary.h"
 #include "profile/writer.h"
+#include "support/fresh.h"
 
-static char path[] = "/tmp/mete-test-reader-XXXXXX";
+static char path[FRESH_PATH];
 static char why[256];
 
 /* A small whole profile: two modules, a tree of four frames, sites of two threads, an error, a
@@ -92,10 +93,7 @@ static void fill(void) {
 
 static int set_up(void **state) {
     (void)state;
-    memcpy(path + sizeof path - 7, "XXXXXX", 6);
-    int file = mkstemp(path);
-    if (file < 0) return -1;
-    close(file);
+    if (fresh_file(path, "reader") != 0) return -1;
     struct mete__writer_options options = {.path = path, .limit_bytes = 4 << 20};
     if (mete__writer_open(&options) != 0) return -1;
     fill();
@@ -359,8 +357,6 @@ static void a_saved_copy_reads_the_same(void **state) {
     mete__profile_close(profile);
     unlink(copy);
 }
-
-#define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -20,16 +20,14 @@
 #include "report/report_suppressions.h"
 #include "report/report_text.h"
 #include "sample_profile.h"
+#include "support/fresh.h"
 
-static char path[] = "/tmp/mete-test-report-XXXXXX";
+static char path[FRESH_PATH];
 static char why[512];
 
 static int set_up(void **state) {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/mete-test-report-XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (fresh_file(path, "report") != 0) return -1;
     return sample_write(path);
 }
 
@@ -486,31 +484,28 @@ static void a_full_disk_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(json_has_the_totals, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_frames_have_every_key, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_sites_are_in_the_order_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_leaks_are_per_kind_and_record, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_leaks_are_null_without_a_check, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_errors_have_three_stacks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(json_survives_texts_that_are_no_utf8, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(suppressed_leaks_stay_marked_and_do_not_count, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(generated_suppressions_cover_what_they_came_from, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(only_errors_and_lost_blocks_are_bad, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(text_has_everything_in_its_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_clean_program_gets_a_good_word, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_was_dropped_is_said, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(doubts_about_stacks_are_said, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(sampled_figures_are_called_estimates, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(unknown_ends_are_not_made_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_table_where_a_sort_is_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(folded_stacks_begin_at_the_outermost_frame, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(speedscope_weights_add_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pprof_is_gzip_with_every_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_missing_profile_is_named, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_full_disk_is_an_error, set_up, tear_down),
+        FACT(json_has_the_totals),
+        FACT(json_frames_have_every_key),
+        FACT(json_sites_are_in_the_order_asked_for),
+        FACT(json_leaks_are_per_kind_and_record),
+        FACT(json_leaks_are_null_without_a_check),
+        FACT(json_errors_have_three_stacks),
+        FACT(json_survives_texts_that_are_no_utf8),
+        FACT(suppressed_leaks_stay_marked_and_do_not_count),
+        FACT(generated_suppressions_cover_what_they_came_from),
+        FACT(only_errors_and_lost_blocks_are_bad),
+        FACT(text_has_everything_in_its_order),
+        FACT(a_clean_program_gets_a_good_word),
+        FACT(what_was_dropped_is_said),
+        FACT(doubts_about_stacks_are_said),
+        FACT(sampled_figures_are_called_estimates),
+        FACT(unknown_ends_are_not_made_up),
+        FACT(one_table_where_a_sort_is_asked_for),
+        FACT(folded_stacks_begin_at_the_outermost_frame),
+        FACT(speedscope_weights_add_up),
+        FACT(pprof_is_gzip_with_every_name),
+        FACT(a_missing_profile_is_named),
+        FACT(a_full_disk_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

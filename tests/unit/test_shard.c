@@ -20,6 +20,7 @@
 #include "profile/reader.h"
 #include "profile/summary.h"
 #include "profile/writer.h"
+#include "support/holds.h"
 #include "track/shard.h"
 #include "track/stack.h"
 
@@ -30,13 +31,6 @@ struct mete__stack_memo *mete__stack_memo_create(void) {
 }
 
 static char path[64];
-
-#define HOLDS(condition)                                                        \
-    do {                                                                        \
-        if (condition) break;                                                   \
-        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-        _exit(1);                                                               \
-    } while (0)
 
 static void run(void (*test)(void)) {
     int status;

@@ -18,8 +18,9 @@
 #include "analysis/symbols.h"
 #include "base/compiler.h"
 #include "profile/writer.h"
+#include "support/fresh.h"
 
-static char path[] = "/tmp/mete-test-symbols-XXXXXX";
+static char path[FRESH_PATH];
 static struct mete__profile *profile;
 static struct mete__symbols *symbols;
 
@@ -116,11 +117,7 @@ static int own_modules(void) {
 
 static int set_up(void **state) {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/mete-test-symbols-XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
-    return 0;
+    return fresh_file(path, "symbols");
 }
 
 static int tear_down(void **state) {
@@ -242,12 +239,9 @@ static void files_that_are_no_programs_do_no_harm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_inlined_call_is_two_frames, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_exact_address_is_not_moved_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(addresses_outside_have_no_names, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(another_build_gives_no_names_and_says_so, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(files_that_are_no_programs_do_no_harm, set_up, tear_down),
+        FACT(an_inlined_call_is_two_frames),         FACT(an_exact_address_is_not_moved_back),
+        FACT(addresses_outside_have_no_names),       FACT(another_build_gives_no_names_and_says_so),
+        FACT(files_that_are_no_programs_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

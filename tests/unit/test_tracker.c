@@ -31,19 +31,14 @@
 #include "profile/reader.h"
 #include "profile/summary.h"
 #include "profile/writer.h"
+#include "support/fresh.h"
+#include "support/holds.h"
 #include "track/census.h"
 #include "track/shard.h"
 #include "track/tracker.h"
 
 static char folder[64];
 static char path[96];
-
-#define HOLDS(condition)                                                        \
-    do {                                                                        \
-        if (condition) break;                                                   \
-        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-        _exit(1);                                                               \
-    } while (0)
 
 static int set_up(void **state) {
     (void)state;
@@ -744,8 +739,6 @@ static void moments_follow_each_other_in_time(void **state) {
     assert_true(seen.summary->wall_seconds >= 0.1);
     forget(&seen);
 }
-
-#define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -12,8 +12,9 @@
 
 #include "report/web_sites.h"
 #include "sample_profile.h"
+#include "support/fresh.h"
 
-static char path[] = "/tmp/mete-test-web-sites-XXXXXX";
+static char path[FRESH_PATH];
 static struct mete__report *report;
 
 static int set_up(void **state) {
@@ -21,10 +22,7 @@ static int set_up(void **state) {
     char why[512];
 
     (void)state;
-    snprintf(path, sizeof path, "/tmp/mete-test-web-sites-XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (fresh_file(path, "web-sites") != 0) return -1;
     if (sample_write(path) != 0) return -1;
     return mete__report_open(path, &defaults, &report, why, sizeof why);
 }
@@ -73,9 +71,8 @@ static void others_are_added_up_where_their_stacks_part(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(few_sites_stay_as_they_are, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(others_are_added_up_where_their_stacks_part, set_up,
-                                        tear_down),
+        FACT(few_sites_stay_as_they_are),
+        FACT(others_are_added_up_where_their_stacks_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

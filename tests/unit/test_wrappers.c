@@ -15,13 +15,14 @@
 #include "base/compiler.h"
 #include "profile/reader.h"
 #include "profile/writer.h"
+#include "support/fresh.h"
 
 #define CALLERS 12
 #define ALLOC   0x401000u /* every stack's innermost address */
 #define INNER   0x400800u /* the one inside of it, where there is one */
 #define CALLER  0x402000u /* … + 16 * number: what calls it */
 
-static char path[] = "/tmp/mete-test-wrappers-XXXXXX";
+static char path[FRESH_PATH];
 static struct mete__profile *profile;
 static struct mete__symbols *symbols;
 static struct mete__summary *summary;
@@ -30,10 +31,7 @@ static int set_up(void **state) {
     struct mete__writer_options options = {.path = path, .limit_bytes = 4 << 20};
 
     (void)state;
-    snprintf(path, sizeof path, "/tmp/mete-test-wrappers-XXXXXX");
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (fresh_file(path, "wrappers") != 0) return -1;
     if (mete__writer_open(&options) != 0) return -1;
     mete__writer_header()->mode = METE_PROFILE_EXACT;
     struct mete_profile_module module = {.start = 0x400000,
@@ -161,12 +159,9 @@ static void the_only_caller_of_many_is_no_wrapper(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sizes_of_the_callers_make_a_wrapper, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_size_makes_a_constructor, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_few_callers_make_no_wrapper, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_a_wrapper_calls_is_hidden_with_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_called_by_itself_is_no_wrapper, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_only_caller_of_many_is_no_wrapper, set_up, tear_down),
+        FACT(sizes_of_the_callers_make_a_wrapper),    FACT(one_size_makes_a_constructor),
+        FACT(a_few_callers_make_no_wrapper),          FACT(what_a_wrapper_calls_is_hidden_with_it),
+        FACT(what_is_called_by_itself_is_no_wrapper), FACT(the_only_caller_of_many_is_no_wrapper),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

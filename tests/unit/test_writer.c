@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "profile/writer.h"
+#include "support/fresh.h"
 
 static char folder[] = "/tmp/mete-test-writer-XXXXXX";
 static char file_path[sizeof folder + 16];
@@ -374,8 +375,6 @@ static void a_child_whose_file_cannot_be_made_goes_on_in_memory(void **state) {
     assert_int_equal(in_child(child_without_a_file), 0);
     assert_int_equal(mete__writer_header()->sections[METE_SECTION_NODES].count, 1);
 }
-
-#define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
