@@ -58,45 +58,45 @@ static bool error_matches(const char *text, enum mete_profile_error_kind kind) {
     return matches;
 }
 
-#define LEAK(frames) "{\n  a name\n  Memcheck:Leak\n" frames "}\n"
+#define LEAK(frames)  "{\n  a name\n  Memcheck:Leak\n" frames "}\n"
+#define HIDES(frames) leak_matches(LEAK(frames), METE_LEAK_DEFINITE)
 
 static void frames_match_from_the_innermost(void **state) {
     (void)state;
-    assert_true(leak_matches(LEAK("fun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_true(
-        leak_matches(LEAK("fun:push_front\nfun:_ZN2ns5build*\nfun:main\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:push_front\nfun:ns::build*\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("fun:main\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("fun:push_front\nfun:main\n"), METE_LEAK_DEFINITE));
+    assert_true(HIDES("fun:push_front\n"));
+    assert_true(HIDES("fun:push_front\nfun:_ZN2ns5build*\nfun:main\n"));
+    assert_true(HIDES("fun:push_front\nfun:ns::build*\n"));
+    assert_false(HIDES("fun:main\n"));
+    assert_false(HIDES("fun:push_front\nfun:main\n"));
 }
 
 static void the_allocation_function_may_come_first(void **state) {
     (void)state;
-    assert_true(leak_matches(LEAK("fun:malloc\nfun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:*alloc\nfun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:_Znwm\nfun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:*\nfun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("fun:free\nfun:push_front\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("fun:malloc\nfun:main\n"), METE_LEAK_DEFINITE));
+    assert_true(HIDES("fun:malloc\nfun:push_front\n"));
+    assert_true(HIDES("fun:*alloc\nfun:push_front\n"));
+    assert_true(HIDES("fun:_Znwm\nfun:push_front\n"));
+    assert_true(HIDES("fun:*\nfun:push_front\n"));
+    assert_false(HIDES("fun:free\nfun:push_front\n"));
+    assert_false(HIDES("fun:malloc\nfun:main\n"));
 }
 
 static void dots_stand_for_any_frames(void **state) {
     (void)state;
-    assert_true(leak_matches(LEAK("...\nfun:main\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:malloc\n...\nfun:main\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("fun:push_front\n...\nfun:main\n...\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("...\nobj:*/libbuild.so*\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("...\nfun:main\n...\nfun:push_front\n"), METE_LEAK_DEFINITE));
+    assert_true(HIDES("...\nfun:main\n"));
+    assert_true(HIDES("fun:malloc\n...\nfun:main\n"));
+    assert_true(HIDES("fun:push_front\n...\nfun:main\n...\n"));
+    assert_true(HIDES("...\nobj:*/libbuild.so*\n"));
+    assert_false(HIDES("...\nfun:main\n...\nfun:push_front\n"));
 }
 
 static void objects_and_sources_match(void **state) {
     (void)state;
-    assert_true(leak_matches(LEAK("obj:/opt/app/bin/app\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("src:list.c\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("src:list.c:31\n"), METE_LEAK_DEFINITE));
-    assert_true(leak_matches(LEAK("src:/src/li*\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("src:list.c:32\n"), METE_LEAK_DEFINITE));
-    assert_false(leak_matches(LEAK("...\nfun:main\nsrc:*\n"), METE_LEAK_DEFINITE));
+    assert_true(HIDES("obj:/opt/app/bin/app\n"));
+    assert_true(HIDES("src:list.c\n"));
+    assert_true(HIDES("src:list.c:31\n"));
+    assert_true(HIDES("src:/src/li*\n"));
+    assert_false(HIDES("src:list.c:32\n"));
+    assert_false(HIDES("...\nfun:main\nsrc:*\n"));
 }
 
 static void leak_kinds_are_respected(void **state) {
