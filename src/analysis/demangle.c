@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/late_library.h"
+
 /* The C++ runtime's own demangler: complete, and kept so by those who define the ABI. It is C at
  * this boundary, but <cxxabi.h> is for C++ alone. Memory is from malloc. */
-/* NOLINTNEXTLINE(bugprone-reserved-identifier): the ABI's name */
-extern char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *status);
+typedef char *demangler(const char *mangled, char *buffer, size_t *length, int *status);
 
 #define LONGEST_SYMBOL \
     16384 /* bytes; the demangler recurses, and symbol tables are not to be trusted */
@@ -61,11 +62,25 @@ static void unescape_rust(char *name) {
     *to = '\0';
 }
 
+/* NULL: the C++ runtime is not installed, nor is then a program that needs it. */
+static demangler *find_demangler(void) {
+    static demangler *found;
+    static bool is_missing;
+
+    if (found == NULL && !is_missing)
+        is_missing =
+            mete__late_library_load(
+                "libstdc++.so.6", &(struct mete__late_function){"__cxa_demangle", &found}, 1) != 0;
+    return found;
+}
+
 char *mete__demangle(const char *symbol) {
     int status = 0;
 
     if (strncmp(symbol, "_Z", 2) != 0 || strlen(symbol) > LONGEST_SYMBOL) return NULL;
-    char *name = __cxa_demangle(symbol, NULL, NULL, &status);
+    demangler *demangle = find_demangler();
+    if (demangle == NULL) return NULL;
+    char *name = demangle(symbol, NULL, NULL, &status);
     if (name == NULL || status != 0) return NULL;
 
     size_t length = strlen(name);

@@ -5,33 +5,65 @@
 #include <stdlib.h>
 
 #include "analysis/instruction_machine.h"
+#include "analysis/late_library.h"
 #include "base/compiler.h"
+
+#define TEXT(number)  #number
+#define SONAME(major) "libcapstone.so." TEXT(major)
+
+/* The library's functions; NULL: it is not loaded yet. */
+static struct {
+    __typeof__(&cs_open) open;
+    __typeof__(&cs_close) close;
+    __typeof__(&cs_option) option;
+    __typeof__(&cs_malloc) malloc;
+    __typeof__(&cs_free) free;
+    __typeof__(&cs_regs_access) regs_access;
+    __typeof__(&cs_disasm_iter) disasm_iter;
+} capstone;
 
 struct mete__instruction_decoder {
     const struct mete__machine *machine;
-    csh capstone;
+    csh handle;
     cs_insn *decoded; /* room for one */
 };
+
+static int load_capstone(void) {
+    const struct mete__late_function functions[] = {
+        {"cs_open", &capstone.open},
+        {"cs_close", &capstone.close},
+        {"cs_option", &capstone.option},
+        {"cs_malloc", &capstone.malloc},
+        {"cs_free", &capstone.free},
+        {"cs_regs_access", &capstone.regs_access},
+        {"cs_disasm_iter", &capstone.disasm_iter},
+    };
+
+    if (capstone.open != NULL) return 0;
+    return mete__late_library_load(SONAME(CS_API_MAJOR), functions, METE_COUNT_OF(functions));
+}
 
 int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out) {
     struct mete__instruction_decoder *decoder;
 
     if (machine != EM_X86_64 && machine != EM_AARCH64) return -ENOTSUP;
+    int status = load_capstone();
+    if (status != 0) return status;
     decoder = calloc(1, sizeof *decoder);
     if (decoder == NULL) return -ENOMEM;
     bool is_x86 = machine == EM_X86_64;
     decoder->machine = is_x86 ? &mete__instruction_x86 : &mete__instruction_arm64;
-    if (cs_open(is_x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, is_x86 ? CS_MODE_64 : CS_MODE_ARM,
-                &decoder->capstone) != CS_ERR_OK)
+    if (capstone.open(is_x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, is_x86 ? CS_MODE_64 : CS_MODE_ARM,
+                      &decoder->handle) != CS_ERR_OK)
         goto fail_decoder;
-    if (cs_option(decoder->capstone, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) goto fail_capstone;
-    decoder->decoded = cs_malloc(decoder->capstone);
-    if (decoder->decoded == NULL) goto fail_capstone;
+    if (capstone.option(decoder->handle, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) goto fail_handle;
+    decoder->decoded = capstone.malloc(decoder->handle);
+    if (decoder->decoded == NULL) goto fail_handle;
     *out = decoder;
     return 0;
 
-fail_capstone:
-    cs_close(&decoder->capstone);
+fail_handle:
+    capstone.close(&decoder->handle);
 fail_decoder:
     free(decoder);
     return -ENOMEM;
@@ -39,8 +71,8 @@ fail_decoder:
 
 void mete__instruction_decoder_close(struct mete__instruction_decoder *decoder) {
     if (decoder == NULL) return;
-    cs_free(decoder->decoded, 1);
-    cs_close(&decoder->capstone);
+    capstone.free(decoder->decoded, 1);
+    capstone.close(&decoder->handle);
     free(decoder);
 }
 
@@ -55,8 +87,8 @@ static uint64_t written_by(const struct mete__instruction_decoder *decoder) {
     uint8_t read_count = 0, written_count = 0;
     uint64_t mask = 0;
 
-    if (cs_regs_access(decoder->capstone, decoder->decoded, read, &read_count, written,
-                       &written_count) != CS_ERR_OK)
+    if (capstone.regs_access(decoder->handle, decoder->decoded, read, &read_count, written,
+                             &written_count) != CS_ERR_OK)
         return UINT64_MAX;
     for (size_t i = 0; i < written_count; i++) {
         int8_t number = decoder->machine->number(written[i]);
@@ -73,7 +105,7 @@ bool mete__instruction_decode(struct mete__instruction_decoder *decoder, const u
                               size_t size, uint64_t address, struct mete__instruction *out) {
     cs_insn *decoded = decoder->decoded;
 
-    if (!cs_disasm_iter(decoder->capstone, &code, &size, &address, decoded)) return false;
+    if (!capstone.disasm_iter(decoder->handle, &code, &size, &address, decoded)) return false;
     *out = (struct mete__instruction){
         .bytes = (uint8_t)decoded->size,
         .to = METE__NO_REGISTER,

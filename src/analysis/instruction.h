@@ -60,7 +60,8 @@ struct mete__convention {
 
 struct mete__instruction_decoder;
 
-/* A decoder for `machine` (ELF's e_machine). -ENOTSUP, -ENOMEM. */
+/* A decoder for `machine` (ELF's e_machine). -ENOTSUP, -ENOMEM; -ENOENT: capstone, which is loaded
+ * with the first decoder, is not installed. */
 int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out);
 void mete__instruction_decoder_close(struct mete__instruction_decoder *decoder);
 const struct mete__convention *
