@@ -1,6 +1,7 @@
 #include "analysis/layout_file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "analysis/dwarf_file.h"
 #include "analysis/dwarf_types.h"
 #include "analysis/names.h"
+#include "analysis/type_complete.h"
 #include "analysis/type_table.h"
 
 struct mete__layout_file {
@@ -77,14 +79,19 @@ static int in_order(const void *left, const void *right) {
 }
 
 static int list_types(struct mete__layout_file *file) {
-    size_t count = mete__type_table_count(file->table);
+    size_t before = mete__type_table_count(file->table);
+    bool *replaced;
 
+    if (mete__type_complete(file->table, &replaced) != 0) return -ENOMEM;
+    size_t count = mete__type_table_count(file->table);
     file->listed = calloc(count + 1, sizeof(struct mete__type *));
-    if (file->listed == NULL) return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && file->listed != NULL; i++) {
         const struct mete__type *type = mete__type_table_at(file->table, i);
-        if (!(type->flags & METE__TYPE_ANONYMOUS)) file->listed[file->listed_count++] = type;
+        if (type->flags & METE__TYPE_ANONYMOUS || (i < before && replaced[i])) continue;
+        file->listed[file->listed_count++] = type;
     }
+    free(replaced);
+    if (file->listed == NULL) return -ENOMEM;
     if (file->listed_count > 0)
         qsort(file->listed, file->listed_count, sizeof(struct mete__type *), in_order);
     return 0;

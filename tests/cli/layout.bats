@@ -185,6 +185,30 @@ END
     mete layout types.o ns::derived | grep -qF 'ns::empty;  /* base class, empty */'
 }
 
+@test "a_class_described_in_another_unit_has_its_size" {
+    cat >table.h <<'END'
+struct table { table() {} virtual ~table(); virtual int rows(); long count; };
+struct sheet : table { char tag; const table first; char last; };
+END
+    printf '#include "table.h"\ntable::~table() {}\nint table::rows() { return 0; }\n' >table.cc
+    printf '#include "table.h"\nint main() { return sizeof(sheet); }\nsheet made;\n' >main.cc
+    g++ -g -c table.cc main.cc
+    json main.o sheet # alone it is not known
+    holds '.types[0].members | map(.size) == [0, 1, 0, 1]'
+    g++ -g table.o main.o -o program
+    json program
+    holds '[.types[] | select(.name == "sheet")] | length == 1'
+    holds '.types[] | select(.name == "sheet") | .size == 48 and
+        (.members | map([.offset, .size]) == [[0, 16], [16, 1], [24, 16], [40, 1]]) and
+        .holes == 1 and .hole_bytes == 7 and .tail_padding == 7'
+
+    # Two of that name in one file, as plugins may have them: neither is believed.
+    printf 'struct table { virtual ~table(); long a, b; };\ntable::~table() {}\n' >other.cc
+    g++ -g -c other.cc && ld -r table.o main.o -o some.o && ar rc both.a some.o other.o
+    json both.a sheet
+    holds '.types[0].members | map(.size) == [0, 1, 0, 1]'
+}
+
 @test "a_file_without_debug_information_is_told_what_to_do" {
     echo 'int main(void) { return 0; }' | gcc -x c - -o program
     run -125 --separate-stderr mete layout program
