@@ -15,6 +15,7 @@
 #ifndef METE_CONFORMANCE_FACT_H
 #define METE_CONFORMANCE_FACT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,14 @@ __attribute__((format(printf, 1, 2))) void fact_note(const char *format, ...);
     ((condition) ? (void)0 : fact_fail(__FILE__, __LINE__, "not true: %s", #condition))
 #define CHECK_EQUAL(actual, expected) \
     fact_check_equal(__FILE__, __LINE__, #actual, (uintmax_t)(actual), (uintmax_t)(expected))
+
+/* A request that is too large: NULL, and errno says so. */
+#define CHECK_ENOMEM(request)       \
+    do {                            \
+        errno = 0;                  \
+        CHECK((request) == NULL);   \
+        CHECK_EQUAL(errno, ENOMEM); \
+    } while (0)
 
 void fact_check_equal(const char *file, int line, const char *what, uintmax_t actual,
                       uintmax_t expected);

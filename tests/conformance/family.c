@@ -185,12 +185,8 @@ static void calloc_and_reallocarray_refuse_products_that_overflow(void) {
 
     pattern_fill(kept, 100, 7);
     for (size_t i = 0; i < COUNT_OF(factors); i++) {
-        errno = 0;
-        CHECK(calloc(factors[i][0], factors[i][1]) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(reallocarray(kept, factors[i][0], factors[i][1]) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
+        CHECK_ENOMEM(calloc(factors[i][0], factors[i][1]));
+        CHECK_ENOMEM(reallocarray(kept, factors[i][0], factors[i][1]));
         pattern_verify(kept, 100, 7);
     }
     free(kept);
@@ -202,33 +198,15 @@ static void sizes_above_PTRDIFF_MAX_are_ENOMEM_everywhere(void) {
     pattern_fill(kept, 100, 3);
     for (size_t i = 0; i < COUNT_OF(too_large); i++) {
         size_t size = too_large[i];
-        errno = 0;
-        CHECK(malloc(size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(calloc(1, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(calloc(size, 1) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(realloc(kept, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(realloc(NULL, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(memalign(64, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(aligned_alloc(4096, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(valloc(size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(pvalloc(size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
+        CHECK_ENOMEM(malloc(size));
+        CHECK_ENOMEM(calloc(1, size));
+        CHECK_ENOMEM(calloc(size, 1));
+        CHECK_ENOMEM(realloc(kept, size));
+        CHECK_ENOMEM(realloc(NULL, size));
+        CHECK_ENOMEM(memalign(64, size));
+        CHECK_ENOMEM(aligned_alloc(4096, size));
+        CHECK_ENOMEM(valloc(size));
+        CHECK_ENOMEM(pvalloc(size));
         errno = 0;
         CHECK_EQUAL(posix_memalign(&out, 64, size), ENOMEM);
         CHECK_EQUAL(errno, ENOMEM); /* POSIX leaves it open; programs rely on what glibc does */
@@ -240,15 +218,9 @@ static void sizes_above_PTRDIFF_MAX_are_ENOMEM_everywhere(void) {
 
 static void sizes_no_machine_has_are_ENOMEM(void) {
     for (size_t size = (size_t)1 << 47; size < (size_t)PTRDIFF_MAX / 2; size *= 2) {
-        errno = 0;
-        CHECK(malloc(size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(calloc(2, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
-        errno = 0;
-        CHECK(aligned_alloc((size_t)1 << 30, size) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
+        CHECK_ENOMEM(malloc(size));
+        CHECK_ENOMEM(calloc(2, size));
+        CHECK_ENOMEM(aligned_alloc((size_t)1 << 30, size));
     }
     CHECK(malloc(100) != NULL);
 }

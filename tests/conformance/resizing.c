@@ -93,9 +93,7 @@ static void a_failed_realloc_leaves_the_block(void) {
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         unsigned char *block = malloc(sizes[i]);
         pattern_fill(block, sizes[i], 9);
-        errno = 0;
-        CHECK(realloc(block, (size_t)PTRDIFF_MAX - 4096) == NULL);
-        CHECK_EQUAL(errno, ENOMEM);
+        CHECK_ENOMEM(realloc(block, (size_t)PTRDIFF_MAX - 4096));
         CHECK(realloc(block, (size_t)1 << 47) == NULL);
         CHECK_EQUAL(errno, ENOMEM);
         CHECK(malloc_usable_size(block) >= sizes[i]);

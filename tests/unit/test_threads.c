@@ -46,10 +46,14 @@ static void *spin(void *argument) {
     return NULL;
 }
 
-static void *spin_deaf(void *argument) {
+static void block_all_signals(void) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+static void *spin_deaf(void *argument) {
+    block_all_signals();
     return spin(argument);
 }
 
@@ -62,9 +66,7 @@ static void *read_pipe(void *argument) {
 }
 
 static void *read_pipe_deaf(void *argument) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    block_all_signals();
     return read_pipe(argument);
 }
 
