@@ -27,6 +27,7 @@
 #include "report/progress.h"
 
 #define NO_LIMIT       UINT64_MAX /* of bytes */
+#define TOP            20         /* entries of tables */
 #define COMPLAINTS_MAX 20         /* lines about types that exceed a limit */
 
 struct layout_options {
@@ -37,9 +38,9 @@ struct layout_options {
     const char *file, *contains, *points_to;
     uint64_t min_size, holes;
     uint64_t line;
-    uint64_t top;
+    uint64_t top; /* 0: TOP */
     const char *debug_dir;
-    const char *heap; /* a profile */
+    const char *heap, *alive; /* profiles */
 };
 
 #define OPTION(...) METE__OPTION(struct layout_options, __VA_ARGS__)
@@ -58,9 +59,11 @@ static const struct mete__option options[] = {
     OPTION(file, "file", "PATTERN", "only types declared in such a file"),
     OPTION(min_size, "min-size", "BYTES", "only types at least so large", .is_bytes = true,
            .max = UINT64_MAX),
-    OPTION(holes, "holes", "N", "only types with so many holes", .min = 1, .max = UINT32_MAX),
+    OPTION(holes, "holes", "N", "only types with so many holes (1)", .min = 1, .max = UINT32_MAX,
+           .without = "1"),
     OPTION(contains, "contains", "TYPE", "only types that hold such a type"),
     OPTION(points_to, "points-to", "TYPE", "only types that point to such a type"),
+    OPTION(alive, "alive", "PROFILE", "only types with objects in this profile"),
     OPTION(top, "top", "N", "entries of the summary (20)", .min = 1, .max = UINT32_MAX),
     OPTION(line, "cache-line", "BYTES", "bytes of a cache line (64)", .min = 16, .max = 4096),
     OPTION(debug_dir, "debug-dir", "DIR", "debug files are here, too ($METE_DEBUG_DIR)"),
@@ -230,15 +233,19 @@ static int print_json(void *context, FILE *out) {
                                    request->count, request->given->line, out);
 }
 
+static uint64_t top_of(const struct layout_options *given) {
+    return given->top != 0 ? given->top : TOP;
+}
+
 static int print_text(void *context, FILE *out) {
     const struct request *request = context;
     const struct mete__layout_text_options text = {.line = request->given->line,
                                                    .expand = request->given->expand};
     const struct mete__layout_summary_options summary = {.line = request->given->line,
-                                                         .top = request->given->top};
+                                                         .top = top_of(request->given)};
 
     if (request->heap != NULL)
-        return mete__layout_heap_write(request->heap, request->given->top, out);
+        return mete__layout_heap_write(request->heap, top_of(request->given), out);
     if (request->filter.name_count == 0)
         return mete__layout_summary_write(request->file, request->types, request->reordered,
                                           request->count, &summary, out);
@@ -251,8 +258,8 @@ static int print_text(void *context, FILE *out) {
 static int print_sarif(void *context, FILE *out) {
     const struct request *request = context;
 
-    return mete__layout_sarif_write(request->types, request->reordered, request->count,
-                                    request->given->line, out);
+    return mete__layout_sarif_write(request->types, request->reordered, request->heap,
+                                    request->count, request->given->line, out);
 }
 
 /* Says that a type exceeds a limit; the first ones by name. */
@@ -284,24 +291,39 @@ static int check_padding(const struct request *request) {
     return verdict(complaints);
 }
 
-static int open_heap(struct request *request) {
-    const struct layout_options *given = request->given;
+/* `profile` NULL: there is nothing to do. */
+static int open_heap(const struct request *request, const char *profile,
+                     struct mete__layout_heap **heap) {
     char why[METE__WHY_SIZE];
 
-    if (given->heap == NULL) return METE__EXIT_OK;
-    int status =
-        mete__layout_heap_open(given->heap, given->debug_dir, request->types, request->reordered,
-                               request->count, &request->heap, why, sizeof why);
+    if (profile == NULL) return METE__EXIT_OK;
+    int status = mete__layout_heap_open(profile, request->given->debug_dir, request->types,
+                                        request->reordered, request->count, heap, why, sizeof why);
     if (status == 0) return METE__EXIT_OK;
     mete__message_say("layout: %s", why);
     return METE__EXIT_FAILED;
 }
 
+/* Leaves those of the types that have objects in the profile of --alive. */
+static int select_alive(struct request *request) {
+    struct mete__layout_heap *heap = NULL;
+    size_t kept = 0;
+    int code = open_heap(request, request->given->alive, &heap);
+
+    if (code != METE__EXIT_OK || heap == NULL) return code;
+    for (size_t i = 0; i < request->count; i++)
+        if (mete__layout_heap_objects(heap, i) != 0) request->types[kept++] = request->types[i];
+    request->count = kept;
+    mete__layout_heap_close(heap);
+    return METE__EXIT_OK;
+}
+
 static int print_types(struct request *request) {
     const struct layout_options *given = request->given;
-    int code = reorder(request);
+    int code = select_alive(request);
 
-    if (code == METE__EXIT_OK) code = open_heap(request);
+    if (code == METE__EXIT_OK) code = reorder(request);
+    if (code == METE__EXIT_OK) code = open_heap(request, given->heap, &request->heap);
     if (code == METE__EXIT_OK)
         code = given->json != NULL
                    ? mete__document_write(print_json, request, given->json, "layout")
@@ -364,7 +386,11 @@ static int print(struct request *request) {
     int code = select_types(request);
     if (code == METE__EXIT_OK)
         code = request->given->diff ? print_diff(request) : print_types(request);
-    if (code == METE__EXIT_OK) code = check_padding(request);
+    /* Both limits are looked at, so that nobody has to mend one to hear of the other. */
+    if (code == METE__EXIT_OK || code == METE__EXIT_LIMIT) {
+        int padding = check_padding(request);
+        if (code == METE__EXIT_OK) code = padding;
+    }
     mete__layout_heap_close(request->heap);
     mete__layout_reorder_free(request->reordered, request->count);
     free(request->types);
@@ -390,6 +416,33 @@ static int open_file(const char *path, const struct layout_options *given,
     return METE__EXIT_FAILED;
 }
 
+/* Why one of the options would change nothing; NULL where each has something to say. */
+static const char *why_useless(const struct layout_options *given, bool has_types) {
+    bool is_document = given->json != NULL || given->sarif != NULL;
+    bool is_table = given->heap != NULL && !is_document;
+
+    if (given->json != NULL && given->sarif != NULL) return "either --json or --sarif";
+    if (given->diff) {
+        if (given->sarif != NULL || given->reorder) return "--diff has no --sarif and no --reorder";
+        if (given->heap != NULL || given->alive != NULL)
+            return "--diff has no profile: --heap and --alive are for one file";
+        if (given->expand) return "--diff shows what changed inside: it has no --expand";
+        if (given->hot.count != 0) return "--diff reorders nothing: it has no --hot";
+        return given->top != 0 ? "--diff shows all that changed: it has no --top" : NULL;
+    }
+    if (is_table && given->reorder)
+        return "--heap says which members to move: see the whole order by --reorder TYPE alone";
+    if (given->expand && is_document) return "documents have one form: --expand is for text";
+    if (given->expand && (is_table || !has_types))
+        return "--expand of which type? name some, or '*' for all";
+    if (given->expand && given->reorder) return "either --expand or --reorder";
+    if (given->reorder && !is_document && !has_types)
+        return "--reorder of which type? name some, or '*' for all";
+    if (given->top != 0 && (is_document || (has_types && !is_table)))
+        return "--top is for the summary and the table of --heap: all types are shown here";
+    return NULL;
+}
+
 /* What the options and operands do not say together; 0 where nothing is wrong. */
 static int check_usage(const struct layout_options *given, int count) {
     if (count == 0) return mete__options_complain(&usage, "of which file?");
@@ -399,18 +452,13 @@ static int check_usage(const struct layout_options *given, int count) {
                                       (unsigned long long)given->line);
     if (given->max_growth != NO_LIMIT && !given->diff)
         return mete__options_complain(&usage, "--max-growth is for --diff OLD NEW");
-    if (given->diff && (given->sarif != NULL || given->reorder || given->heap != NULL))
-        return mete__options_complain(&usage, "--diff has no --sarif, --reorder or --heap");
-    if (given->heap != NULL && given->sarif != NULL)
-        return mete__options_complain(&usage, "--heap has no --sarif");
-    if (given->json != NULL && given->sarif != NULL)
-        return mete__options_complain(&usage, "either --json or --sarif");
-    return 0;
+    const char *why = why_useless(given, count > 1 + given->diff);
+    return why == NULL ? 0 : mete__options_complain(&usage, "%s", why);
 }
 
 int mete__cmd_layout(int argc, char **argv) {
     struct layout_options given = {
-        .line = METE__LAYOUT_LINE, .top = 20, .max_growth = NO_LIMIT, .max_padding = NO_LIMIT};
+        .line = METE__LAYOUT_LINE, .max_growth = NO_LIMIT, .max_padding = NO_LIMIT};
     struct request request = {.given = &given};
     char **operands;
 

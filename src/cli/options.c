@@ -40,8 +40,8 @@ static void print_help(const struct mete__usage *usage) {
         char left[64];
         int length = option->letter ? snprintf(left, sizeof left, "-%c, ", option->letter)
                                     : snprintf(left, sizeof left, "    ");
-        snprintf(left + length, sizeof left - (size_t)length, "--%s%s%s", option->name,
-                 option->value ? "=" : "", option->value ? option->value : "");
+        const char *format = !option->value ? "--%s" : !option->without ? "--%s=%s" : "--%s[=%s]";
+        snprintf(left + length, sizeof left - (size_t)length, format, option->name, option->value);
         printf("  %-28s %s\n", left, option->help);
     }
     printf("  %-28s %s\n", "-h, --help", "this text");
@@ -162,6 +162,13 @@ static int store_value(const struct parse *parse, const struct mete__option *opt
     return METE__OPTIONS_BAD; /* not reached */
 }
 
+/* Whether the next argument is the value of an option that may have none: a number alone. */
+static bool is_value_next(const struct parse *parse) {
+    if (parse->next >= parse->argc) return false;
+    const char *text = parse->argv[parse->next];
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* Stores an option whose value, if it came with it, is `attached`; else takes the next argument. */
 static int take_option(struct parse *parse, const struct mete__option *option,
                        const char *attached) {
@@ -170,6 +177,7 @@ static int take_option(struct parse *parse, const struct mete__option *option,
         mete__options_complain(parse->usage, "option --%s takes no value", option->name);
         return METE__OPTIONS_BAD;
     }
+    if (!attached && option->without && !is_value_next(parse)) attached = option->without;
     if (!attached) {
         if (parse->next >= parse->argc) {
             mete__options_complain(parse->usage, "option --%s needs a value: --%s=%s", option->name,

@@ -40,11 +40,12 @@ struct mete__option {
     const char *name; /* without its dashes */
     char letter;      /* or 0 */
     enum mete__option_kind kind;
-    const char *value; /* what help calls the value; NULL for a flag */
-    size_t offset;     /* of the member in the command's struct of values */
-    const char *help;  /* a few words for --help */
-    uint64_t min, max; /* of a number */
-    bool is_bytes;     /* a number that K, M or G (powers of 1024) may follow, also as KiB, KB */
+    const char *value;   /* what help calls the value; NULL for a flag */
+    size_t offset;       /* of the member in the command's struct of values */
+    const char *help;    /* a few words for --help */
+    uint64_t min, max;   /* of a number */
+    bool is_bytes;       /* a number that K, M or G (powers of 1024) may follow, also as KiB, KB */
+    const char *without; /* a number may be left out, and is then this one; NULL: it may not */
     const struct mete__option_choice *choices; /* ends with a NULL name */
 };
 

@@ -63,7 +63,7 @@ static struct row row_of(const struct mete__type *type,
     mete__layout_facts_find(type, METE__LAYOUT_LINE, &facts);
     /* What the smaller members of a union leave is no waste. */
     if (type->kind != METE__TYPE_UNION) row.padding = mete__layout_facts_wasted(&facts);
-    if (reordered->type != NULL && reordered->type->size < type->size)
+    if (reordered != NULL && reordered->type != NULL && reordered->type->size < type->size)
         row.smaller_by = type->size - reordered->type->size;
     if (use != NULL) mete__type_uses_saving(use, row.smaller_by, &row.won_peak, &row.won_live);
     return row;
@@ -85,7 +85,8 @@ static int make_rows(struct mete__layout_heap *heap, const struct mete__type *co
         if (uses->items[i].name != NULL) sorted[named++] = &uses->items[i];
     qsort(sorted, named, sizeof(struct mete__type_use *), by_name);
     for (size_t i = 0; i < heap->count; i++)
-        heap->rows[i] = row_of(types[i], &reordered[i], use_of(sorted, named, types[i]));
+        heap->rows[i] = row_of(types[i], reordered == NULL ? NULL : &reordered[i],
+                               use_of(sorted, named, types[i]));
     free(sorted);
     return 0;
 }
@@ -299,7 +300,18 @@ int mete__layout_heap_write(const struct mete__layout_heap *heap, uint64_t top, 
     return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
 }
 
-/* --- JSON --- */
+/* --- Figures --- */
+
+uint64_t mete__layout_heap_objects(const struct mete__layout_heap *heap, size_t number) {
+    const struct mete__type_use *use = heap->rows[number].use;
+
+    if (use == NULL) return 0;
+    return use->peak.objects > use->live.objects ? use->peak.objects : use->live.objects;
+}
+
+uint64_t mete__layout_heap_won(const struct mete__layout_heap *heap, size_t number) {
+    return heap->rows[number].won_peak;
+}
 
 static json_t *amount_value(const struct mete__type_amount *amount, uint64_t padding,
                             uint64_t won) {

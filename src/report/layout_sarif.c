@@ -1,6 +1,8 @@
 #include "report/layout_sarif.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,36 +28,65 @@ static char *uri_of(const char *path) {
     return uri;
 }
 
-static json_t *message_of(const struct mete__type *type,
-                          const struct mete__layout_reordered *reordered, uint64_t wasted) {
-    char *text = NULL;
-    int length =
-        reordered->type != NULL && reordered->type->size < type->size
-            ? asprintf(&text,
-                       "%s has %llu bytes, %llu of them are padding: another order of its members "
-                       "needs %llu bytes",
-                       type->name, (unsigned long long)type->size, (unsigned long long)wasted,
-                       (unsigned long long)reordered->type->size)
-            : asprintf(&text, "%s has %llu bytes, %llu of them are padding", type->name,
-                       (unsigned long long)type->size, (unsigned long long)wasted);
-    json_t *value = length < 0 ? NULL : mete__json_text(text);
+/* A type beside what is known of it. */
+struct finding {
+    const struct mete__type *type;
+    const struct mete__layout_reordered *reordered;
+    uint64_t wasted;       /* bytes of one object */
+    bool has_heap;         /* whether what follows is known */
+    uint64_t objects, won; /* as layout_heap.h has them */
+};
 
-    if (length >= 0) free(text);
+static bool is_smaller(const struct finding *finding) {
+    return finding->reordered->type != NULL && finding->reordered->type->size < finding->type->size;
+}
+
+static void say_heap(const struct finding *finding, FILE *text) {
+    if (!finding->has_heap) return;
+    fprintf(text, "; there are up to %llu object%s of it, ", (unsigned long long)finding->objects,
+            finding->objects == 1 ? "" : "s");
+    if (finding->won != 0)
+        fprintf(text, "of which that saves %llu bytes of the heap",
+                (unsigned long long)finding->won);
+    else
+        fprintf(text, "whose blocks %s",
+                is_smaller(finding) ? "stay as large" : "no order shrinks");
+}
+
+static json_t *message_of(const struct finding *finding) {
+    char *message = NULL;
+    size_t length;
+    FILE *text = open_memstream(&message, &length);
+
+    if (text == NULL) return NULL;
+    fprintf(text, "%s has %llu bytes, %llu of them are padding", finding->type->name,
+            (unsigned long long)finding->type->size, (unsigned long long)finding->wasted);
+    if (is_smaller(finding))
+        fprintf(text, ": another order of its members needs %llu bytes",
+                (unsigned long long)finding->reordered->type->size);
+    say_heap(finding, text);
+    json_t *value = fclose(text) == 0 ? mete__json_text(message) : NULL;
+    free(message);
     return value;
 }
 
-static json_t *result_of(const struct mete__type *type,
-                         const struct mete__layout_reordered *reordered, uint64_t wasted) {
-    bool is_smaller = reordered->type != NULL && reordered->type->size < type->size;
+static json_t *result_of(const struct finding *finding) {
+    const struct mete__type *type = finding->type;
+    bool is_warning = is_smaller(finding) && (!finding->has_heap || finding->won != 0);
     char *uri = uri_of(type->file);
     json_t *artifact = uri == NULL ? NULL : mete__json_text(uri);
+    json_t *properties =
+        !finding->has_heap ? NULL
+                           : json_pack("{s:o, s:o}", "objects", mete__json_count(finding->objects),
+                                       "won", mete__json_count(finding->won));
 
     free(uri);
-    return json_pack("{s:s, s:s, s:{s:o}, s:[{s:{s:{s:o}, s:{s:o}}}]}", "ruleId",
-                     is_smaller ? "reorder" : "padding", "level", is_smaller ? "warning" : "note",
-                     "message", "text", message_of(type, reordered, wasted), "locations",
-                     "physicalLocation", "artifactLocation", "uri", artifact, "region", "startLine",
-                     mete__json_count(type->line == 0 ? 1 : type->line));
+    return json_pack("{s:s, s:s, s:{s:o}, s:[{s:{s:{s:o}, s:{s:o}}}], s:o*}", "ruleId",
+                     is_smaller(finding) ? "reorder" : "padding", "level",
+                     is_warning ? "warning" : "note", "message", "text", message_of(finding),
+                     "locations", "physicalLocation", "artifactLocation", "uri", artifact, "region",
+                     "startLine", mete__json_count(type->line == 0 ? 1 : type->line), "properties",
+                     properties);
 }
 
 static json_t *driver(void) {
@@ -67,24 +98,33 @@ static json_t *driver(void) {
 }
 
 static void write_results(struct mete__json *json, const struct mete__type *const *types,
-                          const struct mete__layout_reordered *reordered, size_t count,
-                          uint64_t line) {
+                          const struct mete__layout_reordered *reordered,
+                          const struct mete__layout_heap *heap, size_t count, uint64_t line) {
     bool any = false;
 
     for (size_t i = 0; i < count && json->status == 0; i++) {
+        struct finding finding = {
+            .type = types[i], .reordered = &reordered[i], .has_heap = heap != NULL};
         struct mete__layout_facts facts;
         mete__layout_facts_find(types[i], line, &facts);
-        uint64_t wasted = mete__layout_facts_wasted(&facts);
-        if (types[i]->file == NULL || types[i]->kind == METE__TYPE_UNION || wasted == 0) continue;
+        finding.wasted = mete__layout_facts_wasted(&facts);
+        if (types[i]->file == NULL || types[i]->kind == METE__TYPE_UNION || finding.wasted == 0)
+            continue;
+        if (heap != NULL) {
+            finding.objects = mete__layout_heap_objects(heap, i);
+            finding.won = mete__layout_heap_won(heap, i);
+            if (finding.objects == 0) continue;
+        }
         mete__json_begin_entry(json, &any);
-        mete__json_write(json, result_of(types[i], &reordered[i], wasted));
+        mete__json_write(json, result_of(&finding));
     }
     mete__json_end_entries(json, any);
 }
 
 int mete__layout_sarif_write(const struct mete__type *const *types,
-                             const struct mete__layout_reordered *reordered, size_t count,
-                             uint64_t line, FILE *out) {
+                             const struct mete__layout_reordered *reordered,
+                             const struct mete__layout_heap *heap, size_t count, uint64_t line,
+                             FILE *out) {
     struct mete__json json = {.out = out};
 
     mete__json_member(&json, "$schema",
@@ -94,7 +134,7 @@ int mete__layout_sarif_write(const struct mete__type *const *types,
     fputs("[{\"tool\": ", out);
     mete__json_write(&json, driver());
     fputs(", \"results\": [", out);
-    write_results(&json, types, reordered, count, line);
+    write_results(&json, types, reordered, heap, count, line);
     fputs("}]\n}\n", out);
     if (json.status == 0 && (fflush(out) != 0 || ferror(out)))
         json.status = errno != 0 ? -errno : -EIO;

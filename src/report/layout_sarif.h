@@ -4,6 +4,8 @@
  *
  * A type that another order makes smaller is a result of the rule "reorder" (a warning); one that
  * wastes bytes otherwise of the rule "padding" (a note). Types without a file are left out.
+ * Beside a heap only types with objects in it are results, and warnings are those that win bytes of
+ * it; "properties" of a result then say how many objects there are and how many bytes are won.
  */
 #ifndef METE_REPORT_LAYOUT_SARIF_H
 #define METE_REPORT_LAYOUT_SARIF_H
@@ -14,10 +16,13 @@
 
 #include "analysis/layout_reorder.h"
 #include "analysis/type.h"
+#include "report/layout_heap.h"
 
-/* `reordered` has an entry for each type. 0 or a negative errno. */
+/* `reordered` has an entry for each type; `heap` is NULL, or of the same types. 0 or a negative
+ * errno. */
 int mete__layout_sarif_write(const struct mete__type *const *types,
-                             const struct mete__layout_reordered *reordered, size_t count,
-                             uint64_t line, FILE *out);
+                             const struct mete__layout_reordered *reordered,
+                             const struct mete__layout_heap *heap, size_t count, uint64_t line,
+                             FILE *out);
 
 #endif

@@ -95,3 +95,54 @@ END
         (.locations[0].physicalLocation | .region.startLine == 1 and
             (.artifactLocation.uri | endswith("a%20b/%C3%BC.c"))))'
 }
+
+@test "options_that_would_change_nothing_are_refused_with_the_reason" {
+    write_shapes_for_options
+    while IFS='|' read -r options reason; do
+        echo "$options"
+        # shellcheck disable=SC2086
+        run -2 mete layout $options
+        [[ $output == "mete: layout: $reason"* ]]
+    done <<'END'
+one.o --json - --sarif -|either --json or --sarif
+--diff one.o one.o --reorder|--diff has no --sarif and no --reorder
+--diff one.o one.o --heap=one.o|--diff has no profile
+--diff one.o one.o --alive=one.o|--diff has no profile
+--diff one.o one.o --expand|--diff shows what changed inside
+--diff one.o one.o --hot=a|--diff reorders nothing
+--diff one.o one.o --top=3|--diff shows all that changed
+one.o --heap=one.o --reorder|--heap says which members to move
+one.o shape --json - --expand|documents have one form
+one.o --expand|--expand of which type?
+one.o --reorder|--reorder of which type?
+one.o shape --expand --reorder|either --expand or --reorder
+one.o shape --top=3|--top is for the summary
+END
+}
+
+write_shapes_for_options() {
+    echo 'struct shape { char a; int b; } shape; struct dense { int a; } dense;
+        struct loose { char a; long b; char c; } loose;' >one.c
+    gcc -g -c one.c -o one.o
+}
+
+@test "holes_may_have_no_number" {
+    write_shapes_for_options
+    names() { mete layout "$@" --json - | jq -r '[.types[].name] | sort | join(" ")'; }
+    [ "$(names one.o --holes)" = "struct loose struct shape" ]
+    [ "$(names --holes one.o)" = "struct loose struct shape" ]
+    [ "$(names --holes 2 one.o)" = "struct loose" ]
+    [ "$(names one.o --holes=2)" = "struct loose" ]
+    [ "$(names one.o --holes shape)" = "struct shape" ]
+    run -2 mete layout one.o --holes=no
+}
+
+@test "both_limits_of_a_comparison_are_looked_at" {
+    write_shapes_for_options
+    cp one.o old.o
+    sed -i 's/char c; } loose/char c; long d; char e; } loose/' one.c
+    gcc -g -c one.c -o one.o
+    run -1 --separate-stderr mete layout --diff old.o one.o --max-growth=0 --max-padding=8 --json changes.json
+    [[ $stderr == *"struct loose grew by 16 bytes, more than 0"*"struct loose wastes 21 bytes, more than 8"* ]]
+    [ "$(jq -c '.changes[0] | [.name, .old_size, .new_size]' changes.json)" = '["struct loose",24,40]' ]
+}

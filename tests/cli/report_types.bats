@@ -24,6 +24,7 @@ struct node {
     void *key, *value;
 };
 struct node *nodes[100];
+struct idle { int never; } idle;
 char *text;
 
 struct conn *conn_new(struct conn *next) {
@@ -157,6 +158,34 @@ END
            .heap.peak.won == 16000 and .heap.peak.padding == 18000 and .heap.certain' l.json
     mete layout conns --json l.json
     holds 'all(.types[]; has("heap") | not)' l.json
+}
+
+@test "layout --heap has its figures in the SARIF" {
+    prepare
+    mete layout conns --heap p.mete --sarif l.json
+    holds '.runs[0].results | any(.ruleId == "reorder" and .level == "warning" and
+        .properties.objects == 1000 and .properties.won == 16000 and
+        (.message.text | endswith("1000 objects of it, of which that saves 16000 bytes of the heap")))' l.json
+    holds '.runs[0].results | any(.ruleId == "reorder" and .level == "note" and .properties.won == 0 and
+        (.message.text | endswith("whose blocks stay as large")))' l.json
+    holds 'all(.runs[0].results[]; .properties.objects > 0)' l.json
+    mete layout conns --sarif l.json
+    holds 'all(.runs[0].results[]; has("properties") | not)' l.json
+}
+
+@test "layout --alive leaves types with objects in a profile" {
+    prepare
+    mete layout conns --json all.json
+    mete layout conns --alive p.mete --json l.json
+    holds '[.types[].name] | index("struct conn") != null and index("struct node") != null' l.json
+    [ "$(jq '.types | length' l.json)" -lt "$(jq '.types | length' all.json)" ]
+    holds 'all(.types[]; has("heap") | not)' l.json
+    mete layout conns conn --alive p.mete >text
+    grep -q '^struct conn {' text
+    mete layout conns --alive p.mete --heap p.mete --json l.json
+    holds 'all(.types[]; .heap != null)' l.json
+    run mete layout conns --alive conns
+    [ "$status" -eq 125 ]
 }
 
 @test "layout --heap of what is no profile says so" {
