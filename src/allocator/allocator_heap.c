@@ -14,10 +14,21 @@ static bool is_plain(mete_layout layout) {
            layout.size <= METE_SIZE_MAX - ALWAYS_ALIGNED;
 }
 
-static void *take(void *state, mete_layout layout, const mete_site *site) {
-    (void)state, (void)site;
-    if (METE_LIKELY(is_plain(layout))) return mete__alloc(layout.size);
+/* As mete__alloc_slow; and whoever watches hears of the type. */
+static METE_NOINLINE void *take_slow(size_t size, const mete_site *site) {
     struct mete__caller caller = METE__CALLER;
+    caller.site = site;
+    return mete__alloc_for(size, &caller);
+}
+
+static void *take(void *state, mete_layout layout, const mete_site *site) {
+    (void)state;
+    if (METE_LIKELY(is_plain(layout))) {
+        void *block = mete__alloc_listed(layout.size);
+        return METE_LIKELY(block != NULL) ? block : take_slow(layout.size, site);
+    }
+    struct mete__caller caller = METE__CALLER;
+    caller.site = site;
     if (!mete_layout_is_valid(layout)) {
         errno = EINVAL;
         return NULL;

@@ -8,8 +8,10 @@
 
 #include "analysis/call_results.h"
 #include "analysis/names.h"
+#include "analysis/stated_types.h"
 #include "analysis/type_fit.h"
 #include "analysis/type_name.h"
+#include "base/bits.h"
 
 #define CALLERS_MAX 24 /* frames from malloc on that are looked at */
 #define SCALAR_MAX  8  /* bytes: what is that small many sizes are a multiple of */
@@ -17,6 +19,7 @@
 struct mete__site_types {
     const struct mete__profile *profile;
     struct mete__symbols *symbols;
+    struct mete__stated_types *stated;
     struct mete__names *names;
     struct mete__dwarf_type_cache *cache; /* of names */
     struct mete__call_results **results;  /* by the image's number; NULL: not opened yet */
@@ -34,7 +37,8 @@ int mete__site_types_open(const struct mete__profile *profile, struct mete__symb
     types->names = mete__names_open();
     types->cache = types->names == NULL ? NULL : mete__dwarf_type_open(types->names);
     types->results = calloc(types->result_count + 1, sizeof(struct mete__call_results *));
-    if (types->cache == NULL || types->results == NULL) {
+    if (types->cache == NULL || types->results == NULL ||
+        mete__stated_types_open(profile, &types->stated) != 0) {
         mete__site_types_close(types);
         return -ENOMEM;
     }
@@ -47,6 +51,7 @@ void mete__site_types_close(struct mete__site_types *types) {
     for (uint64_t i = 0; types->results != NULL && i < types->result_count; i++)
         mete__call_results_close(types->results[i]);
     free(types->results);
+    mete__stated_types_close(types->stated);
     mete__dwarf_type_close(types->cache);
     mete__names_close(types->names);
     free(types);
@@ -104,6 +109,7 @@ struct choice {
     bool is_passed;  /* what is returned to these others begins elsewhere in the block */
     bool is_assumed; /* nobody saw the pointer returned from further in */
     bool is_counted; /* a caller up to here multiplies by the type's size, or names it */
+    bool varies;     /* the blocks' sizes are apart by whole objects */
     bool is_direct;  /* it is malloc's own caller that has it: no wrapper has rounded the size */
 };
 
@@ -134,10 +140,15 @@ static bool counts(const struct mete__block_flow *flow, uint64_t size) {
     return false;
 }
 
+static struct mete__type_fit_blocks blocks_of(const struct mete__summary_site *site) {
+    return (struct mete__type_fit_blocks){site->allocations, site->allocated_bytes, site->sizes};
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct choice *best, const struct caller *caller, const struct way *way,
                      const struct mete__summary_site *site) {
     const struct mete__block_flow *flow = caller->flow;
+    const struct mete__type_fit_blocks blocks = blocks_of(site);
 
     for (size_t i = 0; i < flow->clue_count; i++) {
         struct choice choice = {
@@ -150,8 +161,8 @@ static void consider(struct choice *best, const struct caller *caller, const str
         if (__builtin_add_overflow(way->header, flow->clues[i].offset, &choice.header) ||
             choice.header < 0 || !mete__type_fit_shape_of(&type, &choice.shape))
             continue;
-        choice.fit = mete__type_fit(&choice.shape, site->allocations, site->allocated_bytes,
-                                    (uint64_t)choice.header);
+        choice.fit = mete__type_fit(&choice.shape, &blocks, (uint64_t)choice.header);
+        choice.varies = mete__type_fit_varies(&choice.shape, &blocks);
         /* To pass the address of a first member on is not to say what the block is. */
         if (choice.clue->kind == METE__CLUE_ARGUMENT && choice.shape.bytes <= SCALAR_MAX &&
             choice.fit > METE__TYPE_FIT_BYTES)
@@ -198,6 +209,13 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
 
 /* --- What is said of it --- */
 
+/* Whether blocks that are multiples of the type are so for a reason: sizes that differ by objects,
+ * where no wrapper's rounding can have made them do so. */
+static bool is_array(const struct choice *choice) {
+    bool may_be_rounded = !choice->is_direct && mete__is_power_of_two(choice->shape.bytes);
+    return choice->is_counted || (choice->varies && !may_be_rounded);
+}
+
 static enum mete__site_type_confidence confidence_of(const struct choice *choice) {
     bool is_seen = choice->clue->kind >= METE__CLUE_RETURNED;
 
@@ -215,7 +233,7 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
     default:
         /* Many sizes are multiples of small ones by accident, and all that a wrapper has rounded.
          */
-        if (choice->fit == METE__TYPE_FIT_ARRAY && !choice->is_counted &&
+        if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&
             (choice->shape.bytes > SCALAR_MAX || !choice->is_direct))
             return METE__SITE_TYPE_LIKELY;
         /* Behind a header any struct with an open end fits: a pool's first object, too. */
@@ -229,9 +247,11 @@ static enum mete__site_type_form form_of(const struct choice *choice) {
     switch (choice->fit) {
     case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
     case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
-    case METE__TYPE_FIT_ARRAY: /* else a header with something behind it is as likely */
-        return choice->is_counted || choice->shape.bytes <= SCALAR_MAX ? METE__SITE_TYPE_ARRAY
-                                                                       : METE__SITE_TYPE_TAIL;
+    case METE__TYPE_FIT_ARRAY: /* by accident a header with something behind it fits, too */
+        return is_array(choice) || choice->shape.bytes <= SCALAR_MAX ||
+                       !mete__is_power_of_two(choice->shape.bytes)
+                   ? METE__SITE_TYPE_ARRAY
+                   : METE__SITE_TYPE_TAIL;
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_TAIL;
     default: return METE__SITE_TYPE_BYTES;
     }
@@ -263,6 +283,33 @@ static const char *evidence_of(struct mete__site_types *types, const struct choi
     return kept;
 }
 
+/* What the program has said itself. 0 where it said nothing, or what its blocks cannot be. -ENOMEM.
+ */
+static int find_stated(struct mete__site_types *types, const struct mete__summary_site *site,
+                       struct mete__site_type *out) {
+    const struct mete_profile_type *stated = mete__stated_types_find(types->stated, site->stack);
+    const struct mete__type_fit_blocks blocks = blocks_of(site);
+
+    if (stated == NULL) return 0;
+    const struct mete__type_fit_shape shape = {.bytes = stated->bytes};
+    enum mete__type_fit fit = mete__type_fit(&shape, &blocks, 0);
+    if (fit == METE__TYPE_FIT_NONE) return 0;
+    const char *file = mete__profile_string(types->profile, stated->file);
+    const char *slash = strrchr(file, '/');
+    char *text;
+    if (asprintf(&text, "stated at %s:%u", slash == NULL ? file : slash + 1, stated->line) < 0)
+        return -ENOMEM;
+    out->evidence = mete__names_keep(types->names, text);
+    free(text);
+    out->name = mete__profile_string(types->profile, stated->name);
+    out->bytes = stated->bytes;
+    out->confidence = METE__SITE_TYPE_CERTAIN;
+    out->form = fit == METE__TYPE_FIT_ONE     ? METE__SITE_TYPE_ONE
+                : fit == METE__TYPE_FIT_ARRAY ? METE__SITE_TYPE_ARRAY
+                                              : METE__SITE_TYPE_TAIL;
+    return out->evidence == NULL ? -ENOMEM : 0;
+}
+
 int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
                           struct mete__site_type *out) {
     struct choice best;
@@ -271,6 +318,8 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
 
     *out = (struct mete__site_type){0};
     if (site->stack == 0) return 0;
+    status = find_stated(types, site, out);
+    if (status != 0 || out->name != NULL) return status;
     for (int i = 0; (status = choose(types, site, &best, &node)) == -EAGAIN && i < CALLERS_MAX;
          i++) {
         mete__symbols_want_node(types->symbols, node);

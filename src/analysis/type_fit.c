@@ -51,20 +51,45 @@ bool mete__type_fit_shape_of(Dwarf_Die *type, struct mete__type_fit_shape *shape
     return true;
 }
 
-enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape, uint64_t allocations,
-                                   uint64_t bytes, uint64_t header) {
-    uint64_t headers, whole;
+/* By the average: what no block is may still fit. */
+static enum mete__type_fit fit_sum(const struct mete__type_fit_shape *shape, uint64_t allocations,
+                                   uint64_t bytes) {
+    uint64_t whole;
 
-    if (shape->bytes == 0 || allocations == 0 ||
-        __builtin_mul_overflow(allocations, header, &headers) || bytes < headers ||
-        __builtin_mul_overflow(allocations, shape->bytes, &whole))
-        return METE__TYPE_FIT_NONE;
-    bytes -= headers;
-    if (bytes == 0) return METE__TYPE_FIT_NONE;
-    if (shape->is_character) return METE__TYPE_FIT_BYTES;
+    if (__builtin_mul_overflow(allocations, shape->bytes, &whole)) return METE__TYPE_FIT_NONE;
     if (bytes == whole) return METE__TYPE_FIT_ONE;
     if (shape->flexible != 0 && bytes / allocations >= shape->flexible)
         return METE__TYPE_FIT_FLEXIBLE;
     if (bytes < whole) return METE__TYPE_FIT_NONE;
     return bytes % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY : METE__TYPE_FIT_TAIL;
+}
+
+/* By each: the least is `min`. */
+static enum mete__type_fit fit_each(const struct mete__type_fit_shape *shape, uint64_t min,
+                                    uint64_t step) {
+    if (min == shape->bytes && step == 0) return METE__TYPE_FIT_ONE;
+    if (shape->flexible != 0 && min >= shape->flexible) return METE__TYPE_FIT_FLEXIBLE;
+    if (min < shape->bytes) return METE__TYPE_FIT_NONE;
+    return min % shape->bytes == 0 && step % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY
+                                                               : METE__TYPE_FIT_TAIL;
+}
+
+enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape,
+                                   const struct mete__type_fit_blocks *blocks, uint64_t header) {
+    const struct mete__sizes *sizes = &blocks->sizes;
+    uint64_t headers;
+
+    if (shape->bytes == 0 || blocks->allocations == 0 ||
+        __builtin_mul_overflow(blocks->allocations, header, &headers) || blocks->bytes <= headers ||
+        (sizes->are_known && sizes->min <= header))
+        return METE__TYPE_FIT_NONE;
+    if (shape->is_character) return METE__TYPE_FIT_BYTES;
+    return sizes->are_known ? fit_each(shape, sizes->min - header, sizes->step)
+                            : fit_sum(shape, blocks->allocations, blocks->bytes - headers);
+}
+
+bool mete__type_fit_varies(const struct mete__type_fit_shape *shape,
+                           const struct mete__type_fit_blocks *blocks) {
+    return blocks->sizes.are_known && blocks->sizes.step != 0 && shape->bytes != 0 &&
+           blocks->sizes.step % shape->bytes == 0;
 }

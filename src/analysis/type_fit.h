@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profile/sizes.h"
+
 /* The worst first. */
 enum mete__type_fit {
     METE__TYPE_FIT_NONE,     /* the blocks are too small, or the type has no size */
@@ -27,8 +29,19 @@ struct mete__type_fit_shape {
 /* What sizes have to do with: false where the type has no size. */
 bool mete__type_fit_shape_of(Dwarf_Die *type, struct mete__type_fit_shape *shape);
 
-/* `allocations` blocks of `bytes` bytes together hold such objects from byte `header` on. */
-enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape, uint64_t allocations,
-                                   uint64_t bytes, uint64_t header);
+/* What a site's blocks are like. */
+struct mete__type_fit_blocks {
+    uint64_t allocations;
+    uint64_t bytes;           /* of all together */
+    struct mete__sizes sizes; /* where they are known; else the average must do */
+};
+
+/* The blocks hold such objects from byte `header` on. */
+enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape,
+                                   const struct mete__type_fit_blocks *blocks, uint64_t header);
+
+/* Whether the blocks are of different sizes, with whole objects' bytes between one and the next. */
+bool mete__type_fit_varies(const struct mete__type_fit_shape *shape,
+                           const struct mete__type_fit_blocks *blocks);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mete_site;
+
 /* Functions that hand out and take back one another's blocks, and no other family's. */
 enum mete__family {
     METE__FAMILY_ANY,       /* fits every family: nobody knows */
@@ -22,7 +24,10 @@ struct mete__caller {
     uintptr_t cfa;            /* stack pointer after the return */
     uintptr_t fp;             /* frame pointer register (rbp, x29) after the return */
     enum mete__family family; /* of the function that was called */
-    size_t said_size;         /* freeing: how large the program says the block is; 0: not said */
+    union {
+        size_t said_size; /* freeing: how large the program says the block is; 0: not said */
+        const struct mete_site *site; /* allocating: what and where the program says; NULL: not */
+    };
 };
 
 /* The caller of the function this stands in, which is of malloc's family. That function must keep a

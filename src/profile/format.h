@@ -38,6 +38,8 @@ enum mete_profile_section {
     METE_SECTION_ERRORS,   /* struct mete_profile_error */
     METE_SECTION_LEAKS,    /* struct mete_profile_leak: written by a leak check */
     METE_SECTION_HOLDERS,  /* struct mete_profile_holder: pools, arenas, maps */
+    METE_SECTION_TYPES,    /* struct mete_profile_type: what the program said that blocks are */
+    METE_SECTION_SIZES,    /* struct mete_profile_sizes: of sites whose blocks differ in size */
     METE_SECTION_COUNT
 };
 
@@ -122,8 +124,9 @@ struct mete_profile_header {
     uint32_t end_code;         /* exit status or number of the signal */
     uint64_t image; /* differs between the programs one process runs by exec; 0: unknown */
     uint64_t
-        sample_blocks;    /* guard mode: one block in so many is guarded, and is counted; else 0 */
-    uint64_t reserved[3]; /* zero */
+        sample_blocks; /* guard mode: one block in so many is guarded, and is counted; else 0 */
+    uint64_t dropped_sizes; /* not 0: METE_SECTION_SIZES lacks some, for want of room */
+    uint64_t reserved[2];   /* zero */
     struct mete_profile_directory sections[METE_SECTION_COUNT];
 };
 static_assert(sizeof(struct mete_profile_header) <= METE_PROFILE_HEADER_SIZE, "header is one page");
@@ -294,5 +297,27 @@ struct mete_profile_holder {
     uint64_t reserved;
 };
 static_assert(sizeof(struct mete_profile_holder) == 80, "holder record");
+
+/* The program said (METE_ALLOC and its like) what the blocks of a stack are. Several records of one
+ * stack: it said several things. 32 bytes. */
+struct mete_profile_type {
+    uint32_t stack; /* node: where the blocks are allocated; 0: an empty record */
+    uint32_t line;  /* of the source */
+    uint64_t file;  /* string: the source's name, as the compiler has it */
+    uint64_t name;  /* string: the type as it is written there */
+    uint64_t bytes; /* sizeof(type); 0: not known */
+};
+static_assert(sizeof(struct mete_profile_type) == 32, "type record");
+
+/* The sizes asked for at one site (one stack in one shard), written as soon as a second one was. So
+ * where a profile has this section and a site no record here, its blocks are all of one size, which
+ * is that of their average. In sampled mode, of the samples. 16 bytes. */
+struct mete_profile_sizes {
+    uint32_t site; /* index in METE_SECTION_SITES */
+    uint32_t min;  /* bytes; here and in max UINT32_MAX: so many or more */
+    uint32_t max;  /* 0: an empty record */
+    uint32_t step; /* the greatest common divisor of the differences between sizes */
+};
+static_assert(sizeof(struct mete_profile_sizes) == 16, "sizes record");
 
 #endif

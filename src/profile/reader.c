@@ -51,6 +51,8 @@ static const uint32_t record_bytes[METE_SECTION_COUNT] = {
     [METE_SECTION_ERRORS] = sizeof(struct mete_profile_error),
     [METE_SECTION_LEAKS] = sizeof(struct mete_profile_leak),
     [METE_SECTION_HOLDERS] = sizeof(struct mete_profile_holder),
+    [METE_SECTION_TYPES] = sizeof(struct mete_profile_type),
+    [METE_SECTION_SIZES] = sizeof(struct mete_profile_sizes),
 };
 
 static const char *const section_names[METE_SECTION_COUNT] = {
@@ -63,6 +65,8 @@ static const char *const section_names[METE_SECTION_COUNT] = {
     [METE_SECTION_ERRORS] = "errors",
     [METE_SECTION_LEAKS] = "leaks",
     [METE_SECTION_HOLDERS] = "pools, arenas and maps",
+    [METE_SECTION_TYPES] = "types",
+    [METE_SECTION_SIZES] = "sizes",
 };
 
 /* ---- bytes ---- */
@@ -109,9 +113,9 @@ static int copy_bytes(const struct source *source, void *to, uint64_t offset, si
 
 /* ---- the header ---- */
 
-/* Profiles of older writers end before the last section; zeros are there instead. */
+/* Profiles of older writers end before the last sections; zeros are there instead. */
 static bool is_absent(const struct mete_profile_directory *directory, int section) {
-    return section == METE_SECTION_HOLDERS && directory->record_bytes == 0 &&
+    return section >= METE_SECTION_HOLDERS && directory->record_bytes == 0 &&
            directory->first_records == 0 && directory->count == 0;
 }
 
@@ -196,10 +200,10 @@ static int copy_section(const struct source *source, const struct mete_profile_h
 
 static int copy_sections(const struct source *source, struct mete__profile *profile) {
     static const enum mete_profile_section referring[] = {
-        METE_SECTION_SITES,  METE_SECTION_SHARDS, METE_SECTION_TIMELINE,
-        METE_SECTION_ERRORS, METE_SECTION_LEAKS,  METE_SECTION_HOLDERS};
+        METE_SECTION_SITES, METE_SECTION_SHARDS,  METE_SECTION_TIMELINE, METE_SECTION_ERRORS,
+        METE_SECTION_LEAKS, METE_SECTION_HOLDERS, METE_SECTION_TYPES};
     static const enum mete_profile_section referred_to[] = {
-        METE_SECTION_NODES, METE_SECTION_MODULES, METE_SECTION_STRINGS};
+        METE_SECTION_NODES, METE_SECTION_MODULES, METE_SECTION_SIZES, METE_SECTION_STRINGS};
     int status = read_header(source, &profile->header);
 
     for (size_t i = 0; status == 0 && i < METE_COUNT_OF(referring); i++)
@@ -283,6 +287,26 @@ static int check_holders(const struct source *source, const struct mete__profile
         if ((holders[i].stack != 0 && holders[i].stack >= nodes) ||
             holders[i].kind > METE_HOLDER_ALLOCATOR || !is_string(profile, holders[i].name))
             return refuse_record(source, METE_SECTION_HOLDERS, i);
+    return 0;
+}
+
+static int check_types(const struct source *source, const struct mete__profile *profile) {
+    const struct mete_profile_type *types = (const void *)profile->records[METE_SECTION_TYPES];
+    uint64_t nodes = profile->count[METE_SECTION_NODES];
+
+    for (uint64_t i = 0; i < profile->count[METE_SECTION_TYPES]; i++)
+        if ((types[i].stack != 0 && types[i].stack >= nodes) ||
+            !is_string(profile, types[i].name) || !is_string(profile, types[i].file))
+            return refuse_record(source, METE_SECTION_TYPES, i);
+    return 0;
+}
+
+/* Their sites may be newer than those that were copied. */
+static int check_sizes(const struct source *source, const struct mete__profile *profile) {
+    const struct mete_profile_sizes *sizes = (const void *)profile->records[METE_SECTION_SIZES];
+
+    for (uint64_t i = 0; i < profile->count[METE_SECTION_SIZES]; i++)
+        if (sizes[i].min > sizes[i].max) return refuse_record(source, METE_SECTION_SIZES, i);
     return 0;
 }
 
@@ -371,6 +395,8 @@ static int open_source(const struct source *source, struct mete__profile **out) 
     if (status == 0) status = check_modules(source, profile);
     if (status == 0) status = check_stacks(source, profile);
     if (status == 0) status = check_holders(source, profile);
+    if (status == 0) status = check_types(source, profile);
+    if (status == 0) status = check_sizes(source, profile);
     if (status == 0) status = list_arguments(source, profile);
     if (status == 0) status = sort_modules(profile);
     if (status != 0) goto fail;

@@ -29,16 +29,27 @@ static int compare_stacks(const void *left, const void *right) {
     return a->stack < b->stack ? -1 : a->stack > b->stack;
 }
 
+/* All records, as the array they are, and what sizes their blocks have. */
+struct records {
+    const struct mete_profile_site *sites;
+    struct mete__sizes *sizes;
+};
+
 /* Adds up the records [first, last), all of one stack. */
 static struct mete__summary_site add_up(const struct mete_profile_site *const *first,
                                         const struct mete_profile_site *const *last,
-                                        const struct peak *peak) {
+                                        const struct records *records, const struct peak *peak) {
     struct mete__summary_site sum = {.stack = (*first)->stack};
     int64_t at_peak = 0;
     int64_t own_peak = 0;
 
     for (; first < last; first++) {
         const struct mete_profile_site *site = *first;
+        const struct mete__sizes *sizes = &records->sizes[site - records->sites];
+        if (sum.allocations == 0)
+            sum.sizes = *sizes;
+        else if (site->allocations != 0)
+            mete__sizes_merge(&sum.sizes, sizes);
         sum.allocations += site->allocations;
         sum.frees += site->frees;
         sum.allocated_bytes += site->allocated_bytes;
@@ -59,19 +70,21 @@ static struct mete__summary_site add_up(const struct mete_profile_site *const *f
 }
 
 static int sum_sites(const struct mete__profile *profile, struct mete__summary *summary) {
-    size_t records = (size_t)mete__profile_count(profile, METE_SECTION_SITES);
+    size_t count = (size_t)mete__profile_count(profile, METE_SECTION_SITES);
     const struct mete_profile_header *header = mete__profile_header(profile);
-    const struct mete_profile_site **sorted = malloc((records + 1) * sizeof *sorted);
+    const struct mete_profile_site **sorted = malloc((count + 1) * sizeof *sorted);
+    struct records records = {.sites = mete__profile_record(profile, METE_SECTION_SITES, 0)};
     size_t used = 0;
     uint64_t live = 0;
 
-    summary->sites = malloc((records + 1) * sizeof *summary->sites);
-    if (sorted == NULL || summary->sites == NULL) {
+    summary->sites = malloc((count + 1) * sizeof *summary->sites);
+    if (sorted == NULL || summary->sites == NULL ||
+        mete__sizes_read(profile, &records.sizes) != 0) {
         free(sorted);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < records; i++) {
-        const struct mete_profile_site *site = mete__profile_record(profile, METE_SECTION_SITES, i);
+    for (size_t i = 0; i < count; i++) {
+        const struct mete_profile_site *site = &records.sites[i];
         if (site->allocations != 0 || site->frees != 0) sorted[used++] = site;
         live += (uint64_t)live_bytes(site);
     }
@@ -80,8 +93,9 @@ static int sum_sites(const struct mete__profile *profile, struct mete__summary *
     qsort(sorted, used, sizeof *sorted, compare_stacks);
     for (size_t i = 0, next; i < used; i = next) {
         for (next = i + 1; next < used && sorted[next]->stack == sorted[i]->stack;) next++;
-        summary->sites[summary->site_count++] = add_up(sorted + i, sorted + next, &peak);
+        summary->sites[summary->site_count++] = add_up(sorted + i, sorted + next, &records, &peak);
     }
+    free(records.sizes);
     free(sorted);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "profile/format.h"
 #include "profile/reader.h"
+#include "profile/sizes.h"
 
 struct mete__summary_totals {
     uint64_t allocations;
@@ -40,6 +41,7 @@ struct mete__summary_site {
     uint64_t temporary;
     uint64_t peak_live_bytes; /* live bytes at the program's peak */
     uint64_t own_peak_bytes;  /* the highest its live bytes were */
+    struct mete__sizes sizes;
 };
 
 struct mete__summary_size {

@@ -44,6 +44,8 @@ static const struct {
     [METE_SECTION_ERRORS] = {sizeof(struct mete_profile_error), 6, 8},
     [METE_SECTION_LEAKS] = {sizeof(struct mete_profile_leak), 8, 8},
     [METE_SECTION_HOLDERS] = {sizeof(struct mete_profile_holder), 5, 8},
+    [METE_SECTION_TYPES] = {sizeof(struct mete_profile_type), 7, 7},
+    [METE_SECTION_SIZES] = {sizeof(struct mete_profile_sizes), 8, 7},
 };
 static_assert(METE_MOMENTS_MAX <= 1 << 10, "the timeline stays in its first chunk");
 
@@ -73,6 +75,19 @@ void *mete__writer_record(enum mete_profile_section section, uint64_t index) {
     uint64_t offset = __atomic_load_n(&sections[section].chunk[chunk], __ATOMIC_ACQUIRE);
     return space.base + offset +
            (index - chunk_first(section, chunk)) * geometry[section].record_bytes;
+}
+
+uint64_t mete__writer_index(enum mete_profile_section section, const void *record) {
+    uint64_t offset = (uint64_t)((const unsigned char *)record - space.base);
+    uint32_t bytes = geometry[section].record_bytes;
+
+    for (unsigned chunk = 0; chunk < METE_PROFILE_CHUNKS; chunk++) {
+        uint64_t start = __atomic_load_n(&sections[section].chunk[chunk], __ATOMIC_ACQUIRE);
+        if (start == 0) break;
+        if (offset >= start && (offset - start) / bytes < chunk_records(section, chunk))
+            return chunk_first(section, chunk) + (offset - start) / bytes;
+    }
+    return UINT64_MAX;
 }
 
 struct mete_profile_header *mete__writer_header(void) {

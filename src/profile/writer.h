@@ -58,6 +58,8 @@ METE_HIDDEN struct mete_profile_header *mete__writer_header(void);
 METE_HIDDEN int64_t mete__writer_reserve(enum mete_profile_section section, uint64_t count);
 /* The record's place; it must have been reserved. */
 METE_HIDDEN void *mete__writer_record(enum mete_profile_section section, uint64_t index);
+/* The inverse; UINT64_MAX for what is no record of the section. */
+METE_HIDDEN uint64_t mete__writer_index(enum mete_profile_section section, const void *record);
 /* Lets readers see the records up to `index`, itself included. */
 METE_HIDDEN void mete__writer_publish(enum mete_profile_section section, uint64_t index);
 /* reserve, copy, publish: the index of the new record or a negative errno. */

@@ -97,6 +97,7 @@ void mete__shard_allocated(struct mete__shard *shard, struct mete__record *block
     uint64_t bytes = block->size * weight;
     unsigned bucket = mete__shard_bucket(block->size);
 
+    mete__site_note_size(&shard->sites, stack, block->size);
     METE__COUNT(shard->allocations, weight);
     METE__COUNT_TWICE(&shard->counters, record, size_counts[bucket], weight);
     METE__COUNT_TWICE(&shard->counters, record, size_bytes[bucket], bytes);

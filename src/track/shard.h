@@ -104,9 +104,9 @@ METE_INLINE uint64_t mete__shard_sign(const struct mete__shard *shard, uint64_t 
     return (word & ~METE__RECORD_SHARD_MASK) | shard->signature;
 }
 
-/* The usual case of mete__shard_allocated with weight 1: a known stack that is not shared, and has
- * noted what it held at the newest peak unless this is one. What is unusual is found out first, so
- * that the rest calls nothing. */
+/* The usual case of mete__shard_allocated with weight 1: a known stack that is not shared, tells
+ * nothing new by its size, and has noted what it held at the newest peak unless this is one. What
+ * is unusual is found out first, so that the rest calls nothing. */
 METE_INLINE void mete__shard_count_allocated(struct mete__shard *shard, struct mete__record *block,
                                              uint32_t stack) {
     const struct mete__site_entry *entry = mete__site_entry_of(&shard->sites, stack);
@@ -115,8 +115,8 @@ METE_INLINE void mete__shard_count_allocated(struct mete__shard *shard, struct m
     uint64_t size = mete__shard_size(word);
     int64_t headroom = shard->level.headroom - (int64_t)size;
 
-    if (METE_UNLIKELY(entry->key != stack + 1 || headroom < shard->level.floor ||
-                      mete__site_is(site, METE__SITE_SHARED) ||
+    if (METE_UNLIKELY(entry->key != stack + 1 || mete__site_is_news(entry, size) ||
+                      headroom < shard->level.floor || mete__site_is(site, METE__SITE_SHARED) ||
                       (headroom >= 0 && !mete__site_has_noted(site)))) {
         mete__shard_allocated(shard, block, stack, 1);
         return;

@@ -9,7 +9,7 @@
 #include "track/account.h"
 
 enum {
-    FIRST_SHIFT = 32 - 7,   /* 128 entries: 2 KiB */
+    FIRST_SHIFT = 32 - 6,   /* 64 entries: 2 KiB */
     ROOM = 4,               /* entries for each that is used: most look-ups end at the first */
     FIRST_SLAB_BYTES = 512, /* threads that allocate little are many */
     SLAB_BYTES = 4096,
@@ -94,7 +94,8 @@ struct mete__site *mete__site_find_or_add(struct mete__site_table *table, uint32
         site = table->unknown; /* remembered, so that it is not tried again with each block */
     else
         mete__account_join(site, stack);
-    entry->site = site;
+    *entry = (struct mete__site_entry){
+        .usual = METE__SITE_SIZE_MAX, .min = METE__SITE_SIZE_MAX, .site = site};
     __atomic_store_n(&entry->key, stack + 1, __ATOMIC_RELEASE);
     table->used++;
     return site;
@@ -111,7 +112,8 @@ int mete__site_table_init(struct mete__site_table *table) {
     table->unknown = make_site(table, 0);
     if (table->unknown == NULL) goto fail_entries;
     struct mete__site_entry *entry = probe(table->entries, table->shift, 0);
-    *entry = (struct mete__site_entry){.key = 1, .site = table->unknown};
+    *entry =
+        (struct mete__site_entry){.key = 1, .usual = METE__SITE_SIZE_MAX, .site = table->unknown};
     table->used = 1;
     return 0;
 
@@ -120,6 +122,65 @@ fail_entries:
     mete__meta_free(table->entries, bytes);
     return -ENOSPC;
 }
+
+/* ---- sizes ---- */
+
+static uint32_t common_divisor(uint32_t a, uint32_t b) {
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static void write_sizes(const struct mete__site_entry *entry) {
+    struct mete_profile_sizes *record = mete__writer_record(METE_SECTION_SIZES, entry->sizes - 1);
+
+    __atomic_store_n(&record->max, entry->max, __ATOMIC_RELEASE); /* never less than min */
+    __atomic_store_n(&record->min, entry->min, __ATOMIC_RELEASE);
+    __atomic_store_n(&record->step, entry->step, __ATOMIC_RELAXED);
+}
+
+/* The record of a site whose blocks have begun to differ. */
+static void add_sizes(const struct mete__site_table *table, struct mete__site_entry *entry) {
+    const struct mete_profile_site *site = mete__site_record(table, entry->site);
+    int64_t index = mete__writer_reserve(METE_SECTION_SIZES, 1);
+
+    if (index < 0) {
+        mete__writer_header()->dropped_sizes = 1;
+        return;
+    }
+    struct mete_profile_sizes *record = mete__writer_record(METE_SECTION_SIZES, (uint64_t)index);
+    record->site = (uint32_t)mete__writer_index(METE_SECTION_SITES, site);
+    entry->sizes = (uint32_t)index + 1;
+    write_sizes(entry);
+    mete__writer_publish(METE_SECTION_SIZES, (uint64_t)index);
+}
+
+void mete__site_note_size(struct mete__site_table *table, uint32_t stack, uint64_t wide) {
+    struct mete__site_entry *entry = probe(table->entries, table->shift, stack);
+    uint32_t size = wide < METE__SITE_SIZE_MAX ? (uint32_t)wide : METE__SITE_SIZE_MAX;
+
+    if (entry->key == 0 || entry->site == table->unknown || !mete__site_is_news(entry, wide))
+        return;
+    entry->usual = size;
+    if (entry->min > entry->max) {
+        entry->min = entry->max = size;
+        return;
+    }
+    entry->step =
+        common_divisor(entry->step, size < entry->min ? entry->min - size : size - entry->min);
+    if (size < entry->min) entry->min = size;
+    if (size > entry->max) entry->max = size;
+    if (entry->min == entry->max) return;
+    if (entry->sizes == 0)
+        add_sizes(table, entry);
+    else
+        write_sizes(entry);
+}
+
+/* ---- all once more ---- */
 
 static void rewrite_site(const struct mete__site_table *table, const struct mete__site *site) {
     struct mete_profile_site *record = mete__site_record(table, site);
@@ -149,4 +210,6 @@ void mete__site_rewrite(const struct mete__site_table *table, struct mete__site_
             rewrite_site(table, &slab->sites[i]);
             add_to(sums, &slab->sites[i]);
         }
+    for (size_t i = 0; i < capacity_of(table->shift); i++)
+        if (table->entries[i].sizes != 0) write_sizes(&table->entries[i]);
 }

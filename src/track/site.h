@@ -39,11 +39,19 @@ static_assert(sizeof(struct mete__site) == METE_CACHE_LINE, "a site is one cache
 #define METE__SITE_ACCEPTED 2u /* set by the owner, who knows it too */
 #define METE__SITE_FLAGS    (sizeof(struct mete_profile_site) - 1)
 
+/* The sizes are here, where counting a block looks anyway to find its site: the usual case is the
+ * size before. */
 struct mete__site_entry {
-    uint32_t key; /* stack + 1; 0: free */
-    uint32_t reserved;
+    uint32_t key;      /* stack + 1; 0: free */
+    uint32_t usual;    /* the size that was last noted; METE__SITE_SIZE_MAX: none, or as large */
+    uint32_t min, max; /* as in struct mete_profile_sizes; min > max: none yet */
+    uint32_t step;
+    uint32_t sizes; /* index + 1 of that record; 0: there is none */
     struct mete__site *site;
 };
+static_assert(sizeof(struct mete__site_entry) == 32, "two to a cache line");
+
+#define METE__SITE_SIZE_MAX UINT32_MAX
 
 /* Sites by stack: a hash table with open addressing, and the memory that new sites come from. */
 struct mete__site_table {
@@ -76,6 +84,17 @@ METE_INLINE struct mete__site *mete__site_of(struct mete__site_table *table, uin
     if (METE_LIKELY(entry->key == stack + 1)) return entry->site;
     return mete__site_find_or_add(table, stack);
 }
+
+/* Whether a block of this size is a reason to note it. */
+METE_INLINE bool mete__site_is_news(const struct mete__site_entry *entry, uint64_t size) {
+    if (METE_LIKELY(entry->usual == size)) return false;
+    return size < entry->min || size > entry->max ||
+           (entry->step != 0 && (uint32_t)(size - entry->min) % entry->step != 0);
+}
+
+/* A block of this size was allocated at the stack, which has been looked up. */
+METE_HIDDEN void mete__site_note_size(struct mete__site_table *table, uint32_t stack,
+                                      uint64_t size);
 
 /* The site's record in the profile. */
 METE_INLINE struct mete_profile_site *mete__site_record(const struct mete__site_table *table,

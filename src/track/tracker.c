@@ -20,6 +20,7 @@
 #include "track/shard.h"
 #include "track/stack.h"
 #include "track/timeline.h"
+#include "track/typed_sites.h"
 
 enum { TICK_MASK = 255 }; /* the clock is looked at once in 256 allocations */
 
@@ -88,6 +89,7 @@ static void settle_child(void) {
         return;
     }
     mete__holders_after_fork();
+    mete__typed_sites_after_fork();
     name_child();
     mete__writer_fork(path[0] != 0 ? path : NULL);
     if (!mete__writer_is_open()) {
@@ -152,6 +154,7 @@ static void allocated(struct mete__cache *cache, struct mete__record *record, vo
         return;
     }
     uint32_t stack = mete__stack_capture(shard->memo, caller);
+    if (METE_UNLIKELY(caller->site != NULL)) mete__typed_sites_note(stack, caller->site);
     if (METE_UNLIKELY((shard->allocations & TICK_MASK) == 0)) mete__timeline_tick();
     mete__shard_count_allocated(shard, record, stack);
 }
@@ -180,8 +183,9 @@ static void sampled(struct mete__cache *cache, struct mete__record *record, void
         drop(record);
         return;
     }
-    mete__shard_allocated(shard, record, mete__stack_capture(shard->memo, caller),
-                          weight_of(block));
+    uint32_t stack = mete__stack_capture(shard->memo, caller);
+    if (caller->site != NULL) mete__typed_sites_note(stack, caller->site);
+    mete__shard_allocated(shard, record, stack, weight_of(block));
     METE__COUNT_TWICE(&shard->counters, shard->record, samples, 1);
     /* What the thread allocates before the sample is freed goes unseen: nothing counts as
      * temporary. */

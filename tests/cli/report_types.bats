@@ -194,3 +194,53 @@ END
     [ "$status" -ne 0 ]
     [[ $output == *"conns"*"profile"* ]]
 }
+
+@test "a type that the program says itself needs no debugging information" {
+    compile typed -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete -Wl,-rpath,"$METE_STAGE/lib" \
+        <<'END'
+#include <mete/allocator.h>
+struct conn { char state; void *peer; char flags; long counts[3]; };
+static void *conns[20];
+__attribute__((noinline)) static struct conn *conn_new(void) {
+    return METE_ALLOC(mete_allocator_heap(), struct conn);
+}
+int main(void) {
+    for (int i = 0; i < 20; i++) conns[i] = conn_new();
+    return METE_ALLOC_ARRAY(mete_allocator_heap(), double, 7) == NULL;
+}
+END
+    strip typed
+    mete run --quiet --output p.mete ./typed
+    mete report p.mete --json r.json
+    holds '[.sites[] | select(.type == "struct conn")] | length == 1 and
+           .[0].type_confidence == "certain" and .[0].type_form == "one" and
+           .[0].type_bytes == 48 and (.[0].type_evidence | test("^stated at .*:5$"))' r.json
+    holds '[.sites[] | select(.type == "double")] | .[0].type_form == "array"' r.json
+    run -0 mete report p.mete
+    [[ "$output" == *'20  struct conn  48 B'* ]]
+}
+
+@test "sizes of different blocks tell an array from what is large enough on average" {
+    compile sizes <<'END'
+#include <stdlib.h>
+struct node { long key; struct node *left, *right; };
+struct node *all;
+__attribute__((noinline)) struct node *make(size_t bytes) {
+    struct node *node = malloc(bytes);
+    return node;
+}
+__attribute__((noinline)) void grow(int count) {
+    all = realloc(all, count * sizeof *all);
+}
+int main(void) {
+    for (volatile int i = 1; i < 3; i++) if (make(16 * i) == NULL) return 1;
+    for (int i = 3; i < 9; i++) grow(i);
+    return 0;
+}
+END
+    mete run --quiet --output p.mete ./sizes
+    mete report p.mete --json r.json
+    holds '[.sites[] | select(.stack[0].function == "grow")] | length == 1 and
+           .[0].type == "struct node" and .[0].type_form == "array"' r.json
+    holds '[.sites[] | select(.stack[0].function == "make") | .type] == [null]' r.json
+}

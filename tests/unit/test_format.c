@@ -66,6 +66,7 @@ static const struct field fields[] = {
     FIELD(mete_profile_header, end_code),
     FIELD(mete_profile_header, image),
     FIELD(mete_profile_header, sample_blocks),
+    FIELD(mete_profile_header, dropped_sizes),
     FIELD(mete_profile_header, reserved),
     FIELD(mete_profile_header, sections),
     FIELD(mete_profile_module, start),
@@ -126,6 +127,15 @@ static const struct field fields[] = {
     FIELD(mete_profile_holder, live_blocks),
     FIELD(mete_profile_holder, peak_bytes),
     FIELD(mete_profile_holder, reserved),
+    FIELD(mete_profile_type, stack),
+    FIELD(mete_profile_type, line),
+    FIELD(mete_profile_type, file),
+    FIELD(mete_profile_type, name),
+    FIELD(mete_profile_type, bytes),
+    FIELD(mete_profile_sizes, site),
+    FIELD(mete_profile_sizes, min),
+    FIELD(mete_profile_sizes, max),
+    FIELD(mete_profile_sizes, step),
 };
 
 /* The row of a field in FORMAT.md, under the heading of its record. */

@@ -70,6 +70,17 @@ static void fill(void) {
     struct mete_profile_holder holder = {
         .kind = METE_HOLDER_POOL, .stack = 4, .name = mete__writer_string("nodes", 5)};
 
+    struct mete_profile_type type = {.stack = 4,
+                                     .line = 7,
+                                     .file = mete__writer_string("conn.c", 6),
+                                     .name = mete__writer_string("struct conn", 11),
+                                     .bytes = 10};
+    struct mete_profile_sizes sizes[] = {
+        {.site = 0, .min = 90, .max = 110, .step = 20},
+        {.site = 99, .min = 1, .max = 2, .step = 1}, /* of a site that the copy does not have */
+        {0},                                         /* taken, not filled yet */
+    };
+
     shards[0].size_counts[7] = 3;
     header->argv = mete__writer_string(arguments, sizeof arguments - 2);
     header->argc = 2;
@@ -88,6 +99,9 @@ static void fill(void) {
     mete__writer_append(METE_SECTION_ERRORS, &error);
     mete__writer_append(METE_SECTION_LEAKS, &leak);
     mete__writer_append(METE_SECTION_HOLDERS, &holder);
+    mete__writer_append(METE_SECTION_TYPES, &type);
+    for (size_t i = 0; i < METE_COUNT_OF(sizes); i++)
+        mete__writer_append(METE_SECTION_SIZES, &sizes[i]);
     mete__writer_append(METE_SECTION_TIMELINE, &moment);
 }
 
@@ -156,6 +170,41 @@ static void a_frame_belongs_to_the_module_of_its_address_and_generation(void **s
     assert_int_equal(mete__profile_module_of(profile, 0), -1);
     assert_int_equal(mete__profile_module_of(profile, 77), -1);
     mete__profile_close(profile);
+}
+
+static void a_site_without_sizes_of_its_own_has_one(void **state) {
+    struct mete__profile *profile = open_profile();
+    struct mete__sizes *sizes;
+    (void)state;
+    assert_int_equal(mete__sizes_read(profile, &sizes), 0);
+    assert_true(sizes[0].are_known);
+    assert_int_equal(sizes[0].min, 90);
+    assert_int_equal(sizes[0].max, 110);
+    assert_int_equal(sizes[0].step, 20);
+    assert_true(sizes[1].are_known);
+    assert_int_equal(sizes[1].min, 10);
+    assert_int_equal(sizes[1].max, 10);
+    assert_int_equal(sizes[1].step, 0);
+    assert_false(sizes[2].are_known);
+    free(sizes);
+    mete__profile_close(profile);
+}
+
+static void sizes_merge_into_what_both_are(void **state) {
+    struct mete__sizes sum = {true, 48, 48, 0}, more = {true, 144, 240, 96},
+                       none = {false, 0, 0, 0};
+    (void)state;
+    mete__sizes_merge(&sum, &more);
+    assert_true(sum.are_known);
+    assert_int_equal(sum.min, 48);
+    assert_int_equal(sum.max, 240);
+    assert_int_equal(sum.step, 96);
+    more = (struct mete__sizes){true, 24, 24, 0};
+    mete__sizes_merge(&sum, &more);
+    assert_int_equal(sum.min, 24);
+    assert_int_equal(sum.step, 24);
+    mete__sizes_merge(&sum, &none);
+    assert_false(sum.are_known);
 }
 
 static void the_summary_adds_up_threads_and_stacks(void **state) {
@@ -298,6 +347,10 @@ static void references_out_of_range_are_refused(void **state) {
     refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, stack), 6);
     refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, kind), 6);
     refused_with(METE_SECTION_HOLDERS, 0, offsetof(struct mete_profile_holder, name), 1 << 20);
+    refused_with(METE_SECTION_TYPES, 0, offsetof(struct mete_profile_type, stack), 6);
+    refused_with(METE_SECTION_TYPES, 0, offsetof(struct mete_profile_type, name), 1 << 20);
+    refused_with(METE_SECTION_TYPES, 0, offsetof(struct mete_profile_type, file), 1 << 20);
+    refused_with(METE_SECTION_SIZES, 0, offsetof(struct mete_profile_sizes, min), 111);
     refused_with(METE_SECTION_LEAKS, 0, offsetof(struct mete_profile_leak, kind), 5);
     refused_with(METE_SECTION_MODULES, 0, offsetof(struct mete_profile_module, path), 5000);
     refused_with(METE_SECTION_MODULES, 0, offsetof(struct mete_profile_module, build_id_bytes), 33);
@@ -363,6 +416,8 @@ int main(void) {
         FACT(everything_written_is_read_back),
         FACT(a_frame_belongs_to_the_module_of_its_address_and_generation),
         FACT(the_summary_adds_up_threads_and_stacks),
+        FACT(a_site_without_sizes_of_its_own_has_one),
+        FACT(sizes_merge_into_what_both_are),
         FACT(other_files_are_no_profiles),
         FACT(another_version_is_named),
         FACT(every_truncation_is_refused_or_harmless),

@@ -62,15 +62,29 @@ static struct {
     uint64_t allocations[STACKS], frees[STACKS], temporary[STACKS];
     int64_t live[STACKS], own_peak[STACKS], at_peak[STACKS];
     uint64_t allocated_bytes[STACKS];
+    uint64_t min[STACKS], max[STACKS], step[STACKS]; /* of sizes */
     uint64_t shard_allocations[SHARDS_MOST];
     int64_t total, peak;
 } model;
 
 static struct mete__shard *shards[SHARDS_MOST];
 
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    return b == 0 ? a : common_divisor(b, a % b);
+}
+
+static void model_size(uint32_t stack, uint64_t size) {
+    if (model.allocations[stack] == 0) model.min[stack] = model.max[stack] = size;
+    int64_t apart = (int64_t)(size - model.min[stack]);
+    model.step[stack] = common_divisor(model.step[stack], (uint64_t)(apart < 0 ? -apart : apart));
+    if (size < model.min[stack]) model.min[stack] = size;
+    if (size > model.max[stack]) model.max[stack] = size;
+}
+
 static void model_allocate(struct block *block, uint32_t shard, uint32_t stack, uint64_t size) {
     block->shard = shard;
     block->born = ++model.shard_allocations[shard];
+    model_size(stack, size);
     model.allocations[stack]++;
     model.allocated_bytes[stack] += size;
     model.live[stack] += (int64_t)size;
@@ -102,6 +116,8 @@ static void step(struct block *block, uint32_t shard, uint64_t largest) {
     } else {
         uint32_t stack = 1 + (uint32_t)random() % (STACKS - 1);
         uint64_t size = (uint64_t)random() % largest;
+        if (stack % 3 == 1) size = stack; /* always the same */
+        if (stack % 3 == 2) size -= size % stack;
         block->record.size = size & METE__RECORD_SIZE_MAX;
         block->record.live = 1;
         model_allocate(block, shard, stack, size);
@@ -152,6 +168,9 @@ static void compare(int64_t peak_error, int64_t own_peak_error) {
         HOLDS(site->temporary == model.temporary[stack]);
         HOLDS(site->allocated_bytes == model.allocated_bytes[stack]);
         HOLDS(site->live_bytes == (uint64_t)model.live[stack]);
+        HOLDS(site->allocations == 0 || site->sizes.are_known);
+        HOLDS(site->allocations == 0 || site->sizes.min == model.min[stack]);
+        HOLDS(site->sizes.max == model.max[stack] && site->sizes.step == model.step[stack]);
         HOLDS(difference(site->own_peak_bytes, model.own_peak[stack]) <= own_peak_error);
         HOLDS(peak_error > 0 || site->peak_live_bytes == (uint64_t)model.at_peak[stack]);
         allocations += site->allocations;
@@ -267,6 +286,63 @@ static void sizes_fall_into_the_buckets_the_summary_names(void **state) {
     run(sizes_on_edges);
 }
 
+static void allocate_one_of(uint64_t size) {
+    struct mete__record block = {.size = size & METE__RECORD_SIZE_MAX, .live = 1};
+    mete__shard_count_allocated(shards[0], &block, 1);
+}
+
+static void large_sizes(void) {
+    make_stacks();
+    shards[0] = mete__shard_create();
+    allocate_one_of(48);
+    allocate_one_of((uint64_t)48 << 32 | 48);
+    struct mete__summary *summary = read_summary();
+    const struct mete__sizes *sizes = &site_of(summary, 1)->sizes;
+    HOLDS(sizes->are_known && sizes->min == 48 && sizes->max == UINT32_MAX);
+    mete__summary_free(summary);
+}
+
+static void sizes_beyond_32_bits_are_told_from_small_ones(void **state) {
+    (void)state;
+    run(large_sizes);
+}
+
+static void sizes_without_room(void) {
+    struct mete_profile_sizes filler = {.site = 1 << 30, .min = 1, .max = 2, .step = 1};
+    make_stacks();
+    shards[0] = mete__shard_create();
+    while (mete__writer_append(METE_SECTION_SIZES, &filler) >= 0) {
+    }
+    allocate_one_of(40);
+    allocate_one_of(56);
+    allocate_one_of(48);
+    struct mete__summary *summary = read_summary();
+    HOLDS(!site_of(summary, 1)->sizes.are_known);
+    mete__summary_free(summary);
+}
+
+static void sizes_that_find_no_room_are_not_taken_for_one(void **state) {
+    (void)state;
+    run(sizes_without_room);
+}
+
+/* What a forked child does: all is lost in the file, and written again. */
+static void sizes_once_more(void) {
+    make_stacks();
+    shards[0] = mete__shard_create();
+    allocate_one_of(40);
+    allocate_one_of(56);
+    struct mete_profile_sizes *record = mete__writer_record(METE_SECTION_SIZES, 0);
+    record->min = record->max = record->step = 1;
+    mete__shard_rewrite_all();
+    HOLDS(record->min == 40 && record->max == 56 && record->step == 16);
+}
+
+static void sizes_are_written_once_more_for_a_child(void **state) {
+    (void)state;
+    run(sizes_once_more);
+}
+
 static void fill_the_profile(void) {
     struct mete_profile_site filler = {.stack = 0};
     struct mete__record block = {.size = 10, .live = 1};
@@ -293,6 +369,9 @@ int main(void) {
         cmocka_unit_test(several_shards_count_exactly_and_peak_within_their_steps),
         cmocka_unit_test(what_another_thread_frees_does_not_pile_up),
         cmocka_unit_test(sizes_fall_into_the_buckets_the_summary_names),
+        cmocka_unit_test(sizes_beyond_32_bits_are_told_from_small_ones),
+        cmocka_unit_test(sizes_that_find_no_room_are_not_taken_for_one),
+        cmocka_unit_test(sizes_are_written_once_more_for_a_child),
         cmocka_unit_test(stacks_that_fit_no_more_are_counted_as_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
