@@ -42,7 +42,8 @@ static double now(void) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static mete_pool *pool, *unfilled, *other_size, *shared, *with_handles, *looked_up;
+static mete_pool *pool, *unfilled, *other_size, *shared, *with_handles, *unfilled_handles,
+    *looked_up;
 static mete_arena *arena;
 static mete_heap *heap;
 static const mete_allocator *pool_behind, *heap_behind;
@@ -133,7 +134,27 @@ WAY(by_boost, NOTHING, bench_boost_alloc(), bench_boost_free, NOTHING)
 #endif
 
 /* Every block by its handle. */
-static void by_handles(size_t batch, size_t count) {
+#define BY_HANDLE(name, a_pool)                                               \
+    static void name(size_t batch, size_t count) {                            \
+        mete_pool_handle handles[BATCH_MAX];                                  \
+        mete_pool *const own = (a_pool);                                      \
+        for (size_t done = 0; done < count; done += batch) {                  \
+            for (size_t i = 0; i < batch; i++) {                              \
+                const void *block = mete_pool_alloc_handle(own, &handles[i]); \
+                (void)block;                                                  \
+            }                                                                 \
+            for (size_t i = 0; i < batch; i++) {                              \
+                mete_pool_handle handle = handles[i];                         \
+                *(volatile uint64_t *)mete_pool_get(own, handle) = i;         \
+                mete_pool_free_handle(own, handle);                           \
+            }                                                                 \
+        }                                                                     \
+    }
+BY_HANDLE(by_handles, with_handles)
+BY_HANDLE(by_unfilled_handles, unfilled_handles)
+
+/* The same, with a handle made where there is need of one. */
+static void by_handles_made(size_t batch, size_t count) {
     mete_pool_handle handles[BATCH_MAX];
     mete_pool *const own = with_handles;
     for (size_t done = 0; done < count; done += batch) {
@@ -170,7 +191,9 @@ static const struct way ways[] = {
     {"mete pool, does_not_fill", by_unfilled, 0},
     {"mete pool, blocks of 40", by_other_size, 0},
     {"mete pool, shared, all checks", by_shared, 0.25},
-    {"mete pool, each block by its handle", by_handles, 0.25},
+    {"mete pool, each block by its handle", by_handles, 0},
+    {"the same, alloc, handle_of, get, free", by_handles_made, 0},
+    {"by its handle, does_not_fill", by_unfilled_handles, 0.25},
     {"mete_pool_get and touch alone", by_lookup, 0},
     {"mete pool behind mete_allocator", by_pool_behind, 0},
     {"mete arena, reset", by_arena, 0.14},
@@ -324,6 +347,8 @@ int main(void) {
     other_size = mete_pool_create(&(mete_pool_options){.block_size = 40});
     shared = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .shared = true});
     with_handles = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
+    unfilled_handles = mete_pool_create(
+        &(mete_pool_options){.block_size = SIZE, .handles = true, .does_not_fill = true});
     looked_up = mete_pool_create(&(mete_pool_options){.block_size = SIZE, .handles = true});
     arena = mete_arena_create(&(mete_arena_options){.reserve = (size_t)1 << 24});
     heap = mete_heap_create(NULL);
@@ -331,8 +356,8 @@ int main(void) {
     static char *cells; /* for as long as the program runs */
     cells = malloc(BATCH_MAX * SIZE);
     if (pool == NULL || unfilled == NULL || other_size == NULL || shared == NULL ||
-        with_handles == NULL || looked_up == NULL || arena == NULL || heap == NULL ||
-        bump_start == NULL || cells == NULL)
+        with_handles == NULL || unfilled_handles == NULL || looked_up == NULL || arena == NULL ||
+        heap == NULL || bump_start == NULL || cells == NULL)
         return 1;
     for (size_t i = 0; i < BATCH_MAX; i++) list_free(cells + i * SIZE);
     pool_behind = mete_pool_allocator(pool);

@@ -34,23 +34,33 @@ void mete__pool_end_block(mete_pool *pool, struct mete__slab *slab, size_t index
         mete__pool_fill_block(pool, block);
     else
         mete__checkers_free(pool, block, pool->block_size);
-    if (pool->handles) mete__pool_set_life(slab, index, mete__pool_life(slab, index) + 1);
-}
-
-METE_INLINE bool is_worn(const mete_pool *pool, const struct mete__slab *slab, size_t index) {
-    return METE_UNLIKELY(pool->handles) && mete__pool_life(slab, index) == UINT32_MAX;
+    if (!pool->handles) return;
+    mete_pool_handle next = mete__pool_kept_handle(slab, index) + METE__POOL_LIFE;
+    mete__pool_keep_handle(slab, index, next + pool->is_named);
 }
 
 /* ---- of a pool that is not shared ---- */
+
+static struct mete_pool_held give_handle(const mete_pool *pool, mete_pool_handle next) {
+    struct mete__slab *slab = mete__pool_slab_of(pool, next);
+    uint32_t index = mete__pool_index_of(next);
+
+    mete__pool_keep_handle(slab, index, next);
+    return (struct mete_pool_held){.block = mete__pool_block(pool, slab, index)};
+}
 
 static int take_own(mete_pool *pool, struct mete_pool_held *out) {
     if (mete__pool_depth(pool) <= pool->floor) {
         int status = mete__pool_hand_reload(pool);
         if (status < 0) return status;
     }
-    void **entry = &pool->front.hand[mete__pool_depth(pool) - 1];
-    *out = (struct mete_pool_held){.block = *entry};
-    *entry = NULL;
+    size_t top = mete__pool_depth(pool) - 1;
+    if (pool->is_named) {
+        *out = give_handle(pool, pool->front.next[top]);
+    } else {
+        *out = (struct mete_pool_held){.block = pool->front.hand[top]};
+        pool->front.hand[top] = NULL;
+    }
     mete__pool_add(&pool->front.count, -1);
     return 0;
 }
@@ -59,7 +69,7 @@ static int take_own(mete_pool *pool, struct mete_pool_held *out) {
 static void put_own(mete_pool *pool, struct mete__slab *slab, size_t index) {
     struct mete_pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
-    if (is_worn(pool, slab, index)) {
+    if (mete__pool_is_worn(pool, slab, index)) {
         *held.place = METE__PLACE_OUT;
         mete__slab_put(pool, &held, 1);
         mete__pool_add(&pool->front.count, 256);
@@ -68,8 +78,12 @@ static void put_own(mete_pool *pool, struct mete__slab *slab, size_t index) {
     }
     if (METE_UNLIKELY(mete__pool_depth(pool) == METE__HAND_BLOCKS)) mete__pool_hand_unload(pool);
     size_t depth = mete__pool_depth(pool);
-    *held.place = (uint8_t)depth;
-    pool->front.hand[depth] = held.block;
+    if (pool->is_named) {
+        pool->front.next[depth] = mete__pool_handle_at(slab, index);
+    } else {
+        *held.place = (uint8_t)depth;
+        pool->front.hand[depth] = held.block;
+    }
     mete__pool_add(&pool->front.count, 257);
 }
 
@@ -137,7 +151,7 @@ static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct m
     if (pool->is_limited) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
     mete__pool_set_place(held.place, METE__PLACE_OUT);
     bool has_room =
-        cache != NULL && !is_worn(pool, slab, index) &&
+        cache != NULL && !mete__pool_is_worn(pool, slab, index) &&
         (cache->share.top < cache->share.ceiling || mete__pool_cache_unload(pool, cache));
     if (has_room) {
         *cache->share.top = held;
@@ -242,11 +256,6 @@ METE_INLINE void free_own_fast(mete_pool *pool, void *block, uint8_t kind) {
     if (METE_UNLIKELY(*place == METE__PLACE_OUT) || METE_UNLIKELY(front->hand[*place] == block) ||
         METE_UNLIKELY(depth == METE__HAND_BLOCKS))
         goto any;
-    if (METE_UNLIKELY(pool->handles)) {
-        uint32_t life = mete__pool_life(pool->near, index) + 1;
-        if (METE_UNLIKELY(life == UINT32_MAX)) goto any;
-        mete__pool_set_life(pool->near, index, life);
-    }
     *place = (uint8_t)depth;
     pool->front.hand[depth] = block;
     mete__pool_add(&pool->front.count, 257);
@@ -283,9 +292,9 @@ METE_INLINE void free_shared_fast(mete_pool *pool, void *block, uint8_t kind) {
     if (METE_UNLIKELY(mete__pool_place(place) == METE__PLACE_OUT)) goto any;
     if (METE_UNLIKELY(pool->handles)) {
         struct mete__slab *slab = mete__slab_of_near(near);
-        uint32_t life = mete__pool_life(slab, index) + 1;
-        if (METE_UNLIKELY(life == UINT32_MAX)) goto any;
-        mete__pool_set_life(slab, index, life);
+        mete_pool_handle next = mete__pool_kept_handle(slab, index) + METE__POOL_LIFE;
+        if (METE_UNLIKELY(next < METE__POOL_LIFE)) goto any;
+        mete__pool_keep_handle(slab, index, next);
     }
     fill(pool, block, kind);
     mete__pool_set_place(place, METE__PLACE_OUT);
@@ -320,6 +329,26 @@ static METE_NOINLINE void free_with_rest(mete_pool *pool, void *block) {
         free_own_fast(pool, block, METE__POOL_REST);
 }
 
+static METE_NOINLINE void *alloc_named(mete_pool *pool) {
+    mete_pool_handle handle;
+    void *block;
+    if (METE_LIKELY(mete__pool_front_alloc_handle(&pool->front, &handle, &block))) return block;
+    return alloc_any(pool);
+}
+
+static METE_NOINLINE void free_named(mete_pool *pool, void *block) {
+    struct mete_pool_front *front = &pool->front;
+    uint64_t index = mete__pool_number(front, front->near_memory, block);
+
+    if (METE_LIKELY(index < pool->near->limit)) {
+        mete_pool_handle handle = front->near_handles[index];
+        if ((uint32_t)handle == (front->near_name | index) &&
+            mete__pool_front_free_handle(front, handle))
+            return;
+    }
+    free_own(pool, block);
+}
+
 /* No call in last place, which would take this function off the stacks that Valgrind shows. */
 #define STAY_ON_STACK() __asm__ volatile("")
 
@@ -329,6 +358,7 @@ void *mete_pool_alloc(mete_pool *pool) {
     if (METE_LIKELY(kind == METE__POOL_SHARED)) return alloc_shared_fast(pool, METE__POOL_SHARED);
     if (METE_LIKELY(kind == METE__POOL_OWN)) return alloc_own_fast(pool, METE__POOL_OWN);
     if (METE_LIKELY(kind == METE__POOL_PIECES)) return alloc_in_pieces(pool);
+    if (METE_LIKELY(kind == METE__POOL_NAMED)) return alloc_named(pool);
     if (kind == METE__POOL_REST) return alloc_with_rest(pool);
     void *block = alloc_any(pool);
     STAY_ON_STACK();
@@ -344,6 +374,8 @@ void mete_pool_free(mete_pool *pool, void *block) {
         free_own_fast(pool, block, METE__POOL_OWN);
     } else if (METE_LIKELY(kind == METE__POOL_PIECES)) {
         free_in_pieces(pool, block);
+    } else if (METE_LIKELY(kind == METE__POOL_NAMED)) {
+        free_named(pool, block);
     } else if (kind == METE__POOL_REST) {
         free_with_rest(pool, block);
     } else {

@@ -24,10 +24,6 @@ bool mete_pool_foreach(mete_pool *pool, bool (*visit)(void *context, void *block
 
 /* ---- verify ---- */
 
-static bool is_retired(const mete_pool *pool, const struct mete__slab *slab, size_t index) {
-    return pool->handles && mete__pool_life(slab, index) == UINT32_MAX;
-}
-
 /* P1 and P2 of one slab; counts its live blocks. */
 static bool is_whole(const mete_pool *pool, const struct mete__slab *slab, uint32_t number,
                      uint64_t *live) {
@@ -38,7 +34,7 @@ static bool is_whole(const mete_pool *pool, const struct mete__slab *slab, uint3
     for (uint32_t i = 0; i < pool->slab_blocks; i++) {
         bool is_free = mete__pool_is_free_in_slab(slab, i), is_out = i >= slab->carved || is_free;
         if (is_free && (i >= slab->carved || i / 64 < slab->first_free)) return false;
-        if (is_retired(pool, slab, i)) {
+        if (mete__pool_is_worn(pool, slab, i)) {
             if (is_free || i >= slab->carved) return false;
             retired++;
             is_out = true;
@@ -67,12 +63,31 @@ static bool is_list_whole(const mete_pool *pool) {
     return listed == partial;
 }
 
+/* P5 of the entries of a hand with handles. */
+static bool are_handles_whole(const mete_pool *pool, size_t depth) {
+    const mete_pool_handle *next = pool->front.next;
+
+    for (size_t i = 0; i < depth; i++) {
+        if ((uint32_t)next[i] >> METE__NUMBER_SHIFT >= pool->slab_count) return false;
+        const struct mete__slab *slab = mete__pool_slab_of(pool, next[i]);
+        uint32_t index = mete__pool_index_of(next[i]);
+        if (slab->memory == NULL || index >= slab->carved) return false;
+        if (mete__pool_is_live(pool, slab, index) || mete__pool_is_free_in_slab(slab, index) ||
+            mete__pool_handle_at(slab, index) != next[i])
+            return false;
+        for (size_t other = 0; other < i; other++)
+            if (next[other] == next[i]) return false;
+    }
+    return true;
+}
+
 /* P5 of the hand of a pool that is not shared. */
 static bool is_hand_whole(const mete_pool *pool, uint64_t live) {
     size_t depth = mete__pool_depth(pool);
 
     if (depth > pool->used || live != pool->used - depth || live > pool->peak) return false;
     if (pool->floor != (pool->used > pool->peak ? pool->used - pool->peak : 0)) return false;
+    if (pool->is_named) return are_handles_whole(pool, depth);
     for (size_t i = 0; i < METE_COUNT_OF(pool->front.hand); i++) {
         const void *block = pool->front.hand[i];
         if ((block != NULL) != (i < depth)) return false;
@@ -109,7 +124,7 @@ static bool find_writes(mete_pool *pool,
     for (uint32_t number = 0; number < pool->slab_count; number++) {
         const struct mete__slab *slab = pool->front.slabs[number];
         for (uint32_t i = 0; slab->memory != NULL && i < slab->carved; i++) {
-            if (is_retired(pool, slab, i) || mete__pool_is_live(pool, slab, i)) continue;
+            if (mete__pool_is_worn(pool, slab, i) || mete__pool_is_live(pool, slab, i)) continue;
             char *block = mete__pool_block(pool, slab, i);
             long written = mete__pool_fill_find(pool, block);
             if (written < 0) continue;

@@ -21,7 +21,11 @@ static METE_NORETURN void die(const mete_pool *pool, const mete_pool_error *erro
     char buffer[256];
     struct mete__text line = mete__text_in(buffer, sizeof buffer);
 
-    mete__text_add(&line, "mete: %s of %p", fault_names[error->fault], error->address);
+    mete__text_add(&line, "mete: %s of ", fault_names[error->fault]);
+    if (error->handle != 0)
+        mete__text_add(&line, "handle 0x%llx", (unsigned long long)error->handle);
+    else
+        mete__text_add(&line, "%p", error->address);
     if (error->fault == METE_POOL_INVALID_FREE)
         mete__text_add(&line, ", which is no block of pool '%s'", error->pool);
     else if (error->fault == METE_POOL_WRITE_AFTER_FREE)
@@ -37,22 +41,30 @@ static METE_NORETURN void die(const mete_pool *pool, const mete_pool_error *erro
     abort();
 }
 
+static void tell(mete_pool *pool, const mete_pool_error *error) {
+    if (pool->on_error == NULL) die(pool, error);
+    pool->on_error(pool->context, error);
+}
+
 void mete__pool_fault(mete_pool *pool, enum mete_pool_fault fault, const void *address,
                       const void *block, size_t offset) {
-    mete_pool_error error = {.fault = fault,
-                             .pool = pool->holder.name,
-                             .address = address,
-                             .block = block,
-                             .offset = offset};
+    tell(pool, &(mete_pool_error){.fault = fault,
+                                  .pool = pool->holder.name,
+                                  .address = address,
+                                  .block = block,
+                                  .offset = offset});
+}
 
-    if (pool->on_error == NULL) die(pool, &error);
-    pool->on_error(pool->context, &error);
+void mete__pool_fault_of_handle(mete_pool *pool, enum mete_pool_fault fault,
+                                mete_pool_handle handle, const void *block) {
+    tell(pool, &(mete_pool_error){
+                   .fault = fault, .pool = pool->holder.name, .block = block, .handle = handle});
 }
 
 /* A block that was given out at some time, and may be again. */
 static bool has_block(const mete_pool *pool, const struct mete__slab *slab, uint32_t index) {
     if (index >= slab->carved) return false;
-    return !pool->handles || mete__pool_life(slab, index) != UINT32_MAX;
+    return !mete__pool_is_worn(pool, slab, index);
 }
 
 void mete__pool_fault_of_free(mete_pool *pool, const void *address) {

@@ -8,6 +8,7 @@ void mete__pool_hand_set_floor(mete_pool *pool) {
 
     pool->floor = (uint32_t)floor; /* no more than the hand has: P5 */
     pool->front.floor = pool->is_inline ? (uint8_t)floor : UINT8_MAX;
+    pool->front.named_floor = pool->kind == METE__POOL_NAMED ? (uint32_t)floor : UINT32_MAX;
 }
 
 static void set_depth(mete_pool *pool, size_t depth) {
@@ -15,11 +16,20 @@ static void set_depth(mete_pool *pool, size_t depth) {
     __atomic_store_n(&pool->front.count, count, __ATOMIC_RELAXED);
 }
 
+static mete_pool_handle next_handle(const mete_pool *pool, const struct mete_pool_held *held) {
+    const struct mete__slab *slab = mete__pool_slab(pool, held->block);
+    return mete__pool_handle_at(slab, (size_t)(held->place - slab->places));
+}
+
 static int load(mete_pool *pool) {
     struct mete_pool_held blocks[MOVED];
     long taken = mete__slab_take(pool, blocks, MOVED);
 
     for (long i = 0; i < taken; i++) {
+        if (pool->is_named) {
+            pool->front.next[i] = next_handle(pool, &blocks[i]);
+            continue;
+        }
         pool->front.hand[i] = blocks[i].block;
         *blocks[i].place = (uint8_t)i;
     }
@@ -40,17 +50,25 @@ int mete__pool_hand_reload(mete_pool *pool) {
     return 0;
 }
 
+void mete__pool_hand_approach(mete_pool *pool, struct mete__slab *slab) {
+    struct mete_pool_front *front = &pool->front;
+    uint32_t named = pool->kind == METE__POOL_NAMED ? (uint32_t)slab->limit : 0;
+
+    pool->near = slab;
+    pool->near_limit = pool->is_named ? 0 : slab->limit;
+    front->near_memory = (uintptr_t)slab->memory;
+    front->near_places = slab->places;
+    front->near_handles = slab->handles;
+    front->near_name = slab->number << METE__NUMBER_SHIFT;
+    front->near_limit = pool->is_inline ? slab->limit : 0;
+    front->bare_limit = (front->duties & METE__POOL_FILLS) == 0 ? named : 0;
+    front->filled_limit = named - front->bare_limit;
+}
+
 struct mete__slab *mete__pool_hand_turn(mete_pool *pool, const void *address) {
     struct mete__slab *slab = mete__pool_slab(pool, address);
 
-    if (slab == NULL) return NULL;
-    pool->near = slab;
-    pool->front.near_memory = (uintptr_t)slab->memory;
-    pool->front.near_places = slab->places;
-    pool->front.near_lives = slab->lives;
-    pool->front.near_name = slab->number << METE__NUMBER_SHIFT;
-    pool->near_limit = slab->limit;
-    pool->front.near_limit = pool->is_inline ? slab->limit : 0;
+    if (slab != NULL) mete__pool_hand_approach(pool, slab);
     return slab;
 }
 
@@ -61,6 +79,12 @@ static uint8_t *place_of(const mete_pool *pool, const struct mete__slab **slab, 
     return &(*slab)->places[mete__pool_number(&pool->front, (uintptr_t)(*slab)->memory, block)];
 }
 
+static struct mete_pool_held named_by(const mete_pool *pool, mete_pool_handle next) {
+    const struct mete__slab *slab = mete__pool_slab_of(pool, next);
+    uint32_t index = mete__pool_index_of(next);
+    return (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
+}
+
 /* The `count` blocks that would be handed out first. */
 static void unload(mete_pool *pool, size_t count) {
     struct mete_pool_held blocks[METE__HAND_BLOCKS];
@@ -68,6 +92,10 @@ static void unload(mete_pool *pool, size_t count) {
     const struct mete__slab *slab = &mete__slab_none;
 
     for (size_t i = 0; i < count; i++) {
+        if (pool->is_named) {
+            blocks[i] = named_by(pool, pool->front.next[--depth]);
+            continue;
+        }
         char *block = pool->front.hand[--depth];
         pool->front.hand[depth] = NULL;
         blocks[i] = (struct mete_pool_held){block, place_of(pool, &slab, block)};

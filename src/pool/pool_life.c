@@ -77,6 +77,9 @@ static uint8_t kind_of(const mete_pool *pool) {
     if (pool->construct != NULL || pool->destruct != NULL || mete__checkers_listen ||
         (pool->shared && pool->is_limited))
         return METE__POOL_ANY;
+    bool is_line = pool->checked_lines == METE__FILL_LINE && !pool->has_checked_rest;
+    if (pool->is_named)
+        return is_line || pool->checked_head == 0 ? METE__POOL_NAMED : METE__POOL_ANY;
     if (pool->has_checked_rest) return fits_pieces(pool) ? METE__POOL_PIECES : METE__POOL_REST;
     return pool->shared ? METE__POOL_SHARED : METE__POOL_OWN;
 }
@@ -89,13 +92,14 @@ static void open_front(mete_pool *pool) {
     pool->front.is_shared = is_open && pool->kind == METE__POOL_SHARED;
     if (pool->checked_lines != 0) pool->front.duties |= METE__POOL_FILLS;
     if (pool->handles) pool->front.duties |= METE__POOL_COUNTS_LIVES;
-    pool->front.floor = pool->is_inline ? 0 : UINT8_MAX;
-    pool->near = &mete__slab_none;
+    mete__pool_hand_set_floor(pool);
+    mete__pool_hand_approach(pool, &mete__slab_none);
 }
 
 static void adopt_options(mete_pool *pool, const mete_pool_options *options) {
     pool->shared = options->shared;
     pool->handles = options->handles;
+    pool->is_named = options->handles && !options->shared;
     pool->is_limited = options->max_blocks != 0;
     pool->max_blocks = options->max_blocks != 0 ? options->max_blocks : SIZE_MAX;
     pool->max_bytes = options->max_bytes != 0 ? options->max_bytes : SIZE_MAX;

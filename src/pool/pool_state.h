@@ -11,6 +11,9 @@
  * block. So nothing has to be said of a block that is handed out, but that its entry is cleared
  * (after Preston Briggs, Linda Torczon, "An Efficient Representation for Sparse Sets", 1993).
  *
+ * A pool with handles that is not shared has in its hand those which its blocks have next; what is
+ * kept of a block's handle says whether it is the program's, and its place nothing.
+ *
  * A shared pool has a stack for each thread (pool_cache.c); its places say no more than whether the
  * block is the program's, and its hand is empty.
  *
@@ -20,7 +23,8 @@
  * block that is free in the slab, retired, or not carved is METE__PLACE_OUT. P3  A slab is in
  * `partial` exactly where it has a block to give. P4  The slabs' used add up to the pool's. P5  Not
  * shared: the entries of the hand below its depth are blocks whose place they are, the others are
- * NULL; the floor is where as many blocks would be live as ever.
+ * NULL; with handles, those below are the next ones of as many blocks. The floor is where as many
+ * blocks would be live as ever.
  */
 #ifndef METE_POOL_POOL_STATE_H
 #define METE_POOL_POOL_STATE_H
@@ -48,6 +52,7 @@ enum {
 enum {
     METE__POOL_OWN,    /* not shared; what is filled of a block is whole lines */
     METE__POOL_SHARED, /* the same, shared */
+    METE__POOL_NAMED,  /* with handles, not shared, filled as the header can */
     METE__POOL_PIECES, /* either of them; what is filled is four pieces that may overlap */
     METE__POOL_REST,   /* the same, but filled in any other way */
     METE__POOL_ANY,
@@ -55,12 +60,13 @@ enum {
 
 /* Lives as long as the pool, so that a handle's life is never counted anew; its memory does not. */
 struct mete__slab {
-    char *memory;    /* atomic: first block; NULL: given back */
-    size_t limit;    /* atomic: blocks; 0: no memory */
-    uint8_t *places; /* of each block, atomic where shared: as in struct mete_pool_near */
-    uint32_t *lives; /* with handles, atomic: grows with each end of the block, from 1 to
-                      * UINT32_MAX, which is no life */
-    uint64_t *free;  /* a bit for each block: it is in no hand, and not the program's */
+    char *memory;              /* atomic: first block; NULL: given back */
+    size_t limit;              /* atomic: blocks; 0: no memory */
+    uint8_t *places;           /* of each block, atomic where shared: as in struct mete_pool_near */
+    mete_pool_handle *handles; /* atomic where shared: of each block, its life's number from 1 to
+                                * 2^32 - 1, and then 0 for good; where the pool is not shared, one
+                                * more than the next handle while the block has none */
+    uint64_t *free;            /* a bit for each block: it is in no hand, and not the program's */
     struct mete__slab *next_partial; /* also links those without memory, in pool->spare */
     struct mete__slab *previous_partial;
     uint32_t number;     /* in front.slabs */
@@ -74,7 +80,7 @@ struct mete__slab {
 static_assert(offsetof(struct mete__slab, memory) == offsetof(struct mete_pool_near, memory) &&
                   offsetof(struct mete__slab, limit) == offsetof(struct mete_pool_near, limit) &&
                   offsetof(struct mete__slab, places) == offsetof(struct mete_pool_near, places) &&
-                  offsetof(struct mete__slab, lives) == offsetof(struct mete_pool_near, lives),
+                  offsetof(struct mete__slab, handles) == offsetof(struct mete_pool_near, handles),
               "a slab begins with what is seen of it when it is near");
 
 METE_INLINE const struct mete_pool_near *mete__slab_near(const struct mete__slab *slab) {
@@ -112,6 +118,7 @@ struct mete_pool {
     uint8_t kind; /* METE__POOL_*: which way fits */
     bool shared;
     bool handles;
+    bool is_named; /* has handles, and is not shared */
     bool is_limited;
     bool is_inline;         /* the header's fast path may serve it */
     uint8_t pieces[3];      /* bytes from a block's start to the second and later pieces */
@@ -137,7 +144,7 @@ struct mete_pool {
     struct mete__slab *partial;     /* slabs with a block to give; the first serves */
     struct mete__slab *spare;       /* slabs without memory */
     uint32_t slab_capacity;         /* of front.slabs, which is replaced as the table is */
-    uint32_t slab_count;   /* numbers in use, spare ones included; front.named with handles */
+    uint32_t slab_count;   /* numbers in use, spare ones included; front.named where named */
     uint32_t slabs_held;   /* with memory */
     uint64_t used;         /* blocks live or in a hand; atomic to read */
     uint64_t peak;         /* of blocks live; shared: of blocks used */
@@ -193,9 +200,37 @@ METE_INLINE void mete__pool_set_place(uint8_t *place, uint8_t value) {
     __atomic_store_n(place, value, __ATOMIC_RELAXED);
 }
 
+/* A handle is a life, 2^16 times a slab's number, and a block's number in it: all but the life. */
+METE_INLINE uint32_t mete__pool_name(const struct mete__slab *slab, size_t index) {
+    return slab->number << METE__NUMBER_SHIFT | (uint32_t)index;
+}
+
+METE_INLINE mete_pool_handle mete__pool_kept_handle(const struct mete__slab *slab, size_t index) {
+    return __atomic_load_n(&slab->handles[index], __ATOMIC_RELAXED);
+}
+
+METE_INLINE void mete__pool_keep_handle(struct mete__slab *slab, size_t index,
+                                        mete_pool_handle kept) {
+    __atomic_store_n(&slab->handles[index], kept, __ATOMIC_RELAXED);
+}
+
+/* That which the block has, or has next. */
+METE_INLINE mete_pool_handle mete__pool_handle_at(const struct mete__slab *slab, size_t index) {
+    mete_pool_handle kept = mete__pool_kept_handle(slab, index);
+    return kept - ((uint32_t)kept - mete__pool_name(slab, index));
+}
+
+/* Whether the block had all the lives it could. */
+METE_INLINE bool mete__pool_is_worn(const mete_pool *pool, const struct mete__slab *slab,
+                                    size_t index) {
+    return METE_UNLIKELY(pool->handles) && mete__pool_kept_handle(slab, index) < METE__POOL_LIFE;
+}
+
 /* Whether the block is the program's. */
 METE_INLINE bool mete__pool_is_live(const mete_pool *pool, const struct mete__slab *slab,
                                     size_t index) {
+    if (pool->is_named)
+        return (uint32_t)mete__pool_kept_handle(slab, index) == mete__pool_name(slab, index);
     uint8_t place = mete__pool_place(&slab->places[index]);
     return place != METE__PLACE_OUT &&
            pool->front.hand[place] != mete__pool_block(pool, slab, index);
@@ -205,17 +240,18 @@ METE_INLINE bool mete__pool_is_free_in_slab(const struct mete__slab *slab, size_
     return (slab->free[index / 64] >> index % 64 & 1) != 0;
 }
 
-METE_INLINE uint32_t mete__pool_life(const struct mete__slab *slab, size_t index) {
-    return __atomic_load_n(&slab->lives[index], __ATOMIC_RELAXED);
-}
-
-METE_INLINE void mete__pool_set_life(struct mete__slab *slab, size_t index, uint32_t life) {
-    __atomic_store_n(&slab->lives[index], life, __ATOMIC_RELAXED);
-}
-
 /* The slab of that number. */
 METE_INLINE struct mete__slab *mete__pool_numbered(const mete_pool *pool, uint32_t number) {
     return __atomic_load_n(&pool->front.slabs, __ATOMIC_ACQUIRE)[number];
+}
+
+/* Of a handle that there was: its slab, and the block's number in it. */
+METE_INLINE struct mete__slab *mete__pool_slab_of(const mete_pool *pool, mete_pool_handle handle) {
+    return mete__pool_numbered(pool, (uint32_t)handle >> METE__NUMBER_SHIFT);
+}
+
+METE_INLINE uint32_t mete__pool_index_of(mete_pool_handle handle) {
+    return (uint32_t)handle & (((uint32_t)1 << METE__NUMBER_SHIFT) - 1);
 }
 
 /* Not shared: blocks in the hand, and those that are the program's. */
@@ -261,6 +297,9 @@ METE_HIDDEN void mete__slab_end_all(mete_pool *pool);
 
 METE_HIDDEN METE_COLD void mete__pool_fault(mete_pool *pool, enum mete_pool_fault fault,
                                             const void *address, const void *block, size_t offset);
+/* Of a handle that is to be freed, and that named the block; or NULL. */
+METE_HIDDEN METE_COLD void mete__pool_fault_of_handle(mete_pool *pool, enum mete_pool_fault fault,
+                                                      mete_pool_handle handle, const void *block);
 /* Tells what is wrong with an address that is to be freed. NULL is no fault. */
 METE_HIDDEN METE_COLD void mete__pool_fault_of_free(mete_pool *pool, const void *address);
 
@@ -286,6 +325,8 @@ METE_HIDDEN void mete__pool_hand_unload(mete_pool *pool);
 /* Puts all of it back into the slabs; or forgets it, after a reset. */
 METE_HIDDEN void mete__pool_hand_drain(mete_pool *pool);
 METE_HIDDEN void mete__pool_hand_forget(mete_pool *pool);
+/* The slab is near from now on; mete__slab_none: none is. */
+METE_HIDDEN void mete__pool_hand_approach(mete_pool *pool, struct mete__slab *slab);
 /* The slab of an address; NULL: none. Remembers it for the next block that is freed. */
 METE_HIDDEN METE_NOINLINE struct mete__slab *mete__pool_hand_turn(mete_pool *pool,
                                                                   const void *address);

@@ -140,22 +140,23 @@ static size_t free_bytes(const mete_pool *pool) {
     return free_words(pool) * sizeof(uint64_t);
 }
 
-static size_t lives_bytes(const mete_pool *pool) {
-    return pool->handles ? pool->slab_blocks * sizeof(uint32_t) : 0;
+static size_t handles_bytes(const mete_pool *pool) {
+    return pool->handles ? pool->slab_blocks * sizeof(mete_pool_handle) : 0;
 }
 
 static size_t description_bytes(const mete_pool *pool) {
-    return sizeof(struct mete__slab) + free_bytes(pool) + lives_bytes(pool) + pool->slab_blocks;
+    return sizeof(struct mete__slab) + free_bytes(pool) + handles_bytes(pool) + pool->slab_blocks;
 }
 
-static void start_lives(const mete_pool *pool, struct mete__slab *slab) {
+static void start_handles(const mete_pool *pool, struct mete__slab *slab) {
     for (uint32_t i = 0; pool->handles && i < pool->slab_blocks; i++)
-        mete__pool_set_life(slab, i, 1);
+        mete__pool_keep_handle(slab, i,
+                               METE__POOL_LIFE + mete__pool_name(slab, i) + pool->is_named);
 }
 
 static void set_slab_count(mete_pool *pool, uint32_t count) {
     __atomic_store_n(&pool->slab_count, count, __ATOMIC_RELEASE);
-    if (pool->handles) __atomic_store_n(&pool->front.named, count, __ATOMIC_RELEASE);
+    if (pool->is_named) pool->front.named = count;
 }
 
 /* A slab without memory: one that was given back, or a new one. */
@@ -172,10 +173,10 @@ static struct mete__slab *describe_slab(mete_pool *pool) {
     if (memory == NULL) return NULL;
     slab = (struct mete__slab *)(void *)memory;
     slab->free = (uint64_t *)(void *)(slab + 1);
-    slab->lives = (uint32_t *)(void *)(memory + sizeof *slab + free_bytes(pool));
-    slab->places = (uint8_t *)slab->lives + lives_bytes(pool);
+    slab->handles = (mete_pool_handle *)(void *)(memory + sizeof *slab + free_bytes(pool));
+    slab->places = (uint8_t *)slab->handles + handles_bytes(pool);
     slab->number = pool->slab_count;
-    start_lives(pool, slab);
+    start_handles(pool, slab);
     pool->front.slabs[pool->slab_count] = slab;
     set_slab_count(pool, pool->slab_count + 1);
     pool->metadata += description_bytes(pool);
@@ -205,11 +206,11 @@ static void start_blocks(mete_pool *pool, struct mete__slab *slab) {
     slab->first_free = slab->carved = slab->used = slab->retired = 0;
     if (!pool->handles || pool->retired == 0) return;
     for (uint32_t i = 0; i < pool->slab_blocks; i++)
-        slab->retired = (uint16_t)(slab->retired + (mete__pool_life(slab, i) == UINT32_MAX));
+        slab->retired = (uint16_t)(slab->retired + mete__pool_is_worn(pool, slab, i));
     if (slab->retired == 0) return;
     slab->carved = (uint16_t)pool->slab_blocks;
     for (uint32_t i = 0; i < pool->slab_blocks; i++) {
-        if (mete__pool_life(slab, i) == UINT32_MAX) continue;
+        if (mete__pool_is_worn(pool, slab, i)) continue;
         set_free(slab, i);
         if (!mete__checkers_listen) mete__pool_fill_block(pool, mete__pool_block(pool, slab, i));
     }
@@ -272,10 +273,7 @@ static int add(mete_pool *pool) {
 
 static void drop(mete_pool *pool, struct mete__slab *slab) {
     if (slab->is_partial) delist(pool, slab);
-    if (slab == pool->near) {
-        pool->near = &mete__slab_none;
-        pool->near_limit = pool->front.near_limit = 0;
-    }
+    if (slab == pool->near) mete__pool_hand_approach(pool, &mete__slab_none);
     remove_key(pool, (uintptr_t)slab->memory >> pool->slab_shift);
     mete__checkers_open(slab->memory, slab_bytes(pool));
     mete__checkers_unroot(slab->memory, slab_bytes(pool));
@@ -416,7 +414,7 @@ void mete__slab_put(mete_pool *pool, const struct mete_pool_held *blocks, size_t
         if (METE_UNLIKELY(is_back(slab, &blocks[i], index))) continue;
         used--;
         slab->used--;
-        if (pool->handles && mete__pool_life(slab, index) == UINT32_MAX) {
+        if (mete__pool_is_worn(pool, slab, index)) {
             slab->retired++;
             pool->retired++;
             pool->retired_here++;
@@ -436,7 +434,7 @@ static void reset_slab(mete_pool *pool, struct mete__slab *slab) {
     slab->first_free = slab->used = 0;
     for (uint32_t i = 0; i < slab->carved; i++) {
         if (mete__pool_is_live(pool, slab, i)) mete__pool_end_block(pool, slab, i);
-        if (pool->handles && mete__pool_life(slab, i) == UINT32_MAX)
+        if (mete__pool_is_worn(pool, slab, i))
             retired++;
         else
             set_free(slab, i);

@@ -165,15 +165,20 @@ static void expect_only_failure(const mete_pool_stats *before) {
 
 static void allocate(bool zeroed) {
     unsigned char *block;
+    mete_pool_handle handle = 0;
 
     if (live == SLOTS) return;
     mete_pool_stats before = figures();
-    block = zeroed ? mete_pool_zalloc(pool) : mete_pool_alloc(pool);
+    if (options.handles && !zeroed && marks % 2 == 0)
+        block = mete_pool_alloc_handle(pool, &handle);
+    else
+        block = zeroed ? mete_pool_zalloc(pool) : mete_pool_alloc(pool);
     if (block == NULL) {
         expect(may_refuse(errno, 1));
         if (!options.shared) expect_only_failure(&before);
         return;
     }
+    expect(handle == 0 || handle == mete_pool_handle_of(pool, block));
     expect(!construct_fails && (options.max_blocks == 0 || live < options.max_blocks));
     if (zeroed) expect(block[0] == 0 && memcmp(block, block + 1, options.block_size - 1) == 0);
     take(block);
@@ -257,6 +262,11 @@ static void free_wrongly(struct slot *slot, size_t offset) {
     }
     if (stale == NULL) return;
     expect(mete_pool_get(pool, stale_handle) == NULL && !mete_pool_contains(pool, stale));
+    if (stale_handle != 0) {
+        mete_pool_free_handle(pool, stale_handle);
+        expect_fault(METE_POOL_DOUBLE_FREE, NULL, 0);
+        expect(last_fault.handle == stale_handle);
+    }
     mete_pool_free(pool, stale);
     /* Its slab may be gone. */
     bool is_foreign = trimmed && last_fault.fault == METE_POOL_INVALID_FREE;
@@ -288,6 +298,16 @@ static void write_to_stale(unsigned offset) {
     *at = was;
 }
 
+static void deallocate(struct slot *slot, bool by_handle) {
+    if (slot->block == NULL) return;
+    mete_pool_handle handle = slot->handle;
+    void *block = give(slot);
+    if (by_handle && options.handles)
+        mete_pool_free_handle(pool, handle);
+    else
+        mete_pool_free(pool, block);
+}
+
 static unsigned operation, number;
 
 static void operate(void) {
@@ -298,9 +318,7 @@ static void operate(void) {
     default: allocate(operation % 16 == 0); break;
     case 4:
     case 5:
-    case 6:
-        if (slot->block != NULL) mete_pool_free(pool, give(slot));
-        break;
+    case 6: deallocate(slot, operation % 2 == 0); break;
     case 7: allocate_many(number % MANY); break;
     case 8: free_many(number * 3 % SLOTS, operation / 16 * 16u); break;
     case 9: free_wrongly(slot, operation / 16 + 1); break;

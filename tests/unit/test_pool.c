@@ -510,7 +510,8 @@ static void a_used_up_slot_retires(void **state) {
             pools_make(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
         size_t index = (size_t)((char *)block - pool->front.slabs[0]->memory) / 64;
-        pool->front.slabs[0]->lives[index] = UINT32_MAX - 2; /* as after so many lives */
+        pool->front.slabs[0]->handles[index] += (uint64_t)0xfffffffd
+                                                << 32; /* after as many lives */
         mete_pool_free(pool, block);
         assert_ptr_equal(mete_pool_alloc(pool), block);
         mete_pool_handle last = mete_pool_handle_of(pool, block);
@@ -527,6 +528,121 @@ static void a_used_up_slot_retires(void **state) {
         assert_null(mete_pool_get(pool, last));
         mete_pool_destroy(pool);
     }
+}
+
+static void a_block_goes_by_its_handle_alone(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        mete_pool *pool =
+            pool_of((kind & 1) != 0, (mete_pool_options){.block_size = (kind & 2) != 0 ? 64 : 40,
+                                                         .handles = true,
+                                                         .does_not_fill = (kind & 4) != 0});
+        enum { COUNT = 3000 }; /* in several slabs */
+        static mete_pool_handle handles[COUNT];
+        static void *blocks[COUNT];
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < COUNT; i++) {
+                blocks[i] = mete_pool_alloc_handle(pool, &handles[i]);
+                assert_non_null(blocks[i]);
+                assert_int_equal(handles[i], mete_pool_handle_of(pool, blocks[i]));
+            }
+            assert_int_equal(mete_pool_verify(pool), 0);
+            assert_int_equal(stats_of(pool).live_blocks, COUNT);
+            for (int i = 0; i < COUNT; i++) {
+                assert_ptr_equal(mete_pool_get(pool, handles[i]), blocks[i]);
+                assert_true(mete_pool_contains(pool, blocks[i]));
+                if (i % 3 == 0)
+                    mete_pool_free(pool, blocks[i]);
+                else
+                    mete_pool_free_handle(pool, handles[i]);
+                assert_null(mete_pool_get(pool, handles[i]));
+                assert_int_equal(mete_pool_handle_of(pool, blocks[i]), 0);
+            }
+            assert_int_equal(mete_pool_verify(pool), 0);
+            assert_int_equal(stats_of(pool).live_blocks, 0);
+            assert_int_equal(stats_of(pool).frees, (round + 1) * COUNT);
+        }
+        assert_true(mete_pool_trim(pool) > 0);
+        assert_null(mete_pool_get(pool, handles[0]));
+        mete_pool_destroy(pool);
+    }
+}
+
+static void free_in_vain(mete_pool *pool, mete_pool_handle handle, enum mete_pool_fault fault,
+                         const void *block) {
+    error_count = 0;
+    mete_pool_free_handle(pool, handle);
+    assert_int_equal(error_count, 1);
+    assert_int_equal(errors[0].fault, fault);
+    assert_int_equal(errors[0].handle, handle);
+    assert_null(errors[0].address);
+    assert_ptr_equal(errors[0].block, block);
+}
+
+static void a_handle_freed_in_vain_is_told_by_name(void **state) {
+    static const mete_pool_handle made_up[] = {1, UINT32_MAX, UINT64_MAX, (uint64_t)1 << 63};
+
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        mete_pool *pool =
+            pool_of(shared != 0,
+                    (mete_pool_options){.block_size = 64, .handles = true, .on_error = note_error});
+        mete_pool_handle handle;
+        void *block = mete_pool_alloc_handle(pool, &handle);
+        error_count = 0;
+        mete_pool_free_handle(pool, handle);
+        mete_pool_free_handle(pool, 0);
+        assert_int_equal(error_count, 0);
+        free_in_vain(pool, handle, METE_POOL_DOUBLE_FREE, block);
+        assert_ptr_equal(mete_pool_alloc(pool), block); /* its next life */
+        free_in_vain(pool, handle, METE_POOL_DOUBLE_FREE, block);
+        mete_pool_free(pool, block);
+        for (size_t i = 0; i < sizeof made_up / sizeof *made_up; i++)
+            free_in_vain(pool, made_up[i], METE_POOL_INVALID_FREE, NULL);
+        for (uint64_t life = 3; life < 6; life++) { /* those to come, and what names another */
+            mete_pool_handle next = life << 32 | (uint32_t)handle;
+            assert_null(mete_pool_get(pool, next));
+            assert_null(mete_pool_get(pool, next + 1));
+            free_in_vain(pool, next, METE_POOL_INVALID_FREE, NULL);
+            free_in_vain(pool, next + 1, METE_POOL_INVALID_FREE, NULL);
+        }
+        assert_int_equal(mete_pool_verify(pool), 0);
+        mete_pool_destroy(pool);
+    }
+}
+
+static void a_pool_without_handles_gives_none(void **state) {
+    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    mete_pool_handle handle = 7;
+
+    (void)state;
+    assert_null(mete_pool_alloc_handle(pool, &handle));
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(handle, 7);
+    assert_int_equal(stats_of(pool).failures, 1);
+    assert_int_equal(mete_pool_handle_of(pool, mete_pool_alloc(pool)), 0);
+    mete_pool_destroy(pool);
+}
+
+static void damage_of_handles_is_found(void **state) {
+    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64, .handles = true});
+    mete_pool_handle *kept, was;
+
+    (void)state;
+    mete_pool_free(pool, mete_pool_alloc(pool));
+    mete_pool_handle *top = &pool->front.next[mete__pool_depth(pool) - 1];
+    was = *top;
+    *top = pool->front.next[0]; /* twice in hand */
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    *top = was + METE__POOL_LIFE;
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    *top = was;
+    kept = &pool->front.slabs[0]->handles[mete__pool_index_of(was)];
+    --*kept; /* lives, and is in hand */
+    assert_int_equal(mete_pool_verify(pool), -EUCLEAN);
+    ++*kept;
+    assert_int_equal(mete_pool_verify(pool), 0);
+    mete_pool_destroy(pool);
 }
 
 /* ---- as an allocator ---- */
@@ -672,6 +788,10 @@ int main(void) {
         cmocka_unit_test(blocks_are_constructed_and_destructed),
         cmocka_unit_test(foreach_may_free_the_block_it_is_at),
         cmocka_unit_test(a_stale_handle_is_NULL),
+        cmocka_unit_test(a_block_goes_by_its_handle_alone),
+        cmocka_unit_test(a_handle_freed_in_vain_is_told_by_name),
+        cmocka_unit_test(a_pool_without_handles_gives_none),
+        cmocka_unit_test(damage_of_handles_is_found),
         cmocka_unit_test(a_used_up_slot_retires),
         cmocka_unit_test(a_pool_is_an_allocator_for_what_fits),
         cmocka_unit_test(threads_share_a_pool),
