@@ -534,9 +534,9 @@ static void a_block_goes_by_its_handle_alone(void **state) {
     (void)state;
     for (int kind = 0; kind < 8; kind++) {
         mete_pool *pool =
-            pool_of((kind & 1) != 0, (mete_pool_options){.block_size = (kind & 2) != 0 ? 64 : 40,
-                                                         .handles = true,
-                                                         .does_not_fill = (kind & 4) != 0});
+            pools_make((kind & 1) != 0, (mete_pool_options){.block_size = (kind & 2) != 0 ? 64 : 40,
+                                                            .handles = true,
+                                                            .does_not_fill = (kind & 4) != 0});
         enum { COUNT = 3000 }; /* in several slabs */
         static mete_pool_handle handles[COUNT];
         static void *blocks[COUNT];
@@ -547,7 +547,7 @@ static void a_block_goes_by_its_handle_alone(void **state) {
                 assert_int_equal(handles[i], mete_pool_handle_of(pool, blocks[i]));
             }
             assert_int_equal(mete_pool_verify(pool), 0);
-            assert_int_equal(stats_of(pool).live_blocks, COUNT);
+            assert_int_equal(pools_stats(pool).live_blocks, COUNT);
             for (int i = 0; i < COUNT; i++) {
                 assert_ptr_equal(mete_pool_get(pool, handles[i]), blocks[i]);
                 assert_true(mete_pool_contains(pool, blocks[i]));
@@ -559,8 +559,8 @@ static void a_block_goes_by_its_handle_alone(void **state) {
                 assert_int_equal(mete_pool_handle_of(pool, blocks[i]), 0);
             }
             assert_int_equal(mete_pool_verify(pool), 0);
-            assert_int_equal(stats_of(pool).live_blocks, 0);
-            assert_int_equal(stats_of(pool).frees, (round + 1) * COUNT);
+            assert_int_equal(pools_stats(pool).live_blocks, 0);
+            assert_int_equal(pools_stats(pool).frees, (round + 1) * COUNT);
         }
         assert_true(mete_pool_trim(pool) > 0);
         assert_null(mete_pool_get(pool, handles[0]));
@@ -570,13 +570,13 @@ static void a_block_goes_by_its_handle_alone(void **state) {
 
 static void free_in_vain(mete_pool *pool, mete_pool_handle handle, enum mete_pool_fault fault,
                          const void *block) {
-    error_count = 0;
+    pools_error_count = 0;
     mete_pool_free_handle(pool, handle);
-    assert_int_equal(error_count, 1);
-    assert_int_equal(errors[0].fault, fault);
-    assert_int_equal(errors[0].handle, handle);
-    assert_null(errors[0].address);
-    assert_ptr_equal(errors[0].block, block);
+    assert_int_equal(pools_error_count, 1);
+    assert_int_equal(pools_errors[0].fault, fault);
+    assert_int_equal(pools_errors[0].handle, handle);
+    assert_null(pools_errors[0].address);
+    assert_ptr_equal(pools_errors[0].block, block);
 }
 
 static void a_handle_freed_in_vain_is_told_by_name(void **state) {
@@ -584,15 +584,15 @@ static void a_handle_freed_in_vain_is_told_by_name(void **state) {
 
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        mete_pool *pool =
-            pool_of(shared != 0,
-                    (mete_pool_options){.block_size = 64, .handles = true, .on_error = note_error});
+        mete_pool *pool = pools_make(
+            shared != 0,
+            (mete_pool_options){.block_size = 64, .handles = true, .on_error = pools_note});
         mete_pool_handle handle;
         void *block = mete_pool_alloc_handle(pool, &handle);
-        error_count = 0;
+        pools_error_count = 0;
         mete_pool_free_handle(pool, handle);
         mete_pool_free_handle(pool, 0);
-        assert_int_equal(error_count, 0);
+        assert_int_equal(pools_error_count, 0);
         free_in_vain(pool, handle, METE_POOL_DOUBLE_FREE, block);
         assert_ptr_equal(mete_pool_alloc(pool), block); /* its next life */
         free_in_vain(pool, handle, METE_POOL_DOUBLE_FREE, block);
@@ -612,20 +612,20 @@ static void a_handle_freed_in_vain_is_told_by_name(void **state) {
 }
 
 static void a_pool_without_handles_gives_none(void **state) {
-    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64});
+    mete_pool *pool = pools_make(false, (mete_pool_options){.block_size = 64});
     mete_pool_handle handle = 7;
 
     (void)state;
     assert_null(mete_pool_alloc_handle(pool, &handle));
     assert_int_equal(errno, EINVAL);
     assert_int_equal(handle, 7);
-    assert_int_equal(stats_of(pool).failures, 1);
+    assert_int_equal(pools_stats(pool).failures, 1);
     assert_int_equal(mete_pool_handle_of(pool, mete_pool_alloc(pool)), 0);
     mete_pool_destroy(pool);
 }
 
 static void damage_of_handles_is_found(void **state) {
-    mete_pool *pool = pool_of(false, (mete_pool_options){.block_size = 64, .handles = true});
+    mete_pool *pool = pools_make(false, (mete_pool_options){.block_size = 64, .handles = true});
     mete_pool_handle *kept, was;
 
     (void)state;
