@@ -33,6 +33,7 @@ enum mete__clue_kind {
     METE__CLUE_GLOBAL,
     METE__CLUE_MEMBER,
     METE__CLUE_VARIABLE,
+    METE__CLUE_CALL, /* the compiler says what the call allocates (call_site.h) */
 };
 
 struct mete__clue {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/call_site.h"
 #include "analysis/frame_table.h"
 #include "analysis/global_table.h"
 #include "analysis/inlines.h"
@@ -249,6 +250,20 @@ static uint64_t before(Dwarf_Die *unit, Dwarf_Die *function, uint64_t address) {
     return start;
 }
 
+/* What the compiler says of the call itself. */
+static void read_call_site(const struct mete__call_results *results, uint64_t address,
+                           struct mete__block_flow *flow) {
+    Dwarf_Die site, type;
+
+    if (results->places == NULL || !mete__variable_places_call(results->places, address, &site))
+        return;
+    mete__call_site_arguments(&site, mete__instruction_decoder_convention(results->decoder),
+                              flow->arguments);
+    if (!mete__call_site_type(&site, &type)) return;
+    if (flow->clue_count == METE__CLUES_MAX) flow->clue_count--;
+    flow->clues[flow->clue_count++] = (struct mete__clue){.kind = METE__CLUE_CALL, .type = type};
+}
+
 static void follow(struct mete__call_results *results, uint64_t address,
                    struct mete__block_flow *flow) {
     const struct segment *segment = segment_at(results, address - 1);
@@ -272,6 +287,7 @@ static void follow(struct mete__call_results *results, uint64_t address,
     };
     uint64_t at = address - results->bias;
     (void)mete__block_flow_follow(&source, known ? before(&unit, &function, at) : at, at, flow);
+    read_call_site(results, at, flow);
 }
 
 static int by_address(const void *left, const void *right) {

@@ -173,7 +173,8 @@ static void consider(struct choice *best, const struct caller *caller, const str
             !is_whole && flow->returned && flow->returned_offset != flow->clues[i].offset;
         choice.is_vague =
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
-        choice.is_counted = counts(flow, choice.shape.bytes);
+        choice.is_counted =
+            choice.clue->kind == METE__CLUE_CALL || counts(flow, choice.shape.bytes);
         if (is_better(&choice, best)) *best = choice;
     }
 }
@@ -276,6 +277,7 @@ static const char *evidence_of(struct mete__site_types *types, const struct choi
                      : asprintf(&text, "stored to %s%s%s in %s", holder, dot, name, function);
         break;
     case METE__CLUE_RETURNED: length = asprintf(&text, "returned by %s", name); break;
+    case METE__CLUE_CALL: length = asprintf(&text, "said by the compiler in %s", function); break;
     case METE__CLUE_ARGUMENT: length = asprintf(&text, "passed to %s in %s", name, function); break;
     }
     const char *kept = length < 0 ? NULL : mete__names_keep(types->names, text);

@@ -168,7 +168,7 @@ static bool add_variable(struct reading *reading, Dwarf_Die *scope, Dwarf_Die *d
 
 static bool add_call(struct reading *reading, Dwarf_Die *die) {
     struct mete__variable_places *places = reading->places;
-    struct mete__variable_call call;
+    struct mete__variable_call call = {.site = *die};
     Dwarf_Attribute attribute;
     Dwarf_Addr address;
 
@@ -176,10 +176,10 @@ static bool add_call(struct reading *reading, Dwarf_Die *die) {
     if (dwarf_formaddr(dwarf_attr(die, DW_AT_call_return_pc, &attribute), &address) != 0 &&
         dwarf_formaddr(dwarf_attr(die, DW_AT_low_pc, &attribute), &address) != 0)
         return true;
-    if (dwarf_attr(die, DW_AT_call_origin, &attribute) == NULL &&
-        dwarf_attr(die, DW_AT_abstract_origin, &attribute) == NULL)
-        return true;
-    if (dwarf_formref_die(&attribute, &call.callee) == NULL) return true;
+    if ((dwarf_attr(die, DW_AT_call_origin, &attribute) == NULL &&
+         dwarf_attr(die, DW_AT_abstract_origin, &attribute) == NULL) ||
+        dwarf_formref_die(&attribute, &call.callee) == NULL)
+        call.callee = (Dwarf_Die){.addr = NULL};
     call.return_address = address;
     if (!GROW(places->calls, places->call_count, places->call_capacity, 16, VARIABLES_MAX))
         return false;
@@ -193,15 +193,28 @@ static int by_return_address(const void *left, const void *right) {
     return a->return_address < b->return_address ? -1 : a->return_address > b->return_address;
 }
 
-bool mete__variable_places_callee(const struct mete__variable_places *places,
-                                  uint64_t return_address, Dwarf_Die *callee) {
+static const struct mete__variable_call *call_at(const struct mete__variable_places *places,
+                                                 uint64_t return_address) {
     const struct mete__variable_call key = {.return_address = return_address};
-    const struct mete__variable_call *found =
-        places->call_count == 0 ? NULL
-                                : bsearch(&key, places->calls, places->call_count,
-                                          sizeof *places->calls, by_return_address);
+    return places->call_count == 0 ? NULL
+                                   : bsearch(&key, places->calls, places->call_count,
+                                             sizeof *places->calls, by_return_address);
+}
+
+bool mete__variable_places_call(const struct mete__variable_places *places, uint64_t return_address,
+                                Dwarf_Die *site) {
+    const struct mete__variable_call *found = call_at(places, return_address);
 
     if (found == NULL) return false;
+    *site = found->site;
+    return true;
+}
+
+bool mete__variable_places_callee(const struct mete__variable_places *places,
+                                  uint64_t return_address, Dwarf_Die *callee) {
+    const struct mete__variable_call *found = call_at(places, return_address);
+
+    if (found == NULL || found->callee.addr == NULL) return false;
     *callee = found->callee;
     return true;
 }

@@ -43,7 +43,8 @@ struct mete__variable_place {
 /* A call as the compiler describes it. */
 struct mete__variable_call {
     uint64_t return_address;
-    Dwarf_Die callee; /* a declaration or a definition */
+    Dwarf_Die site;
+    Dwarf_Die callee; /* a declaration or a definition; addr NULL: unknown */
 };
 
 struct mete__variable_places {
@@ -62,6 +63,9 @@ struct mete__variable_places {
 int mete__variable_places_read(struct mete__variable_places *places, Dwarf_Die *function);
 void mete__variable_places_free(struct mete__variable_places *places);
 
+/* The call that returns to the address, if it is described. */
+bool mete__variable_places_call(const struct mete__variable_places *places, uint64_t return_address,
+                                Dwarf_Die *site);
 /* The callee of the call that returns to the address, as far as it is described. */
 bool mete__variable_places_callee(const struct mete__variable_places *places,
                                   uint64_t return_address, Dwarf_Die *callee);

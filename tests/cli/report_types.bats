@@ -244,3 +244,38 @@ END
            .[0].type == "struct node" and .[0].type_form == "array"' r.json
     holds '[.sites[] | select(.stack[0].function == "make") | .type] == [null]' r.json
 }
+
+# No compiler here names the types of calls yet: this one's debugging information is written by hand.
+@test "a type that the compiler says of a call is taken" {
+    [ "$(uname -m)" = x86_64 ] || skip "the program is in x86-64's assembly"
+    cat >call.c <<'END'
+__asm__(".text\n.globl make\n.type make, @function\n"
+        "make: .cfi_startproc\nsub $8, %rsp\n.cfi_adjust_cfa_offset 8\nmov $24, %edi\n"
+        "call malloc@PLT\n.Lback: add $8, %rsp\n.cfi_adjust_cfa_offset -8\nret\n.cfi_endproc\n"
+        ".Lmake_end: .size make, . - make\n"
+        ".section .debug_abbrev,\"\",@progbits\n"
+        ".byte 1, 0x11, 1,  3, 8,  0x11, 1,  0x12, 6,  0, 0\n"
+        ".byte 2, 0x13, 0,  3, 8,  0xb, 0xb,  0, 0\n"
+        ".byte 3, 0x2e, 1,  3, 8,  0x11, 1,  0x12, 6,  0, 0\n"
+        ".byte 4, 0x48, 0,  0x7d, 1\n.uleb128 0x3e0e\n.byte 0x13, 0, 0, 0\n"
+        ".section .debug_info,\"\",@progbits\n"
+        ".Lunit: .long .Lunit_end - .Lunit - 4\n.short 5\n.byte 1, 8\n.long 0\n"
+        ".byte 1\n.string \"call.c\"\n.quad make\n.long .Lmake_end - make\n"
+        ".Lconn: .byte 2\n.string \"conn\"\n.byte 24\n"
+        ".byte 3\n.string \"make\"\n.quad make\n.long .Lmake_end - make\n"
+        ".byte 4\n.quad .Lback\n.long .Lconn - .Lunit\n"
+        ".byte 0, 0\n.Lunit_end:\n.text\n");
+extern void *make(void);
+void *kept[10];
+int main(void) {
+    for (int i = 0; i < 10; i++) kept[i] = make();
+    return 0;
+}
+END
+    cc -O1 -o call call.c
+    mete run --quiet --output p.mete ./call
+    mete report p.mete --json r.json
+    holds '[.sites[] | select(.stack[0].function == "make")] | length == 1 and
+           (.[0].type | test("conn")) and .[0].type_confidence == "certain" and
+           .[0].type_evidence == "said by the compiler in make"' r.json
+}
