@@ -209,27 +209,21 @@ static int describe(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
     return 0;
 }
 
-/* The file a DIE is declared in. dwarf_decl_file() would end the process where a unit's files
- * cannot be read. */
-static const char *file_of(Dwarf_Die *die) {
-    Dwarf_Files *files;
+static const char *file_of(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die) {
     Dwarf_Die unit;
-    size_t count;
     uint64_t number;
 
     if (!mete__dwarf_die_number(die, DW_AT_decl_file, &number) ||
-        dwarf_diecu(die, &unit, NULL, NULL) == NULL ||
-        dwarf_getsrcfiles(&unit, &files, &count) != 0 || number >= count)
+        dwarf_diecu(die, &unit, NULL, NULL) == NULL)
         return NULL;
-    return dwarf_filesrc(files, (size_t)number, NULL, NULL);
+    return mete__source_files_path(reader->files, &unit, number);
 }
 
 static void describe_place(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
                            struct mete__type *type) {
-    const char *file = file_of(die);
     int line;
 
-    if (file != NULL) type->file = mete__names_keep(reader->names, file);
+    type->file = file_of(reader, die);
     if (dwarf_decl_line(die, &line) == 0 && line > 0) type->line = (uint32_t)line;
 }
 

@@ -14,6 +14,7 @@
 #include "analysis/dwarf_type.h"
 #include "analysis/dwarf_unit.h"
 #include "analysis/names.h"
+#include "analysis/source_files.h"
 #include "analysis/type_table.h"
 
 #define METE__DWARF_AGGREGATE_NAMES 2048 /* a power of two */
@@ -23,13 +24,14 @@ struct mete__dwarf_aggregate_name {
     const char *raw, *kept;
 };
 
-/* Begins with the first five set and the rest 0. */
+/* Begins with the first six set and the rest 0. */
 struct mete__dwarf_aggregate_reader {
     struct mete__names *names;
     struct mete__type_table *table;
     struct mete__dwarf_type_cache *cache; /* told of the unit already */
-    struct mete__dwarf_unit unit;         /* read already */
-    uint32_t unit_number;                 /* what new types say of it */
+    struct mete__source_files *files;
+    struct mete__dwarf_unit unit; /* read already */
+    uint32_t unit_number;         /* what new types say of it */
     bool is_big_endian;
     uint16_t type_flags;          /* of all types of the unit: CXX or FOREIGN */
     struct mete__member *members; /* of the types that are being made, one behind the other */

@@ -148,11 +148,12 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
         .reader = {.names = names,
                    .table = table,
                    .cache = mete__dwarf_type_open(names),
+                   .files = mete__source_files_open(names),
                    .is_big_endian = is_big_endian(dwarf)},
     };
     int status = -ENOMEM;
 
-    if (reading.reader.cache == NULL) return -ENOMEM;
+    if (reading.reader.cache == NULL || reading.reader.files == NULL) goto fail_reader;
     Dwarf *supplement = dwarf_getalt(dwarf);
     status = supplement == NULL ? 0 : read_dwarf(&reading, supplement);
     if (status == 0) status = read_dwarf(&reading, dwarf);
@@ -162,6 +163,8 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
     }
     mete__dwarf_aggregate_free(&reading.reader);
     mete__dwarf_unit_free(&reading.reader.unit);
+fail_reader:
+    mete__source_files_close(reading.reader.files);
     mete__dwarf_type_close(reading.reader.cache);
     return status;
 }
