@@ -105,11 +105,11 @@ typedef struct mete_where_info {
 } mete_where_info;
 
 /* Says what the address is in, without touching it. Any address will do. What other threads change
- * meanwhile may be stale in the answer. A few microseconds for blocks, pools, arenas and maps, tens
- * for all else, because the kernel is asked. Variables and functions are named from the symbol
- * table of the module's file, static ones included, unless it was stripped, else from those it
- * exports: 20 ns for each symbol there is. -EINVAL for out NULL, or an errno of /proc where that is
- * needed and cannot be read. */
+ * meanwhile may be stale in the answer. A few microseconds for blocks, pools, arenas and maps,
+ * however many there are, tens for all else, because the kernel is asked, and more beside thousands
+ * of mappings. Variables and functions are named from the symbol table of the module's file, static
+ * ones included, unless it was stripped, else from those it exports: 20 ns for each symbol there
+ * is. -EINVAL for out NULL, or an errno of /proc where that is needed and cannot be read. */
 METE_API int mete_where(const void *address, mete_where_info *out);
 
 /* Writes the same as one line of text, without a newline: "8 bytes into a live block of 40 bytes,

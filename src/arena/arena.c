@@ -308,6 +308,7 @@ static void splice(mete_arena *arena, mete_arena *other) {
         chunk->used_before += position;
         arena->held += chunk->bytes;
         other->held -= chunk->bytes;
+        mete__registry_hand_over(&chunk->territory, &arena->holder);
         if (chunk == last) break;
     }
     other->first = last->next;
@@ -403,6 +404,7 @@ void mete_arena_destroy(mete_arena *arena) {
     mete__registry_leave(&arena->holder);
     leave_parent(arena);
     mete_arena_reset_to(arena, 0);
+    mete__registry_disclaim(&arena->only.territory);
     if (arena->source == METE__ARENA_RESERVE) {
         mete__checkers_unroot(arena->only.start, arena->only.bytes);
         mete__memory_release(arena->only.start, arena->only.bytes);

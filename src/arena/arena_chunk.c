@@ -14,6 +14,11 @@ enum {
     BUFFER_MIN = 64,
 };
 
+static void claim(mete_arena *arena, struct mete__chunk *chunk) {
+    mete__registry_claim(&chunk->territory, &arena->holder, chunk->start,
+                         (size_t)(chunk->end - chunk->start));
+}
+
 /* ---- one chunk: a reservation or a buffer ---- */
 
 /* Where a checker listens, as much again for gaps, if it can be had; the program gets no more of it
@@ -81,6 +86,7 @@ int mete__arena_chunk_begin(mete_arena *arena, const mete_arena_options *options
         return 0;
     }
     if (status < 0) return status;
+    claim(arena, &arena->only);
     arena->first = arena->current = &arena->only;
     arena->front.next = arena->only.start;
     return 0;
@@ -146,12 +152,14 @@ static struct mete__chunk *new_chunk(mete_arena *arena, size_t bytes) {
                                   .bytes = whole};
     arena->held += whole;
     mete__checkers_close(start, (size_t)(end - start));
+    claim(arena, chunk);
     return chunk;
 }
 
 static void drop_chunk(mete_arena *arena, struct mete__chunk *chunk) {
     size_t bytes = chunk->bytes;
 
+    mete__registry_disclaim(&chunk->territory);
     mete__checkers_open(chunk->start, bytes - sizeof *chunk);
     arena->held -= bytes;
     if (arena->source == METE__ARENA_BORROWED) {

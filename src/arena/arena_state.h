@@ -34,13 +34,14 @@ enum mete__arena_source {
 struct mete__chunk {
     struct mete__chunk *next;
     struct mete__chunk *previous;
-    char *start;          /* first byte for blocks */
-    char *end;            /* one past the last */
-    char *committed;      /* up to here bytes can be touched */
-    char *used_end;       /* chunks before the current one: where blocks end */
-    char *touched;        /* from here on all bytes are still zero; NULL: not known */
-    size_t bytes;         /* of the whole mapping or block, this header included */
-    uint64_t used_before; /* bytes up to the position in all chunks before this one */
+    char *start;                      /* first byte for blocks */
+    char *end;                        /* one past the last */
+    char *committed;                  /* up to here bytes can be touched */
+    char *used_end;                   /* chunks before the current one: where blocks end */
+    char *touched;                    /* from here on all bytes are still zero; NULL: not known */
+    size_t bytes;                     /* of the whole mapping or block, this header included */
+    uint64_t used_before;             /* bytes up to the position in all chunks before this one */
+    struct mete__territory territory; /* [start, end) */
 } METE_ALIGNED(16);
 
 /* Something to be called when its position ends; in the arena's own memory. */

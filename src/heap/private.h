@@ -48,7 +48,8 @@ struct mete_heap {
     uint64_t failures;
     uint64_t told_bytes; /* where a checker listens: live_bytes ever added */
     struct mete__holder holder;
-    mete_allocator as_allocator; /* state is the heap from its creation to its end */
+    struct mete__territory territory; /* this struct: its blocks are found by their spans */
+    mete_allocator as_allocator;      /* state is the heap from its creation to its end */
 };
 static_assert(METE_CACHE_LINE > METE__OWNER_BITS, "tables are aligned so that owners have room");
 

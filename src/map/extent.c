@@ -223,6 +223,7 @@ int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__c
     status = -ENOMEM;
     if (map == NULL) goto fail_view;
     mete__extent_show(map);
+    mete__registry_claim(&extent->territory, &extent->holder, extent->start, extent->room);
     mete__registry_enter(&extent->holder, &methods, plan->name, caller);
     grant_wishes(extent, plan); /* with the name as it was cut */
     *out = map;
@@ -266,6 +267,7 @@ static void drop_replacement(struct mete__extent *extent) {
 
 static void destroy(struct mete__extent *extent) {
     mete__registry_leave(&extent->holder);
+    mete__registry_disclaim(&extent->territory);
     mete__loss_forget(extent);
     mete__mapping_remove(extent->start, extent->room);
     drop_replacement(extent);
@@ -379,6 +381,10 @@ int mete__extent_resize(struct mete__extent *extent, size_t size) {
     __atomic_store_n(&extent->size, size, __ATOMIC_RELEASE);
     if (size > extent->peak_size) __atomic_store_n(&extent->peak_size, size, __ATOMIC_RELAXED);
     if (!mete__loss_is_none(&extent->loss)) mete__loss_begin(&extent->loss);
-    if (!extent->is_reserved) mete__loss_follow(extent);
+    if (!extent->is_reserved) {
+        mete__loss_follow(extent);
+        mete__registry_disclaim(&extent->territory);
+        mete__registry_claim(&extent->territory, &extent->holder, extent->start, extent->room);
+    }
     return 0;
 }

@@ -38,6 +38,7 @@ struct mete__replacement {
 struct mete__extent {
     struct mete__holder holder; /* the registry's; first, so that the one is the other */
     struct mete__loss loss;
+    struct mete__territory territory; /* the room */
     char *start;
     size_t size;                 /* bytes; atomic: grows beside readers */
     size_t room;                 /* bytes */

@@ -69,10 +69,11 @@ struct mete__slab {
     uint64_t *free;            /* a bit for each block: it is in no hand, and not the program's */
     struct mete__slab *next_partial; /* also links those without memory, in pool->spare */
     struct mete__slab *previous_partial;
-    uint32_t number;     /* in front.slabs */
-    uint16_t first_free; /* no word of `free` before it has a bit set */
-    uint16_t carved;     /* blocks that were ever handed out; the rest is untouched */
-    uint16_t used;       /* blocks live or in a hand */
+    struct mete__territory territory; /* its memory, while it has some */
+    uint32_t number;                  /* in front.slabs */
+    uint16_t first_free;              /* no word of `free` before it has a bit set */
+    uint16_t carved;                  /* blocks that were ever handed out; the rest is untouched */
+    uint16_t used;                    /* blocks live or in a hand */
     uint16_t retired;
     bool is_partial; /* is in pool->partial */
 };

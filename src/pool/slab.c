@@ -268,12 +268,14 @@ static int add(mete_pool *pool) {
     if (can_give(pool, slab)) enlist(pool, slab);
     mete__checkers_root(memory, slab_bytes(pool));
     mete__checkers_close(memory, slab_bytes(pool));
+    mete__registry_claim(&slab->territory, &pool->holder, memory, slab_bytes(pool));
     return 0;
 }
 
 static void drop(mete_pool *pool, struct mete__slab *slab) {
     if (slab->is_partial) delist(pool, slab);
     if (slab == pool->near) mete__pool_hand_approach(pool, &mete__slab_none);
+    mete__registry_disclaim(&slab->territory);
     remove_key(pool, (uintptr_t)slab->memory >> pool->slab_shift);
     mete__checkers_open(slab->memory, slab_bytes(pool));
     mete__checkers_unroot(slab->memory, slab_bytes(pool));

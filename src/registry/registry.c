@@ -1,4 +1,4 @@
-/* registry/registry.h: a doubly linked list under a lock. */
+/* registry/registry.h: a doubly linked list under a lock, and a tree of ranges under another. */
 #include "registry/registry.h"
 
 #include <string.h>
@@ -7,6 +7,10 @@
 
 static struct mete__lock lock;
 static struct mete__holder *newest;
+static struct mete__lock tree_lock;
+static struct mete__territory *tree;
+static uint64_t territories_ever;
+static bool is_tree_lost;                        /* atomic: it may be torn, and is used no more */
 static const struct mete__registry_hooks *hooks; /* atomic */
 
 static const char *const kind_names[] = {
@@ -46,7 +50,7 @@ void mete__registry_enter(struct mete__holder *holder, const struct mete__holder
     holder->next = newest;
     if (newest != NULL) newest->previous = holder;
     __atomic_store_n(&newest, holder, __ATOMIC_RELEASE); /* see mete__registry_after_fork */
-    holder->is_entered = true;
+    __atomic_store_n(&holder->is_entered, true, __ATOMIC_RELEASE);
     mete__lock_release(&lock);
 }
 
@@ -61,9 +65,76 @@ void mete__registry_leave(struct mete__holder *holder) {
     else
         newest = holder->next;
     if (holder->next != NULL) holder->next->previous = holder->previous;
-    holder->is_entered = false;
+    __atomic_store_n(&holder->is_entered, false, __ATOMIC_RELEASE);
     mete__lock_release(&lock);
+    /* Whoever asks it now is let go on; nobody comes after. */
+    if (mete__lock_acquire(&tree_lock, mete__lock_token())) mete__lock_release(&tree_lock);
 }
+
+/* ---- ranges ---- */
+
+/* False where the calling thread is in it already, or the tree is lost. */
+static bool enter_tree(void) {
+    if (!mete__lock_acquire(&tree_lock, mete__lock_token())) return false;
+    if (METE_LIKELY(!__atomic_load_n(&is_tree_lost, __ATOMIC_RELAXED))) return true;
+    mete__lock_release(&tree_lock);
+    return false;
+}
+
+/* To change it: what a handler that interrupts a change would change is not made good later. */
+static bool enter_tree_to_change(void) {
+    if (METE_LIKELY(enter_tree())) return true;
+    __atomic_store_n(&is_tree_lost, true, __ATOMIC_RELAXED);
+    return false;
+}
+
+void mete__registry_claim(struct mete__territory *territory, struct mete__holder *holder,
+                          const void *start, size_t size) {
+    if (!enter_tree_to_change()) return;
+    *territory = (struct mete__territory){.holder = holder,
+                                          .start = (uintptr_t)start,
+                                          .end = (uintptr_t)start + size,
+                                          .number = ++territories_ever};
+    tree = mete__territory_insert(tree, territory);
+    mete__lock_release(&tree_lock);
+}
+
+void mete__registry_disclaim(struct mete__territory *territory) {
+    if (territory->holder == NULL || !enter_tree_to_change()) return;
+    tree = mete__territory_remove(tree, territory);
+    territory->holder = NULL;
+    mete__lock_release(&tree_lock);
+}
+
+void mete__registry_hand_over(struct mete__territory *territory, struct mete__holder *holder) {
+    if (territory->holder == NULL || !enter_tree_to_change()) return;
+    territory->holder = holder;
+    mete__lock_release(&tree_lock);
+}
+
+struct asked {
+    bool (*ask)(void *context, struct mete__holder *holder);
+    void *context;
+};
+
+/* A holder may have memory before it is entered, and after it has left. */
+static bool ask_entered(void *context, struct mete__holder *holder) {
+    const struct asked *asked = context;
+    if (!__atomic_load_n(&holder->is_entered, __ATOMIC_ACQUIRE)) return true;
+    return asked->ask(asked->context, holder);
+}
+
+bool mete__registry_ask(const void *address,
+                        bool (*ask)(void *context, struct mete__holder *holder), void *context) {
+    struct asked asked = {ask, context};
+
+    if (!enter_tree()) return mete__registry_each(ask, context);
+    bool whole = mete__territory_ask(tree, (uintptr_t)address, ask_entered, &asked);
+    mete__lock_release(&tree_lock);
+    return whole;
+}
+
+/* ---- the list ---- */
 
 bool mete__registry_hold(void) {
     return mete__lock_acquire(&lock, mete__lock_token());
@@ -100,4 +171,9 @@ void mete__registry_after_fork(void) {
         previous = holder;
     }
     mete__lock_reset(&lock);
+    /* A handler that has interrupted a change and forked: what it interrupted goes on. */
+    if (!mete__lock_is_held(&tree_lock) || mete__lock_is_own(&tree_lock, mete__lock_token()))
+        return;
+    __atomic_store_n(&is_tree_lost, true, __ATOMIC_RELAXED);
+    mete__lock_reset(&tree_lock);
 }

@@ -5,8 +5,10 @@
  * whose an address is, the leak check what is not destroyed, the statistics what each holds,
  * without any of them knowing the kinds there are.
  *
- * Thread-safe, by one lock, under which nothing but the visitor and the methods runs; those must
- * not call back into the registry. Allocates nothing: the entry is a part of what it stands for.
+ * Thread-safe, by one lock for the list, under which nothing but the visitor and the methods runs,
+ * and one for the ranges of memory, under which nothing but find runs; those must not call back
+ * into the registry. Who holds the first may take the second. Allocates nothing: the entry is a
+ * part of what it stands for, and that of a range, too.
  */
 #ifndef METE_REGISTRY_REGISTRY_H
 #define METE_REGISTRY_REGISTRY_H
@@ -17,6 +19,7 @@
 
 #include "base/caller.h"
 #include "base/compiler.h"
+#include "registry/territory.h"
 
 enum mete__holder_kind {
     METE__HOLDER_POOL = 1, /* numbered as in the profile */
@@ -71,7 +74,7 @@ struct mete__holder {
     uint32_t record;      /* who is told of it keeps a number here; 0 at first */
     bool is_no_root;      /* the leak check does not look for pointers in its memory */
     bool is_kept;         /* mete keeps it for itself, to the end: nobody forgot to destroy it */
-    bool is_entered;
+    bool is_entered;      /* atomic */
     char name[METE__HOLDER_NAME_MAX + 1]; /* a copy, cut to fit; never empty */
 };
 
@@ -84,6 +87,24 @@ METE_HIDDEN void mete__registry_enter(struct mete__holder *holder,
 /* Takes out what is about to be destroyed; what has not been entered is ignored. On return no
  * visitor sees it any more. */
 METE_HIDDEN void mete__registry_leave(struct mete__holder *holder);
+
+/* Memory [start, start + size) is the holder's from now on, be that entered or not yet. Two ranges
+ * lie in each other or do not touch. */
+METE_HIDDEN void mete__registry_claim(struct mete__territory *territory,
+                                      struct mete__holder *holder, const void *start, size_t size);
+/* It is no more: before the memory is anybody else's. What was not claimed is ignored. */
+METE_HIDDEN void mete__registry_disclaim(struct mete__territory *territory);
+/* It is another holder's. */
+METE_HIDDEN void mete__registry_hand_over(struct mete__territory *territory,
+                                          struct mete__holder *holder);
+
+/* Calls ask for each that may have the address, the innermost range first, until it returns false;
+ * false then. Takes the logarithm of the number of ranges. Where the calling thread is changing
+ * them (a signal handler), or the process was forked while another thread was, all holders are
+ * asked, newest first. */
+METE_HIDDEN bool mete__registry_ask(const void *address,
+                                    bool (*ask)(void *context, struct mete__holder *holder),
+                                    void *context);
 
 /* Calls visit for each, newest first, until it returns false; false then. False, too, and nothing
  * visited, where the calling thread is in here already (a signal handler). */

@@ -78,6 +78,7 @@ mete_heap *mete_heap_create(const mete_heap_options *options) {
     heap->holder.is_no_root = options->is_no_root;
     mete__private_begin(heap, options->max_bytes != 0 ? options->max_bytes : SIZE_MAX);
     mete__checkers_create(heap, 0, false);
+    mete__registry_claim(&heap->territory, &heap->holder, heap, sizeof *heap);
     mete__registry_enter(&heap->holder, &holder_methods, options->name, &caller);
     return heap;
 }
@@ -85,6 +86,7 @@ mete_heap *mete_heap_create(const mete_heap_options *options) {
 void mete_heap_destroy(mete_heap *heap) {
     if (heap == NULL) return;
     mete__registry_leave(&heap->holder);
+    mete__registry_disclaim(&heap->territory);
     heap->as_allocator.state = NULL;
     mete__checkers_destroy(heap);
     mete__private_clear(heap);

@@ -12,7 +12,9 @@
 
 #include "base/text.h"
 #include "heap/heap.h"
+#include "heap/private.h"
 #include "heap/size_class.h"
+#include "heap/slices.h"
 #include "os/loader.h"
 #include "os/maps.h"
 #include "os/peek.h"
@@ -55,9 +57,14 @@ static bool ask_holder(void *context, struct mete__holder *holder) {
     return false;
 }
 
+/* A span says which private heap it belongs to; the registry, whether that still is. */
 static bool is_in_holder(struct question *question) {
-    mete__registry_each(ask_holder, question);
-    return question->info->kind != METE_WHERE_UNMAPPED;
+    char *memory;
+
+    if (!mete__registry_ask((const void *)question->address, ask_holder, question)) return true;
+    const struct mete__span *span = mete__slices_find((const void *)question->address, &memory);
+    const mete_heap *heap = span == NULL ? NULL : mete__span_private(mete__span_owner(span));
+    return heap != NULL && !mete__registry_ask(heap, ask_holder, question);
 }
 
 /* ---- the heap ---- */
