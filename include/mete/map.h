@@ -54,7 +54,8 @@ typedef struct mete_map mete_map;
 #define METE_MAP_EXEC  8u
 
 /* How: bits of mete_map_options.flags. What is marked "wish" never makes opening fail;
- * mete_map_info.obtained says what became of it. */
+ * mete_map_info.obtained says what became of it. No option is ignored: one that means nothing to
+ * the function it is given to, as METE_MAP_STACK to a file, is -EINVAL. */
 #define METE_MAP_POPULATE   (1u << 8)  /* wish: every page present from the start */
 #define METE_MAP_LOCK       (1u << 9)  /* wish: never swapped out; implies present */
 #define METE_MAP_HUGE       (1u << 10) /* wish: huge pages, of options.page_size if that is given */
@@ -62,9 +63,11 @@ typedef struct mete_map mete_map;
 #define METE_MAP_STACK      (1u << 12) /* meant for a stack; anonymous maps only */
 #define METE_MAP_SPARSE     (1u << 13) /* take no disk space for what create_size or growth adds */
 #define METE_MAP_STAY       (1u << 14) /* resize fails with -ENOMEM rather than move the bytes */
-#define METE_MAP_SHARED     (1u << 15) /* an anonymous map is shared with children of fork */
-#define METE_MAP_NEW        (1u << 16) /* with create_size: -EEXIST where there is a file already */
-#define METE_MAP_NO_FOLLOW  (1u << 17) /* -ELOOP where the path's last part is a symbolic link */
+#define METE_MAP_SHARED                                                                     \
+    (1u << 15)                        /* shared with children of fork; anonymous maps only, \
+                                         and not with COPY */
+#define METE_MAP_NEW       (1u << 16) /* paths, with create_size: -EEXIST where there is a file */
+#define METE_MAP_NO_FOLLOW (1u << 17) /* paths: -ELOOP where the last part is a symbolic link */
 /* Only in obtained. */
 #define METE_MAP_NAMED (1u << 24) /* the kernel shows the name in /proc/self/maps */
 
@@ -75,7 +78,8 @@ typedef struct mete_map_options {
     size_t length;        /* 0: to the end of the file */
     uint64_t create_size; /* creates the file where absent, and extends it to this many bytes where
                              it is shorter; never cuts it. 0: the file must be there */
-    unsigned create_mode; /* permissions of a file that is created, less the umask; 0: 0666 */
+    unsigned create_mode; /* with create_size, or a replacement: permissions of a file that is
+                             created, less the umask; 0: 0666 */
     size_t reserve;       /* address space to keep, so that resize up to this many bytes stays */
     size_t page_size;     /* with METE_MAP_HUGE: bytes, as 2 MiB or 1 GiB; 0: the usual huge page */
     const char *name;     /* for statistics, reports and /proc; copied, cut to 47 bytes.
@@ -96,7 +100,8 @@ METE_API METE_NODISCARD int mete_map_open_file(mete_map **out, int file,
                                                const mete_map_options *options);
 
 /* A new file without a name, in memory, of `size` zero bytes: it can be sealed, handed on to other
- * processes (mete_map_file) and grown. options: access, flags, reserve, page_size, name. */
+ * processes (mete_map_file) and grown. options: access, flags (METE_MAP_SPARSE is what it is in any
+ * case), reserve, page_size, name. */
 METE_API METE_NODISCARD int mete_map_memory(mete_map **out, size_t size,
                                             const mete_map_options *options);
 
@@ -195,7 +200,10 @@ METE_API int mete_map_flush_async(mete_map *map, size_t offset, size_t length) M
  * space taken first unless METE_MAP_SPARSE; it is never cut. Bytes of the file that were lost or
  * appeared since are mapped anew, and mete_map_error() begins again. -EBUSY where there are views;
  * -ENXIO where the file is too short and the map may not write; -ENOMEM where the bytes would have
- * to move and may not (METE_MAP_STAY), or beyond the reservation; -ENOSPC, -EDQUOT, -EFBIG. */
+ * to move and may not (METE_MAP_STAY), or beyond the reservation; -EAGAIN where the map is locked
+ * and what is added cannot be; -EINVAL where memory of METE_MAP_SHARED would grow without a
+ * reservation (in one, what is added is shared with children of later forks); -ENOSPC, -EDQUOT,
+ * -EFBIG. */
 METE_API METE_NODISCARD int mete_map_resize(mete_map *map, size_t size) METE_NONNULL(1);
 
 /* Cuts the file where the map ends. -EINVAL for a read-only, private or anonymous map. */

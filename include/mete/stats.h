@@ -87,7 +87,8 @@ typedef struct mete_stats_timer mete_stats_timer;
  *
  * After fork the child has no such thread, and nothing is called there; what it has inherited may
  * be stopped. A child that the callback itself forks ends when the callback returns there. Stop
- * timers before the program ends where what the callback uses goes then. */
+ * timers before the program ends where what the callback uses goes then, and so that what the
+ * thread was started with (some 300 bytes) is not among what is still reachable at the end. */
 METE_API METE_NODISCARD mete_stats_timer *
 mete_stats_every(uint32_t milliseconds, void (*callback)(void *context, const mete_stats *stats),
                  void *context);

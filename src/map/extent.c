@@ -171,11 +171,11 @@ static int place_as_wished(struct mete__extent *extent, const struct mete__exten
 }
 
 /* What must not fail the making of it. */
-static void grant_wishes(struct mete__extent *extent, const struct mete__extent_plan *plan) {
+static void grant_wishes(struct mete__extent *extent, bool is_named) {
     bool writable = (extent->access & (METE_MAP_WRITE | METE_MAP_COPY)) != 0;
 
     extent->obtained |= extent->flags & METE_MAP_NO_RESERVE;
-    if (extent->file < 0 && plan->name != NULL &&
+    if (extent->file < 0 && is_named &&
         mete__mapping_name(extent->start, extent->size, extent->holder.name) == 0)
         extent->obtained |= METE_MAP_NAMED;
     if (extent->size == 0) return;
@@ -185,6 +185,19 @@ static void grant_wishes(struct mete__extent *extent, const struct mete__extent_
     if ((extent->flags & METE_MAP_LOCK) != 0 &&
         mete__mapping_lock(extent->start, extent->size) == 0)
         extent->obtained |= METE_MAP_LOCK;
+}
+
+/* The same of a part that was mapped anew: what has come true for the rest, or it is no more. */
+static void renew_wishes(struct mete__extent *extent, char *start, size_t size) {
+    bool is_transparent = extent->page == mete__memory_page_size();
+
+    if ((extent->obtained & METE_MAP_NAMED) != 0)
+        (void)mete__mapping_name(start, size, extent->holder.name);
+    if (is_transparent && (extent->obtained & METE_MAP_HUGE) != 0 &&
+        mete__mapping_advise(start, size, METE__MAPPING_WANTS_HUGE) != 0)
+        extent->obtained &= ~METE_MAP_HUGE;
+    if ((extent->obtained & METE_MAP_LOCK) != 0 && mete__mapping_lock(start, size) != 0)
+        extent->obtained &= ~METE_MAP_LOCK;
 }
 
 /* Which file, and which directory: the numbers alone prove nothing later. */
@@ -225,7 +238,7 @@ int mete__extent_make(const struct mete__extent_plan *plan, const struct mete__c
     mete__extent_show(map);
     mete__registry_claim(&extent->territory, &extent->holder, extent->start, extent->room);
     mete__registry_enter(&extent->holder, &methods, plan->name, caller);
-    grant_wishes(extent, plan); /* with the name as it was cut */
+    grant_wishes(extent, plan->name != NULL); /* as it was cut */
     *out = map;
     return 0;
 
@@ -317,22 +330,37 @@ struct mete__extent_range mete__extent_pages(const mete_map *map, struct mete__e
 /* Maps the file anew where zeros were put, up to what will be the extent's end. */
 static int mend(struct mete__extent *extent, char *start, size_t size) {
     void *mapped;
-    return map_part(extent, start, (size_t)(start - extent->start), size, &mapped);
+    int status = map_part(extent, start, (size_t)(start - extent->start), size, &mapped);
+
+    if (status == 0) renew_wishes(extent, start, size);
+    return status;
 }
 
 int mete__extent_remap(struct mete__extent *extent) {
     void *mapped;
+
     if (extent->size == 0) return 0;
-    return map_part(extent, extent->start, 0, extent->size, &mapped);
+    int status = map_part(extent, extent->start, 0, extent->size, &mapped);
+    if (status == 0) renew_wishes(extent, extent->start, extent->size);
+    return status;
 }
 
 /* Grows or shrinks inside of the room. */
 static int resize_in_room(struct mete__extent *extent, size_t size) {
     size_t old = extent->size;
-    void *end;
+    char *end = extent->start + old;
+    void *mapped;
 
-    if (size < old) return mete__mapping_reserve(extent->start + size, old - size, &end);
-    return map_part(extent, extent->start + old, old, size - old, &end);
+    if (size < old) return mete__mapping_reserve(extent->start + size, old - size, &mapped);
+    int status = map_part(extent, end, old, size - old, &mapped);
+    if (status != 0) return status;
+    /* As the kernel says where it grows a locked mapping. */
+    if ((extent->obtained & METE_MAP_LOCK) != 0 && mete__mapping_lock(end, size - old) != 0) {
+        status = mete__mapping_reserve(end, size - old, &mapped);
+        return status != 0 ? status : -EAGAIN;
+    }
+    renew_wishes(extent, end, size - old);
+    return 0;
 }
 
 /* From nothing, or to nothing: there is one inaccessible page then. */
@@ -365,6 +393,8 @@ static int resize_mapping(struct mete__extent *extent, size_t size) {
     if (extent->is_reserved) return size > extent->room ? -ENOMEM : resize_in_room(extent, size);
     if (extent->size == 0) return resize_from_nothing(extent, size);
     if (size == 0) return resize_to_nothing(extent);
+    /* mremap would add pages that nothing is behind. */
+    if (extent->file < 0 && extent->is_shared && size > extent->size) return -EINVAL;
     status = mete__mapping_resize(&start, extent->size, size, (extent->flags & METE_MAP_STAY) == 0);
     if (status != 0) return status;
     extent->start = start;
@@ -375,10 +405,12 @@ static int resize_mapping(struct mete__extent *extent, size_t size) {
 int mete__extent_resize(struct mete__extent *extent, size_t size) {
     int status = size == 0 ? 0 : mete__loss_each_cover(extent, mend);
 
+    bool was_nothing = extent->size == 0;
     size = mete__round_up(size, extent->page);
     if (status == 0 && size != extent->size) status = resize_mapping(extent, size);
     if (status != 0) return status;
     __atomic_store_n(&extent->size, size, __ATOMIC_RELEASE);
+    if (was_nothing) grant_wishes(extent, (extent->obtained & METE_MAP_NAMED) != 0);
     if (size > extent->peak_size) __atomic_store_n(&extent->peak_size, size, __ATOMIC_RELAXED);
     if (!mete__loss_is_none(&extent->loss)) mete__loss_begin(&extent->loss);
     if (!extent->is_reserved) {

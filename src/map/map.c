@@ -125,9 +125,7 @@ int mete_map_open(mete_map **out, const char *path, const mete_map_options *give
     unsigned access;
 
     if (out == NULL || path == NULL) return -EINVAL;
-    int status = mete__map_options_check(options, METE_MAP_READ, &access);
-    if (status == 0 && (options->flags & METE_MAP_NEW) != 0 && options->create_size == 0)
-        status = -EINVAL;
+    int status = mete__map_options_check(options, METE__MAP_OPEN, &access);
     if (status != 0) return status;
     status = open_or_create(path, options, access, &opened);
     if (status != 0) return status;
@@ -144,8 +142,8 @@ int mete_map_open_file(mete_map **out, int file, const mete_map_options *given) 
     struct opened opened = {.directory = -1};
     unsigned access;
 
-    if (out == NULL || (options->flags & (METE_MAP_NEW | METE_MAP_NO_FOLLOW)) != 0) return -EINVAL;
-    int status = mete__map_options_check(options, METE_MAP_READ, &access);
+    if (out == NULL) return -EINVAL;
+    int status = mete__map_options_check(options, METE__MAP_OPEN_FILE, &access);
     if (status != 0) return status;
     opened.file = mete__backing_duplicate(file);
     if (opened.file < 0) return opened.file;
@@ -161,11 +159,13 @@ int mete_map_anonymous(mete_map **out, size_t size, const mete_map_options *give
     struct mete__extent_plan plan = {
         .file = -1, .directory = -1, .size = size, .flags = options->flags};
 
-    if (out == NULL || options->create_size != 0 || options->offset != 0 || options->length != 0)
-        return -EINVAL;
-    int status = mete__map_options_check(options, METE_MAP_READ | METE_MAP_WRITE, &plan.access);
+    if (out == NULL) return -EINVAL;
+    int status = mete__map_options_check(options, METE__MAP_ANONYMOUS, &plan.access);
     if (status != 0) return status;
-    if ((plan.access & METE_MAP_COPY) != 0) plan.access ^= METE_MAP_COPY | METE_MAP_WRITE;
+    if ((plan.access & METE_MAP_COPY) != 0) {
+        if ((plan.flags & METE_MAP_SHARED) != 0) return -EINVAL;
+        plan.access ^= METE_MAP_COPY | METE_MAP_WRITE;
+    }
     plan.reserve = options->reserve;
     plan.huge_page = options->page_size;
     plan.name = options->name;
@@ -206,9 +206,8 @@ int mete_map_memory(mete_map **out, size_t size, const mete_map_options *given) 
     struct mete__extent_plan plan = {
         .directory = -1, .size = size, .flags = options->flags, .is_memory = true};
 
-    if (out == NULL || options->create_size != 0 || options->offset != 0 || options->length != 0)
-        return -EINVAL;
-    int status = mete__map_options_check(options, METE_MAP_READ | METE_MAP_WRITE, &plan.access);
+    if (out == NULL) return -EINVAL;
+    int status = mete__map_options_check(options, METE__MAP_MEMORY, &plan.access);
     if (status == 0 && size > PTRDIFF_MAX) status = -EOVERFLOW;
     if (status != 0) return status;
     plan.reserve = options->reserve;

@@ -13,10 +13,20 @@
 /* The options given, or all defaults for NULL. */
 METE_HIDDEN const mete_map_options *mete__map_options_or_default(const mete_map_options *given);
 
-/* -EINVAL for bits that are none, or a page size that is none. *access is what is asked for, with
- * all that it implies; `by_default` where nothing is. */
-METE_HIDDEN int mete__map_options_check(const mete_map_options *options, unsigned by_default,
-                                        unsigned *access);
+/* What opens a map. */
+enum mete__map_opener {
+    METE__MAP_OPEN,
+    METE__MAP_OPEN_FILE,
+    METE__MAP_MEMORY,
+    METE__MAP_ANONYMOUS,
+    METE__MAP_REPLACE,
+};
+
+/* -EINVAL for bits that are none, a page size that is none, and whatever the opener could not but
+ * ignore. *access is what is asked for, with all that it implies; where nothing is, READ for files
+ * that are there, else READ | WRITE. */
+METE_HIDDEN int mete__map_options_check(const mete_map_options *options,
+                                        enum mete__map_opener opener, unsigned *access);
 /* The same of access bits alone. */
 METE_HIDDEN int mete__map_options_access(unsigned given, unsigned by_default, unsigned *access);
 

@@ -16,8 +16,9 @@ int mete_map_protect(mete_map *map, unsigned given) {
     int status = mete__map_options_access(given, METE_MAP_READ, &access);
 
     if (status != 0) return status;
-    if (extent->file < 0 && (access & METE_MAP_COPY) != 0) access ^= STORES;
-    if (extent->file >= 0 && (access & (extent->is_shared ? METE_MAP_COPY : METE_MAP_WRITE)) != 0)
+    bool is_own = extent->file < 0 && !extent->is_shared;
+    if (is_own && (access & METE_MAP_COPY) != 0) access ^= STORES;
+    if (!is_own && (access & (extent->is_shared ? METE_MAP_COPY : METE_MAP_WRITE)) != 0)
         return -EINVAL;
     if (mete__extent_is_shared_by_views(extent)) return -EBUSY;
     unsigned flags = mete__extent_protection(access);

@@ -80,8 +80,8 @@ int mete_map_replace(mete_map **out, const char *path, const mete_map_options *g
     const mete_map_options *options = mete__map_options_or_default(given);
     struct mete__extent_plan plan = {.reserve = options->reserve, .flags = options->flags};
 
-    if (out == NULL || path == NULL || options->offset != 0 || options->length != 0) return -EINVAL;
-    int status = mete__map_options_check(options, METE_MAP_READ | METE_MAP_WRITE, &plan.access);
+    if (out == NULL || path == NULL) return -EINVAL;
+    int status = mete__map_options_check(options, METE__MAP_REPLACE, &plan.access);
     if (status == 0 && (plan.access & METE_MAP_WRITE) == 0) status = -EINVAL;
     if (status == 0 && options->create_size > PTRDIFF_MAX) status = -EOVERFLOW;
     if (status != 0) return status;

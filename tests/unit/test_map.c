@@ -5,6 +5,7 @@
 #include <mete/map.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,6 +100,69 @@ static void what_makes_no_sense_is_refused(void) {
         refuses(path, &(mete_map_options){.flags = METE_MAP_HUGE, .page_size = 3 << 20}, -EINVAL));
     CHECK(refuses(path, &(mete_map_options){.create_size = 1, .create_mode = 010000}, -EINVAL));
     CHECK(mete_map_close(NULL) == 0);
+}
+
+enum opener { OPEN, OPEN_FILE, MEMORY, ANONYMOUS, REPLACE, OPENERS };
+
+static int open_with(enum opener opener, const mete_map_options *options, const char *path,
+                     int file) {
+    mete_map *map = NULL;
+    int status = -1;
+
+    switch (opener) {
+    case OPEN: status = mete_map_open(&map, path, options); break;
+    case OPEN_FILE: status = mete_map_open_file(&map, file, options); break;
+    case MEMORY: status = mete_map_memory(&map, 100, options); break;
+    case ANONYMOUS: status = mete_map_anonymous(&map, 100, options); break;
+    case REPLACE: status = mete_map_replace(&map, path, options); break;
+    case OPENERS: break;
+    }
+    CHECK(map == NULL ? status < 0 : status == 0 && mete_map_close(map) == 0);
+    return status;
+}
+
+/* An option and who takes it, O, F, M, A, R as above; for all others it is -EINVAL. */
+static void no_option_is_ignored(void) {
+    static const struct {
+        mete_map_options options;
+        const char *takers;
+    } cases[] = {
+        {{.flags = METE_MAP_POPULATE}, "OFMAR"},
+        {{.flags = METE_MAP_LOCK}, "OFMAR"},
+        {{.flags = METE_MAP_HUGE}, "OFMAR"},
+        {{.flags = METE_MAP_HUGE, .page_size = 2 << 20}, "OFMAR"},
+        {{.flags = METE_MAP_NO_RESERVE}, "OFMAR"},
+        {{.flags = METE_MAP_STAY, .reserve = 1 << 20}, "OFMAR"},
+        {{.flags = METE_MAP_STACK}, "A"},
+        {{.flags = METE_MAP_SHARED}, "A"},
+        {{.flags = METE_MAP_SPARSE}, "OFMR"},
+        {{.flags = METE_MAP_NO_FOLLOW}, "OR"},
+        {{.flags = METE_MAP_NEW}, ""},
+        {{.flags = 1u << 18}, ""},
+        {{.flags = METE_MAP_NAMED}, ""},
+        {{.access = METE_MAP_WRITE, .offset = 4096}, "OF"},
+        {{.access = METE_MAP_WRITE, .length = 10}, "OF"},
+        {{.access = METE_MAP_WRITE, .create_size = 5000}, "OFR"},
+        {{.access = METE_MAP_WRITE, .create_size = 5000, .create_mode = 0600}, "OR"},
+        {{.access = METE_MAP_WRITE, .create_mode = 0600}, "R"},
+        {{.page_size = 2 << 20}, ""},
+        {{.access = METE_MAP_COPY}, "OFMA"},
+        {{.access = METE_MAP_READ}, "OFMA"},
+        {{.access = METE_MAP_READ | METE_MAP_EXEC}, "OFMA"},
+        {{.name = "n"}, "OFMAR"},
+    };
+    const char *path = folder_file("f", 5000);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (enum opener opener = 0; opener < OPENERS; opener++) {
+            bool takes = strchr(cases[i].takers, "OFMAR"[opener]) != NULL;
+            int status = open_with(opener, &cases[i].options, path, file);
+            if (status != (takes ? 0 : -EINVAL))
+                fprintf(stderr, "case %zu, %c: %d\n", i, "OFMAR"[opener], status);
+            CHECK(status == (takes ? 0 : -EINVAL));
+        }
+    }
 }
 
 static void what_is_no_file_is_named_so(void) {
@@ -507,6 +571,7 @@ int main(void) {
         FACT_ON_FILES(a_range_of_nothing_is_an_empty_map),
         FACT_ON_FILES(ranges_beyond_the_file_are_refused),
         FACT_ON_FILES(what_makes_no_sense_is_refused),
+        FACT_ON_FILES(no_option_is_ignored),
         FACT_ON_FILES(what_is_no_file_is_named_so),
         FACT_ON_FILES(stores_reach_the_file_or_stay_private),
         FACT_ON_FILES(a_descriptor_must_allow_what_is_asked),

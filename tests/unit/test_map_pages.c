@@ -232,6 +232,52 @@ static void anonymous_memory_is_zero_and_private_or_shared(void) {
     CHECK((info_of(own).obtained & METE_MAP_NO_RESERVE) != 0);
 }
 
+static void shared_memory_grows_in_a_reservation_only(void) {
+    const mete_map_options options = {.flags = METE_MAP_SHARED, .reserve = 1 << 20};
+    mete_map *map = anonymous(5000, METE_MAP_SHARED), *reserved = NULL, *none = NULL;
+
+    CHECK(mete_map_resize(map, 8193) == -EINVAL && mete_map_size(map) == 5000);
+    CHECK(mete_map_resize(map, 8192) == 0 && mete_map_resize(map, 100) == 0);
+    CHECK(mete_map_resize(map, 0) == 0 && mete_map_resize(map, 9000) == 0);
+    memset(mete_map_data(map), 1, 9000);
+    CHECK(mete_map_anonymous(&reserved, 5000, &options) == 0);
+    CHECK(mete_map_resize(reserved, 1 << 20) == 0 && has_rights(reserved, "rw-s"));
+    memset(mete_map_data(reserved), 1, 1 << 20);
+    CHECK(mete_map_protect(map, METE_MAP_COPY) == -EINVAL);
+    CHECK(mete_map_anonymous(
+              &none, 1, &(mete_map_options){.access = METE_MAP_COPY, .flags = METE_MAP_SHARED}) ==
+          -EINVAL);
+}
+
+static size_t locked_bytes(void) {
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmLck: %zu", &kib) == 1) break;
+    CHECK(fclose(file) == 0);
+    return kib << 10;
+}
+
+static void what_a_locked_map_grows_by_is_locked(void) {
+    const struct rlimit little = {.rlim_cur = 32768, .rlim_max = 32768};
+    const mete_map_options options = {.flags = METE_MAP_LOCK, .reserve = 1 << 20};
+    size_t before = locked_bytes();
+    mete_map *map, *nothing = anonymous(0, METE_MAP_LOCK);
+
+    if (APART_SANITIZED) apart_skip("a sanitizer locks nothing");
+    CHECK(mete_map_anonymous(&map, 4096, &options) == 0);
+    CHECK(mete_map_resize(map, 12288) == 0 && locked_bytes() - before == 12288);
+    CHECK(mete_map_resize(map, 8192) == 0 && locked_bytes() - before == 8192);
+    CHECK((info_of(nothing).obtained & METE_MAP_LOCK) == 0 && mete_map_resize(nothing, 4096) == 0);
+    CHECK((info_of(nothing).obtained & METE_MAP_LOCK) != 0 && locked_bytes() - before == 12288);
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &little) == 0);
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) apart_skip("cannot give up rights");
+    CHECK(mete_map_resize(map, 1 << 20) == -EAGAIN && mete_map_size(map) == 8192);
+}
+
 static void huge_pages_are_had_or_said_not_to_be(void) {
     const size_t huge = mete__mapping_huge_page();
     mete_map *map = anonymous(4 << 20, METE_MAP_HUGE);
@@ -361,6 +407,8 @@ int main(void) {
         FACT_ON_FILES(populating_finds_a_full_disk),
         FACT(residency_counts_pages),
         FACT(locked_pages_are_present_and_stay),
+        FACT(shared_memory_grows_in_a_reservation_only),
+        FACT(what_a_locked_map_grows_by_is_locked),
         FACT(without_the_right_to_lock_it_is_not_obtained),
         FACT(anonymous_memory_is_zero_and_private_or_shared),
         FACT(huge_pages_are_had_or_said_not_to_be),
