@@ -68,16 +68,15 @@ static int64_t words_behind(const uint32_t *record) {
     }
 }
 
-/* Finds the records, which have all sizes; `entries` NULL: only counts them, void included. 0:
+/* Finds the records, which have all sizes; `places` NULL: only counts them, void included. 0:
  * damaged. */
-static uint32_t find_records(const uint32_t *words, size_t word_count,
-                             struct mete__btf_entry *entries) {
+static uint32_t find_records(const uint32_t *words, size_t word_count, uint32_t *places) {
     uint32_t count = 1;
 
     for (size_t at = 0; at < word_count;) {
         int64_t behind = word_count - at < 3 ? -1 : words_behind(words + at);
         if (behind < 0 || (uint64_t)behind > word_count - at - 3 || count >= TYPES_MAX) return 0;
-        if (entries != NULL) entries[count].record = words + at;
+        if (places != NULL) places[count] = (uint32_t)at;
         count++;
         at += 3 + (size_t)behind;
     }
@@ -93,16 +92,18 @@ static const char *part(const void *data, size_t size, const struct header *head
 }
 
 /* Types that typedefs name. */
-static void find_aliases(struct mete__btf_types *types) {
+static int find_aliases(struct mete__btf_types *types) {
     for (uint32_t id = 1; id < types->count; id++) {
         struct mete__btf_record record = mete__btf_types_record(types, id);
         struct mete__btf_record of = mete__btf_types_record(types, record.size_or_type);
         if (record.kind != METE__BTF_TYPEDEF || record.name == NULL || of.name != NULL ||
             (of.kind != METE__BTF_STRUCT && of.kind != METE__BTF_UNION))
             continue;
-        struct mete__btf_entry *entry = &types->entries[record.size_or_type];
+        struct mete__btf_entry *entry = mete__btf_types_entry(types, record.size_or_type);
+        if (entry == NULL) return -ENOMEM;
         if (entry->alias == NULL) entry->alias = record.name;
     }
+    return 0;
 }
 
 static int open_types(const void *data, size_t size, struct mete__btf_types *types) {
@@ -123,11 +124,12 @@ static int open_types(const void *data, size_t size, struct mete__btf_types *typ
     size_t word_count = header.type_bytes / sizeof(uint32_t);
     types->count = find_records(words, word_count, NULL);
     if (types->count == 0) return -EBADMSG;
-    types->entries = calloc(types->count, sizeof *types->entries);
-    if (types->entries == NULL) return -ENOMEM;
-    (void)find_records(words, word_count, types->entries);
-    find_aliases(types);
-    return 0;
+    types->words = words;
+    types->places = calloc(types->count, sizeof *types->places);
+    types->numbers = calloc(types->count, sizeof *types->numbers);
+    if (types->places == NULL || types->numbers == NULL) return -ENOMEM;
+    (void)find_records(words, word_count, types->places);
+    return find_aliases(types);
 }
 
 /* --- Making types --- */
@@ -145,11 +147,10 @@ static int add_member(struct reading *reading, const struct mete__member *member
 
 static const char *name_of(struct reading *reading, uint32_t id) {
     struct mete__btf_record record = mete__btf_types_record(&reading->types, id);
-    const char *alias = reading->types.entries[id].alias;
-    struct mete__btf_entry *entry;
+    struct mete__btf_entry *entry = mete__btf_types_text(&reading->types, id);
 
-    if (record.name == NULL && alias != NULL) return mete__names_keep(reading->types.names, alias);
-    entry = mete__btf_types_text(&reading->types, id);
+    if (entry != NULL && record.name == NULL && entry->alias != NULL)
+        return mete__names_keep(reading->types.names, entry->alias);
     return entry == NULL ? NULL : entry->text.text;
 }
 
@@ -250,10 +251,14 @@ static const struct mete__type *make_new(struct reading *reading, uint32_t id, i
 /* The type, if it is an aggregate; NULL where it is not, or lies within itself. */
 static const struct mete__type *make(struct reading *reading, uint32_t id, int *status) {
     enum mete__btf_kind kind = mete__btf_types_record(&reading->types, id).kind;
-    struct mete__btf_entry *entry = &reading->types.entries[id < reading->types.count ? id : 0];
 
     *status = 0;
     if (kind != METE__BTF_STRUCT && kind != METE__BTF_UNION) return NULL;
+    struct mete__btf_entry *entry = mete__btf_types_entry(&reading->types, id);
+    if (entry == NULL) {
+        *status = -ENOMEM;
+        return NULL;
+    }
     if (entry->made != NULL || entry->is_being_made || reading->depth > NESTED_MAX)
         return entry->made;
     entry->is_being_made = true;
@@ -273,7 +278,8 @@ static int make_further_name(struct reading *reading, uint32_t id) {
     if (record.kind != METE__BTF_TYPEDEF || record.name == NULL ||
         record.size_or_type >= reading->types.count)
         return 0;
-    const struct mete__btf_entry *of = &reading->types.entries[record.size_or_type];
+    const struct mete__btf_entry *of = mete__btf_types_entry(&reading->types, record.size_or_type);
+    if (of == NULL) return -ENOMEM;
     if (of->made == NULL || of->alias == NULL || strcmp(of->alias, record.name) == 0) return 0;
     struct mete__type type = *of->made;
     type.name = mete__names_keep(reading->types.names, record.name);
@@ -299,7 +305,7 @@ int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_
         (void)make(&reading, id, &status);
     for (uint32_t id = 1; id < reading.types.count && status == 0; id++)
         status = make_further_name(&reading, id);
-    free(reading.types.entries);
+    mete__btf_types_free(&reading.types);
     free(reading.members);
     return status;
 }

@@ -76,16 +76,30 @@ static int read_whole(int fd, size_t size, struct mete__btf_file *file) {
     return 0;
 }
 
-int mete__btf_file_read(const char *path, struct mete__btf_file *file) {
+static bool begins_as_btf(int fd) {
     uint64_t start[4] = {0}; /* as much as a header has */
+
+    return pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
+           mete__btf_is(start, sizeof start);
+}
+
+bool mete__btf_file_is(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) return false;
+    bool is_btf = begins_as_btf(fd);
+    close(fd);
+    return is_btf;
+}
+
+int mete__btf_file_read(const char *path, struct mete__btf_file *file) {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0) return -errno;
     int result = -ENODATA;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-        bool is_whole = pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
-                        mete__btf_is(start, sizeof start);
+        bool is_whole = begins_as_btf(fd);
         if (!is_whole)
             result = read_section(fd, file);
         else if ((uint64_t)status.st_size <= SIZE_MOST)

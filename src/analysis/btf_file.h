@@ -4,6 +4,7 @@
 #ifndef METE_ANALYSIS_BTF_FILE_H
 #define METE_ANALYSIS_BTF_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,9 @@ struct mete__btf_file {
     int machine;           /* EM_; of a file that is all BTF: this machine's */
     uint32_t address_size; /* bytes */
 };
+
+/* Whether the whole file is BTF, so that it need not be looked for elsewhere. */
+bool mete__btf_file_is(const char *path);
 
 /* 0; -ENODATA where the file has none; another negative errno. The caller frees `data`. */
 int mete__btf_file_read(const char *path, struct mete__btf_file *file);

@@ -1,17 +1,20 @@
 #include "analysis/btf_types.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
 #include "analysis/packing.h"
 
+#define CHUNK     512 /* entries */
 #define DEPTH_MAX 64  /* declarators in declarators, aggregates in aggregates */
 #define CHAIN_MAX 128 /* typedefs and qualifiers in a row */
 
 struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *types, uint32_t id) {
     if (id == 0 || id >= types->count) return (struct mete__btf_record){.kind = METE__BTF_VOID};
 
-    const uint32_t *record = types->entries[id].record;
+    const uint32_t *record = types->words + types->places[id];
     const char *name = record[0] < types->string_bytes ? types->strings + record[0] : "";
     return (struct mete__btf_record){
         .name = name[0] == '\0' ? NULL : name,
@@ -21,6 +24,35 @@ struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *typ
         .size_or_type = record[2],
         .words = record + 3,
     };
+}
+
+static bool add_chunk(struct mete__btf_types *types) {
+    struct mete__btf_entry **chunks =
+        mete__array_room(types->chunks, types->chunk_count, &types->chunk_capacity,
+                         sizeof(struct mete__btf_entry *));
+
+    if (chunks == NULL) return false;
+    types->chunks = chunks;
+    chunks[types->chunk_count] = calloc(CHUNK, sizeof(struct mete__btf_entry));
+    return chunks[types->chunk_count++] != NULL;
+}
+
+struct mete__btf_entry *mete__btf_types_entry(struct mete__btf_types *types, uint32_t id) {
+    if (id >= types->count) id = 0;
+    uint32_t number = types->numbers[id];
+
+    if (number == 0) {
+        if (types->entry_count / CHUNK == types->chunk_count && !add_chunk(types)) return NULL;
+        number = types->numbers[id] = ++types->entry_count;
+    }
+    return &types->chunks[(number - 1) / CHUNK][(number - 1) % CHUNK];
+}
+
+void mete__btf_types_free(struct mete__btf_types *types) {
+    for (size_t i = 0; i < types->chunk_count; i++) free(types->chunks[i]);
+    free(types->chunks);
+    free(types->numbers);
+    free(types->places);
 }
 
 static bool is_qualifier(enum mete__btf_kind kind) {
@@ -169,9 +201,9 @@ static bool describe(struct mete__btf_types *types, const struct mete__btf_recor
 
 struct mete__btf_entry *mete__btf_types_text(struct mete__btf_types *types, uint32_t id) {
     if (id >= types->count || types->depth >= DEPTH_MAX) id = 0;
-    struct mete__btf_entry *entry = &types->entries[id];
+    struct mete__btf_entry *entry = mete__btf_types_entry(types, id);
 
-    if (entry->text.text != NULL) return entry;
+    if (entry == NULL || entry->text.text != NULL) return entry;
     struct mete__btf_record record = mete__btf_types_record(types, id);
     /* Should the data go in a circle, they come by here again and find this. */
     if (!mete__type_text_plain(types->names, "void", &entry->text)) return NULL;
@@ -263,8 +295,7 @@ struct mete__btf_entry *mete__btf_types_measure(struct mete__btf_types *types, u
     if (entry == NULL || entry->align != 0) return entry;
     entry->align = 1; /* no type holds itself: the data are broken, and find this */
     if (types->depth >= DEPTH_MAX) return entry;
-    struct mete__btf_record record =
-        mete__btf_types_record(types, (uint32_t)(entry - types->entries));
+    struct mete__btf_record record = mete__btf_types_record(types, id);
     types->depth++;
     bool made = measure(types, &record, entry);
     types->depth--;

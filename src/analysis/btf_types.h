@@ -48,7 +48,6 @@ struct mete__btf_record {
 
 /* What is known of a type; made when it is first asked for. */
 struct mete__btf_entry {
-    const uint32_t *record;        /* in the data */
     struct mete__type_text text;   /* text NULL: not made yet */
     const struct mete__type *made; /* of an aggregate */
     const char *alias;             /* the typedef's name, of an anonymous aggregate */
@@ -60,9 +59,14 @@ struct mete__btf_entry {
 
 struct mete__btf_types {
     const char *strings;
-    uint32_t string_bytes;           /* the last of which is 0 */
-    struct mete__btf_entry *entries; /* by id; the first is void */
+    uint32_t string_bytes; /* the last of which is 0 */
+    const uint32_t *words; /* of all records */
+    uint32_t *places;      /* by id: at which word its record is; the first is void */
     uint32_t count;
+    uint32_t *numbers;               /* by id: 1 + that of its entry; 0: none was asked for yet */
+    struct mete__btf_entry **chunks; /* of entries, which stay where they are */
+    size_t chunk_count, chunk_capacity;
+    uint32_t entry_count;
     struct mete__names *names;
     int depth;
     uint32_t address_size, greatest_align;
@@ -70,6 +74,12 @@ struct mete__btf_types {
 
 /* A type of the data; one that is not there is void. */
 struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *types, uint32_t id);
+
+/* The entry of a type, made when it is first asked for: most types are functions, and nobody asks.
+ * NULL: memory ran out. */
+struct mete__btf_entry *mete__btf_types_entry(struct mete__btf_types *types, uint32_t id);
+/* Frees entries, places and numbers. */
+void mete__btf_types_free(struct mete__btf_types *types);
 
 /* The type that one stands for: without typedefs and qualifiers. */
 uint32_t mete__btf_types_bare(const struct mete__btf_types *types, uint32_t id);

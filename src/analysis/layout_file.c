@@ -139,6 +139,9 @@ static int read_btf(struct mete__layout_file *file, char *why, size_t why_size) 
 static int read_types(struct mete__layout_file *file,
                       const struct mete__layout_file_options *options, char *why, size_t why_size) {
     struct mete__dwarf_file *dwarf;
+
+    /* libdwfl would look for each kind of compression there is, with a megabyte for each. */
+    if (mete__btf_file_is(file->path)) return read_btf(file, why, why_size);
     int status = mete__dwarf_file_open(file->path, options->debug_directory, &dwarf, why, why_size);
 
     if (status == 0) {

@@ -61,9 +61,9 @@ static const char *style_off(const struct mete__page *page, enum mete__page_styl
 
 static void print_styled(const struct mete__page *page, enum mete__page_style style,
                          const char *format, va_list arguments) {
-    fputs(style_on(page, style), page->out);
+    if (page->colour) fputs(style_on(page, style), page->out);
     vfprintf(page->out, format, arguments);
-    fputs(style_off(page, style), page->out);
+    if (page->colour) fputs(style_off(page, style), page->out);
 }
 
 void mete__page_print(const struct mete__page *page, enum mete__page_style style,
@@ -102,13 +102,32 @@ static void put_character(const struct mete__page *page, const char *text) {
         fwrite(text, 1, length, page->out);
 }
 
+/* All of it; what is plain ASCII, as nearly everything is, at once. */
+static void put_whole(const struct mete__page *page, const char *text) {
+    while (*text != '\0') {
+        const char *end = text;
+        while (*end >= 0x20 && *end < 0x7f) end++;
+        if (end == text) {
+            put_character(page, text);
+            text += step(text);
+        } else {
+            fwrite(text, 1, (size_t)(end - text), page->out);
+            text = end;
+        }
+    }
+}
+
 size_t mete__page_text(const struct mete__page *page, enum mete__page_style style, const char *text,
                        size_t columns, bool keep_end) {
     const char *mark = page->unicode ? "…" : "~";
     size_t total = mete__page_columns(text);
     size_t left = total < columns ? total : columns;
 
-    fputs(style_on(page, style), page->out);
+    if (page->colour) fputs(style_on(page, style), page->out);
+    if (total <= columns) {
+        put_whole(page, text);
+        left = 0;
+    }
     if (total > columns && keep_end && columns > 0) {
         for (size_t skip = total - columns + 1; skip > 0; skip--) text += step(text);
         fputs(mark, page->out);
@@ -120,12 +139,12 @@ size_t mete__page_text(const struct mete__page *page, enum mete__page_style styl
         else
             put_character(page, text);
     }
-    fputs(style_off(page, style), page->out);
+    if (page->colour) fputs(style_off(page, style), page->out);
     return total < columns ? total : columns;
 }
 
 void mete__page_gap(const struct mete__page *page, size_t columns) {
-    for (; columns > 0; columns--) putc(' ', page->out);
+    if (columns > 0) fprintf(page->out, "%*s", (int)columns, "");
 }
 
 void mete__page_heading(const struct mete__page *page, const char *title, const char *format, ...) {
