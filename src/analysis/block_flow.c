@@ -9,10 +9,11 @@
 #include "analysis/dwarf_die.h"
 #include "analysis/pointee.h"
 
-#define STEPS_MAX  300 /* instructions on all paths together */
-#define BEFORE_MAX 400 /* instructions before the call */
-#define PATHS_MAX  24  /* that wait */
-#define SEEN_MAX   128 /* targets of branches */
+#define IDENTITY_MAX 16  /* instructions */
+#define STEPS_MAX    300 /* instructions on all paths together */
+#define BEFORE_MAX   400 /* instructions before the call */
+#define PATHS_MAX    24  /* that wait */
+#define SEEN_MAX     128 /* targets of branches */
 
 struct path {
     uint64_t address;
@@ -32,7 +33,20 @@ struct paths {
 
 static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
+static void apply(struct mete__block_walk *walk, const struct mete__instruction *instruction,
+                  uint64_t address);
+static void set_frame(struct mete__block_walk *walk, uint64_t address);
+
 /* --- Calls --- */
+
+static bool decode(const struct mete__block_walk *walk, uint64_t address,
+                   struct mete__instruction *out) {
+    const struct mete__block_flow_source *source = walk->source;
+
+    if (address < source->code_low || address >= source->code_high) return false;
+    return mete__instruction_decode(source->decoder, source->code + (address - source->code_low),
+                                    (size_t)(source->code_high - address), address, out);
+}
 
 /* Functions that return their first argument. */
 static bool returns_argument(Dwarf_Die *callee) {
@@ -98,6 +112,33 @@ static bool callee_of(const struct mete__block_walk *walk,
            source->callee(source->context, instruction->destination, callee);
 }
 
+/* Whether the function there does nothing but return its first argument. gcc keeps such functions
+ * where attributes say something of what they return. */
+static bool is_identity(struct mete__block_walk *walk, uint64_t address) {
+    const struct mete__convention *convention = walk->convention;
+    const struct mete__block_state state = walk->state;
+    size_t clues = walk->flow->clue_count;
+    struct mete__instruction instruction;
+    bool returns = false;
+
+    walk->state = (struct mete__block_state){0};
+    set_frame(walk, address);
+    mete__block_walk_set(walk, convention->arguments[0],
+                         (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
+    for (int i = 0; i < IDENTITY_MAX && decode(walk, address, &instruction); i++) {
+        if (instruction.kind == METE__INSTRUCTION_RETURN) {
+            const struct mete__block_value *result = &walk->state.registers[convention->result];
+            returns = result->kind == METE__BLOCK_ADDRESS && result->offset == 0;
+        }
+        if (instruction.kind >= METE__INSTRUCTION_BRANCH_ZERO) break;
+        apply(walk, &instruction, address);
+        address += instruction.bytes;
+    }
+    walk->state = state;
+    walk->flow->clue_count = clues;
+    return returns;
+}
+
 /* The call itself; the value it returns. */
 static struct mete__block_value call(struct mete__block_walk *walk,
                                      const struct mete__instruction *instruction,
@@ -109,6 +150,9 @@ static struct mete__block_value call(struct mete__block_walk *walk,
 
     for (size_t i = 0; i < convention->argument_count; i++) {
         const struct mete__block_value *argument = &walk->state.registers[convention->arguments[i]];
+        if (i == 0 && mete__block_walk_is_block(argument) && instruction->destination != 0 &&
+            is_identity(walk, instruction->destination))
+            result = *argument;
         if (argument->kind != METE__BLOCK_ADDRESS) continue;
         if (!looked) known = callee_of(walk, instruction, return_address, &callee);
         looked = true;
@@ -124,16 +168,26 @@ static struct mete__block_value call(struct mete__block_walk *walk,
     return result;
 }
 
+/* The function returns; on one path this address of the block, on another perhaps that. */
 static void returned(struct mete__block_walk *walk, const struct mete__block_value *result) {
     struct mete__block_flow *flow = walk->flow;
-    Dwarf_Die type;
+    Dwarf_Die type, pointee;
+    const char *name = NULL;
+    bool has_type =
+        walk->source->function != NULL && mete__pointee_type_of(walk->source->function, &type);
+    bool is_other = flow->returned && flow->returned_offset != result->offset;
 
-    if (result->kind != METE__BLOCK_ADDRESS) return;
+    if (has_type) name = mete__block_walk_name(walk->source->function);
+    if (result->kind == METE__BLOCK_INSIDE || (result->kind == METE__BLOCK_ADDRESS && is_other)) {
+        if (!has_type || !mete__pointee_of(&type, &pointee)) return;
+        flow->returned_inside = true;
+        mete__block_walk_inside(walk, METE__CLUE_RETURNED, &type, name, NULL);
+    }
+    if (result->kind != METE__BLOCK_ADDRESS || is_other) return;
     flow->returned = true;
     flow->returned_offset = result->offset;
-    if (walk->source->function != NULL && mete__pointee_type_of(walk->source->function, &type))
-        mete__block_walk_clue(walk, METE__CLUE_RETURNED, &type, result->offset,
-                              mete__block_walk_name(walk->source->function), NULL);
+    if (has_type)
+        mete__block_walk_clue(walk, METE__CLUE_RETURNED, &type, result->offset, name, NULL);
 }
 
 /* --- Paths --- */
@@ -162,19 +216,10 @@ static void add_path(struct paths *paths, uint64_t target) {
 /* Whether the block's address is anywhere still. */
 static bool is_known(const struct mete__block_state *state) {
     for (size_t i = 0; i < METE__REGISTERS; i++)
-        if (state->registers[i].kind == METE__BLOCK_ADDRESS) return true;
+        if (mete__block_walk_is_block(&state->registers[i])) return true;
     for (size_t i = 0; i < state->slot_count; i++)
-        if (state->slots[i].value.kind == METE__BLOCK_ADDRESS) return true;
+        if (mete__block_walk_is_block(&state->slots[i].value)) return true;
     return false;
-}
-
-static bool decode(const struct mete__block_walk *walk, uint64_t address,
-                   struct mete__instruction *out) {
-    const struct mete__block_flow_source *source = walk->source;
-
-    if (address < source->code_low || address >= source->code_high) return false;
-    return mete__instruction_decode(source->decoder, source->code + (address - source->code_low),
-                                    (size_t)(source->code_high - address), address, out);
 }
 
 static bool is_number(const struct mete__block_value *value) {

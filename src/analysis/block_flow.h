@@ -64,6 +64,7 @@ struct mete__block_flow {
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
     bool returned;           /* the function returns it to its caller … */
     int64_t returned_offset; /* … or rather the address so many bytes into the block */
+    bool returned_inside;    /* it returns one that is nobody knows how far inside */
 };
 
 struct mete__block_flow_source {

@@ -4,6 +4,7 @@
 
 #include "analysis/dwarf_die.h"
 #include "analysis/pointee.h"
+#include "analysis/type_fit.h"
 
 static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
@@ -59,6 +60,16 @@ static bool scalar_of(struct mete__variable *variable, const struct mete__variab
     return mete__pointee_member(&variable->type, offset + (int64_t)place->part, type, member);
 }
 
+void mete__block_walk_inside(struct mete__block_walk *walk, enum mete__clue_kind kind,
+                             Dwarf_Die *pointer_type, const char *name, const char *holder) {
+    Dwarf_Die pointee;
+    struct mete__type_fit_shape shape;
+
+    if (mete__pointee_of(pointer_type, &pointee) && mete__type_fit_shape_of(&pointee, &shape) &&
+        shape.is_character)
+        mete__block_walk_clue(walk, kind, pointer_type, 0, name, holder);
+}
+
 static void add_variable(struct mete__block_walk *walk, const struct mete__variable_place *place,
                          int64_t offset, int64_t in_block) {
     struct mete__variable *variable = &walk->source->places->variables[place->variable];
@@ -82,6 +93,19 @@ static void add_variable(struct mete__block_walk *walk, const struct mete__varia
                               member != NULL ? variable->name : NULL);
 }
 
+/* The same where the value is an address somewhere in the block. */
+static void add_variable_inside(struct mete__block_walk *walk,
+                                const struct mete__variable_place *place, int64_t offset) {
+    struct mete__variable *variable = &walk->source->places->variables[place->variable];
+    const char *member = NULL;
+    Dwarf_Die type;
+
+    if (!scalar_of(variable, place, offset, &type, &member)) return;
+    mete__block_walk_inside(walk, member != NULL ? METE__CLUE_MEMBER : METE__CLUE_VARIABLE, &type,
+                            member != NULL ? member : variable->name,
+                            member != NULL ? variable->name : NULL);
+}
+
 /* Adds the variables that the block's address is the value of, before the instruction there. */
 void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
     const struct mete__variable_places *places = walk->source->places;
@@ -97,11 +121,15 @@ void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
             if (value->kind == METE__BLOCK_ADDRESS &&
                 !__builtin_add_overflow(value->offset, place->offset, &offset))
                 add_variable(walk, place, 0, offset);
+            if (value->kind == METE__BLOCK_INSIDE) add_variable_inside(walk, place, 0);
         } else if (frame_offset(state, place, &offset)) {
-            for (size_t j = 0; j < state->slot_count; j++)
-                if (state->slots[j].value.kind == METE__BLOCK_ADDRESS)
-                    add_variable(walk, place, state->slots[j].at - offset,
-                                 state->slots[j].value.offset);
+            for (size_t j = 0; j < state->slot_count; j++) {
+                const struct mete__block_slot *slot = &state->slots[j];
+                if (slot->value.kind == METE__BLOCK_ADDRESS)
+                    add_variable(walk, place, slot->at - offset, slot->value.offset);
+                if (slot->value.kind == METE__BLOCK_INSIDE)
+                    add_variable_inside(walk, place, slot->at - offset);
+            }
         }
     }
 }
@@ -200,9 +228,7 @@ static struct mete__block_value indexed(const struct mete__block_value *base,
     struct mete__block_value sum = swapped ? *index : *base;
     const struct mete__block_value *number = swapped ? base : index;
 
-    if (sum.kind == METE__BLOCK_UNKNOWN || sum.kind == METE__BLOCK_MULTIPLE ||
-        sum.kind == METE__BLOCK_ADDRESS)
-        return unknown;
+    if (sum.kind == METE__BLOCK_UNKNOWN || sum.kind == METE__BLOCK_MULTIPLE) return unknown;
     bool by_size =
         scale == 1 && number->kind == METE__BLOCK_MULTIPLE && number->offset <= UINT8_MAX;
     uint8_t stride = by_size ? (uint8_t)number->offset : scale;
@@ -220,7 +246,12 @@ struct mete__block_value mete__block_walk_address(const struct mete__block_walk 
     if (instruction->index >= 0) {
         struct mete__block_value index =
             mete__block_walk_register(walk, instruction->index, address);
-        value = indexed(&value, &index, instruction->scale);
+        bool is_inside = mete__block_walk_is_block(&value) ||
+                         (mete__block_walk_is_block(&index) && instruction->scale == 1);
+        if (is_inside)
+            value = (struct mete__block_value){.kind = METE__BLOCK_INSIDE};
+        else
+            value = indexed(&value, &index, instruction->scale);
     }
     if (value.kind == METE__BLOCK_MULTIPLE)
         return instruction->offset % value.offset == 0 ? value : unknown;
@@ -287,4 +318,8 @@ void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__bl
         mete__block_walk_clue(
             walk, at->kind == METE__BLOCK_CONSTANT ? METE__CLUE_GLOBAL : METE__CLUE_MEMBER, &type,
             value.offset, name, holder);
+    if (value.kind == METE__BLOCK_INSIDE && object_at(walk, at, address, &type, &name, &holder))
+        mete__block_walk_inside(
+            walk, at->kind == METE__BLOCK_CONSTANT ? METE__CLUE_GLOBAL : METE__CLUE_MEMBER, &type,
+            name, holder);
 }

@@ -2,9 +2,10 @@
  * analysis/block_walk.h - what is known while block_flow.h walks through a function: registers, the
  * words of the frame, and the clues found so far.
  *
- * A value is the block's address, an address in the frame, a number or what one is a multiple of,
- * or a pointer to an object of a known type; what else there is, is unknown. Where the walk does
- * not know what a register or a word holds, the variable that DWARF says is there may have a type.
+ * A value is the block's address, or one somewhere in it, an address in the frame, a number or what
+ * one is a multiple of, or a pointer to an object of a known type; what else there is, is unknown.
+ * Where the walk does not know what a register or a word holds, the variable that DWARF says is
+ * there may have a type.
  */
 #ifndef METE_ANALYSIS_BLOCK_WALK_H
 #define METE_ANALYSIS_BLOCK_WALK_H
@@ -18,6 +19,7 @@ enum mete__block_value_kind {
     METE__BLOCK_UNKNOWN = 0,
     METE__BLOCK_MULTIPLE, /* a number: some multiple of offset, which is above 1 */
     METE__BLOCK_ADDRESS,  /* the block's, plus offset */
+    METE__BLOCK_INSIDE,   /* the block's, plus nobody knows how much */
     METE__BLOCK_FRAME,    /* the canonical frame address, plus offset */
     METE__BLOCK_CONSTANT, /* offset itself: mostly an address */
     METE__BLOCK_POINTER,  /* to an object of type `pointee`, plus offset */
@@ -49,6 +51,11 @@ struct mete__block_walk {
     struct mete__block_state state;
 };
 
+/* Whether it is the block's address, or one in it. */
+static inline bool mete__block_walk_is_block(const struct mete__block_value *value) {
+    return value->kind == METE__BLOCK_ADDRESS || value->kind == METE__BLOCK_INSIDE;
+}
+
 /* As the machine adds. */
 static inline int64_t mete__block_walk_sum(int64_t left, int64_t right) {
     return (int64_t)((uint64_t)left + (uint64_t)right);
@@ -61,6 +68,11 @@ const char *mete__block_walk_name(Dwarf_Die *die);
 void mete__block_walk_clue(struct mete__block_walk *walk, enum mete__clue_kind kind,
                            Dwarf_Die *pointer_type, int64_t offset, const char *name,
                            const char *holder);
+
+/* The same of an address somewhere in the block: a clue only where characters lie there, as text
+ * behind a header whose size depends on it. */
+void mete__block_walk_inside(struct mete__block_walk *walk, enum mete__clue_kind kind,
+                             Dwarf_Die *pointer_type, const char *name, const char *holder);
 
 /* Adds the variables that the block's address is the value of, before the instruction at an
  * address. */

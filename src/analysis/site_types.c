@@ -113,8 +113,16 @@ struct choice {
     bool is_direct;  /* it is malloc's own caller that has it: no wrapper has rounded the size */
 };
 
+/* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
+ */
+static bool is_void(const struct choice *choice) {
+    return choice->fit == METE__TYPE_FIT_NONE ||
+           (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE);
+}
+
 static bool is_better(const struct choice *a, const struct choice *b) {
     if (b->clue == NULL) return true;
+    if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
     if (a->frame != b->frame && b->is_vague &&
         a->fit >= (b->fit <= METE__TYPE_FIT_TAIL ? METE__TYPE_FIT_BYTES : METE__TYPE_FIT_TAIL))
         return true;
@@ -128,6 +136,7 @@ struct way {
     int64_t header;  /* so many bytes into the block is what the frame has got */
     size_t callers;  /* frames on the way */
     bool is_assumed; /* one of them was not seen to return it */
+    bool is_inside;  /* what the frame has got begins somewhere in the block */
 };
 
 /* Whether a call is given a number of such objects, or their size, as calloc is. */
@@ -142,6 +151,14 @@ static bool counts(const struct mete__block_flow *flow, uint64_t size) {
 
 static struct mete__type_fit_blocks blocks_of(const struct mete__summary_site *site) {
     return (struct mete__type_fit_blocks){site->allocations, site->allocated_bytes, site->sizes};
+}
+
+/* Whether others get an address of something else in the block. Where the block is all of an object
+ * that is one of its members. */
+static bool is_passed(const struct mete__block_flow *flow, const struct choice *choice) {
+    if (choice->fit == METE__TYPE_FIT_ONE && choice->shape.bytes > SCALAR_MAX) return false;
+    if (flow->returned_inside && choice->shape.is_character) return false;
+    return flow->returned && flow->returned_offset != choice->clue->offset;
 }
 
 /* Takes a frame's clues into account. */
@@ -159,7 +176,8 @@ static void consider(struct choice *best, const struct caller *caller, const str
         };
         Dwarf_Die type = flow->clues[i].type;
         if (__builtin_add_overflow(way->header, flow->clues[i].offset, &choice.header) ||
-            choice.header < 0 || !mete__type_fit_shape_of(&type, &choice.shape))
+            choice.header < 0 || !mete__type_fit_shape_of(&type, &choice.shape) ||
+            (way->is_inside && !choice.shape.is_character))
             continue;
         choice.fit = mete__type_fit(&choice.shape, &blocks, (uint64_t)choice.header);
         choice.varies = mete__type_fit_varies(&choice.shape, &blocks);
@@ -167,10 +185,7 @@ static void consider(struct choice *best, const struct caller *caller, const str
         if (choice.clue->kind == METE__CLUE_ARGUMENT && choice.shape.bytes <= SCALAR_MAX &&
             choice.fit > METE__TYPE_FIT_BYTES)
             continue;
-        /* Where that is all of an object, what is returned is the address of one of its members. */
-        bool is_whole = choice.fit == METE__TYPE_FIT_ONE && choice.shape.bytes > SCALAR_MAX;
-        choice.is_passed =
-            !is_whole && flow->returned && flow->returned_offset != flow->clues[i].offset;
+        choice.is_passed = is_passed(flow, &choice);
         choice.is_vague =
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
         choice.is_counted =
@@ -193,12 +208,15 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
         int status = read_caller(types, *node, &caller);
         if (status != 0) return status;
         if (!caller.is_allocator) {
-            bool returned = caller.flow != NULL && caller.flow->returned;
+            bool returned =
+                caller.flow != NULL && (caller.flow->returned || caller.flow->returned_inside);
             if (caller.flow != NULL) consider(best, &caller, &way, site);
             bool done = best->clue != NULL && best->fit == METE__TYPE_FIT_ONE && !best->is_vague;
             if (done || (!returned && !caller.is_wrapper)) return 0;
-            if (!returned)
+            if (!returned || (!caller.flow->returned && caller.is_wrapper))
                 way.is_assumed = true;
+            else if (!caller.flow->returned)
+                way.is_inside = true;
             else if (__builtin_add_overflow(way.header, caller.flow->returned_offset, &way.header))
                 return 0;
             way.callers++;
@@ -220,8 +238,7 @@ static bool is_array(const struct choice *choice) {
 static enum mete__site_type_confidence confidence_of(const struct choice *choice) {
     bool is_seen = choice->clue->kind >= METE__CLUE_RETURNED;
 
-    /* A header that a wrapper keeps for itself is not what the block is. */
-    if (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE) return METE__SITE_TYPE_UNKNOWN;
+    if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
     case METE__TYPE_FIT_BYTES:
