@@ -318,11 +318,20 @@ static int select_alive(struct request *request) {
     return METE__EXIT_OK;
 }
 
+/* Whether the best orders of the types are asked for: of named ones that are shown as they are,
+ * nobody looks at them. */
+static bool needs_orders(const struct request *request) {
+    const struct layout_options *given = request->given;
+
+    return request->filter.name_count == 0 || given->reorder || given->heap != NULL ||
+           given->json != NULL || given->sarif != NULL || given->hot.count != 0;
+}
+
 static int print_types(struct request *request) {
     const struct layout_options *given = request->given;
     int code = select_alive(request);
 
-    if (code == METE__EXIT_OK) code = reorder(request);
+    if (code == METE__EXIT_OK && needs_orders(request)) code = reorder(request);
     if (code == METE__EXIT_OK) code = open_heap(request, given->heap, &request->heap);
     if (code == METE__EXIT_OK)
         code = given->json != NULL

@@ -30,9 +30,8 @@ static const char *plural(uint64_t count) {
 /* The columns before a declaration. */
 static void write_place(struct sheet *sheet, const char *offset, const char *size, char letter,
                         int depth) {
-    mete__page_print(&sheet->page, METE__PAGE_FAINT, "%9s %7s", offset, size);
-    mete__page_print(&sheet->page, METE__PAGE_FAINT, "  %c  ", letter);
-    mete__page_gap(&sheet->page, 4 * (size_t)depth);
+    mete__page_print(&sheet->page, METE__PAGE_FAINT, "%9s %7s  %c  %*s", offset, size, letter,
+                     4 * depth, "");
 }
 
 static void write_boundary(struct sheet *sheet, uint64_t offset) {
@@ -67,9 +66,14 @@ static void write_text(struct sheet *sheet, enum mete__page_style style, const c
 
 /* "int (*done)(void)" */
 static void write_declaration(struct sheet *sheet, const struct mete__member *member) {
-    int length = mete__type_declare(NULL, 0, member->type, member->name_at, member->name);
-    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+    char most[256]; /* are shorter */
+    int length = mete__type_declare(most, sizeof most, member->type, member->name_at, member->name);
 
+    if (length >= 0 && (size_t)length < sizeof most) {
+        write_text(sheet, METE__PAGE_PLAIN, most);
+        return;
+    }
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
     if (text == NULL) {
         sheet->status = -ENOMEM;
         return;
