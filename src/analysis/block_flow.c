@@ -7,6 +7,7 @@
 
 #include "analysis/block_walk.h"
 #include "analysis/dwarf_die.h"
+#include "analysis/dwarf_split.h"
 #include "analysis/pointee.h"
 
 #define IDENTITY_MAX 16  /* instructions */
@@ -193,7 +194,14 @@ static void returned(struct mete__block_walk *walk, const struct mete__block_val
 /* --- Paths --- */
 
 static bool is_inside(const struct mete__block_walk *walk, uint64_t address) {
-    return walk->source->function == NULL || dwarf_haspc(walk->source->function, address) > 0;
+    Dwarf_Die *function = walk->source->function;
+    Dwarf_Addr base, low, high;
+    ptrdiff_t next = 0;
+
+    while (function != NULL &&
+           (next = mete__dwarf_split_ranges(function, next, &base, &low, &high)) > 0)
+        if (low <= address && address < high) return true;
+    return function == NULL;
 }
 
 static bool is_new(struct paths *paths, uint64_t target) {

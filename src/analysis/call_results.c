@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analysis/call_site.h"
+#include "analysis/dwarf_split.h"
 #include "analysis/frame_table.h"
 #include "analysis/global_table.h"
 #include "analysis/inlines.h"
@@ -147,7 +148,7 @@ static uint64_t stretch_of(Dwarf_Die *function, uint64_t address) {
     Dwarf_Addr base, low, high;
     ptrdiff_t next = 0;
 
-    while ((next = dwarf_ranges(function, next, &base, &low, &high)) > 0)
+    while ((next = mete__dwarf_split_ranges(function, next, &base, &low, &high)) > 0)
         if (low <= address && address < high) return low;
     return 0;
 }
@@ -243,7 +244,8 @@ static uint64_t before(Dwarf_Die *unit, Dwarf_Die *function, uint64_t address) {
 
     if (entry == 0) return address;
     if (address - entry <= BEFORE_BYTES + LINE_BYTES_MAX / 2) return entry;
-    Dwarf_Line *line = dwarf_getsrc_die(unit, address - BEFORE_BYTES);
+    Dwarf_Die skeleton = mete__dwarf_split_skeleton(unit);
+    Dwarf_Line *line = dwarf_getsrc_die(&skeleton, address - BEFORE_BYTES);
     if (line == NULL || dwarf_lineaddr(line, &start) != 0 || start > address || start < entry ||
         address - start > BEFORE_BYTES + LINE_BYTES_MAX)
         return address;

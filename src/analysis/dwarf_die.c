@@ -3,6 +3,8 @@
 #include <dwarf.h>
 #include <stdio.h>
 
+#include "analysis/dwarf_split.h"
+
 #define DEPTH_MAX 128 /* typedefs and qualifiers in a row */
 
 bool mete__dwarf_die_is_qualifier(int tag) {
@@ -43,7 +45,7 @@ const char *mete__dwarf_die_name(Dwarf_Die *die) {
 bool mete__dwarf_die_follow(Dwarf_Die *die, unsigned int name, Dwarf_Die *to) {
     Dwarf_Attribute attribute;
 
-    return dwarf_attr(die, name, &attribute) != NULL && dwarf_formref_die(&attribute, to) != NULL;
+    return dwarf_attr(die, name, &attribute) != NULL && mete__dwarf_split_follow(&attribute, to);
 }
 
 bool mete__dwarf_die_number(Dwarf_Die *die, unsigned int name, uint64_t *number) {

@@ -12,22 +12,49 @@
 #include <unistd.h>
 
 #include "analysis/debug_search.h"
+#include "analysis/dwarf_split.h"
+
+struct part {
+    Dwarf *dwarf;
+    struct mete__dwarf_split *split; /* NULL: it has no package */
+};
 
 struct mete__dwarf_file {
     struct mete__debug_search search;
     Elf *core;           /* a core dump, which libdwfl refers to; else NULL */
     int core_descriptor; /* its file's */
     const char *missing; /* libdwfl's: the first file a core dump names and is not there */
-    Dwarf **parts;
+    struct part *parts;
     size_t part_count;
+    const char *debug_directory; /* while it is opened */
     int machine;
     bool failed; /* memory ran out while parts were collected */
 };
 
+/* Adds a part, whose package, or NULL, becomes the file's. */
+static int add_part(struct mete__dwarf_file *file, Dwarf *dwarf, struct mete__dwarf_split *split) {
+    struct part *parts = reallocarray(file->parts, file->part_count + 1, sizeof *parts);
+
+    if (parts == NULL) {
+        mete__dwarf_split_close(split);
+        return -ENOMEM;
+    }
+    file->parts = parts;
+    parts[file->part_count++] = (struct part){dwarf, split};
+    return 0;
+}
+
+static void note_machine(struct mete__dwarf_file *file, Elf *elf) {
+    GElf_Ehdr header;
+
+    if (elf != NULL && file->machine == EM_NONE && gelf_getehdr(elf, &header) != NULL)
+        file->machine = header.e_machine;
+}
+
 static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
                    void *context) {
     struct mete__dwarf_file *file = context;
-    GElf_Ehdr header;
+    struct mete__dwarf_split *split;
     Dwarf_Addr bias;
     GElf_Addr elf_bias;
 
@@ -38,18 +65,25 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &read_from, NULL);
     if (file->core != NULL && read_from == NULL && file->missing == NULL && name[0] == '/')
         file->missing = name;
-    if (elf != NULL && file->machine == EM_NONE && gelf_getehdr(elf, &header) != NULL)
-        file->machine = header.e_machine;
+    note_machine(file, elf);
     Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
     if (dwarf == NULL) return DWARF_CB_OK;
-    Dwarf **parts = reallocarray(file->parts, file->part_count + 1, sizeof(Dwarf *));
-    if (parts == NULL) {
-        file->failed = true;
-        return DWARF_CB_ABORT;
-    }
-    file->parts = parts;
-    parts[file->part_count++] = dwarf;
-    return DWARF_CB_OK;
+    if (mete__dwarf_split_open_module(module, file->debug_directory, &split) == 0 &&
+        add_part(file, dwarf, split) == 0)
+        return DWARF_CB_OK;
+    file->failed = true;
+    return DWARF_CB_ABORT;
+}
+
+/* A .dwp package, in which libdwfl sees nothing. */
+static int add_package(struct mete__dwarf_file *file, const char *path) {
+    struct mete__dwarf_split *split;
+    Dwarf *dwarf;
+
+    int status = mete__dwarf_split_open_whole(path, &split, &dwarf);
+    if (status != 0) return status == -ENOENT ? 0 : status;
+    note_machine(file, dwarf_getelf(dwarf));
+    return add_part(file, dwarf, split);
 }
 
 /* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
@@ -134,6 +168,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     int status = -ENOMEM;
     snprintf(why, why_size, "out of memory");
     struct mete__dwarf_file *file = calloc(1, sizeof *file);
+    if (file != NULL) file->debug_directory = debug_directory;
     if (file == NULL || mete__debug_search_open(&file->search, debug_directory) != 0) {
         close(fd);
         goto fail_file;
@@ -144,15 +179,14 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
         goto fail_file;
     }
     dwfl_getmodules(file->search.dwfl, collect, file, 0);
-    if (file->failed) {
-        status = -ENOMEM;
-        goto fail_file;
-    }
+    status = -ENOMEM;
+    if (file->failed || (file->part_count == 0 && add_package(file, path) != 0)) goto fail_file;
     if (file->part_count == 0) {
         status = -ENODATA;
         say_no_data(path, file->core != NULL, why, why_size);
         goto fail_file;
     }
+    file->debug_directory = NULL;
     *out = file;
     return 0;
 
@@ -163,6 +197,7 @@ fail_file:
 
 void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     if (file == NULL) return;
+    for (size_t i = 0; i < file->part_count; i++) mete__dwarf_split_close(file->parts[i].split);
     mete__debug_search_close(&file->search);
     if (file->core != NULL) {
         elf_end(file->core);
@@ -177,7 +212,7 @@ size_t mete__dwarf_file_parts(const struct mete__dwarf_file *file) {
 }
 
 Dwarf *mete__dwarf_file_part(const struct mete__dwarf_file *file, size_t number) {
-    return file->parts[number];
+    return file->parts[number].dwarf;
 }
 
 int mete__dwarf_file_machine(const struct mete__dwarf_file *file) {

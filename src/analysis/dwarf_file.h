@@ -5,8 +5,8 @@
  * dump, which stands for the program and the libraries it names. Debug
  * information is looked for where gdb looks for it: in the file, beside it (.gnu_debuglink), in the
  * build-id directories, and at the servers in DEBUGINFOD_URLS where that is set; compressed
- * sections, .dwz files and .dwo files (from 0.191 on also .dwp) are elfutils' business. Not thread-
- * safe.
+ * sections, .dwz files and .dwo files are elfutils' business, .dwp packages dwarf_split.h's. Not
+ * thread-safe.
  */
 #ifndef METE_ANALYSIS_DWARF_FILE_H
 #define METE_ANALYSIS_DWARF_FILE_H

@@ -9,6 +9,7 @@
 
 #include "analysis/dwarf_aggregate.h"
 #include "analysis/dwarf_die.h"
+#include "analysis/dwarf_split.h"
 #include "analysis/dwarf_type.h"
 #include "analysis/dwarf_unit.h"
 
@@ -19,7 +20,8 @@ struct reading {
     struct mete__dwarf_aggregate_reader reader;
     size_t unit_count;
     size_t damaged_count;
-    size_t split_count; /* units whose .dwo file is not there */
+    size_t unreadable_count; /* units of a package that say nothing, not even what they are */
+    size_t split_count;      /* units whose .dwo file or package is not there */
 };
 
 static void say(const struct reading *reading, const char *text) {
@@ -93,31 +95,88 @@ static void show_progress(const struct reading *reading, Dwarf *dwarf, Dwarf_Die
                                total < done ? done : total, name == NULL ? "" : name);
 }
 
-static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
+/* The types of a package that have units of their own, or all its units. */
+static int read_package(struct reading *reading, struct mete__dwarf_split *package,
+                        enum mete__dwarf_package_kind kind) {
+    uint32_t count = mete__dwarf_split_count(package, kind);
+    Dwarf_Die root;
+    int status = 0;
+
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        mete__dwarf_split_trim(package);
+        if (mete__dwarf_split_at(package, kind, i, &root))
+            status = read_unit(reading, &root);
+        else
+            reading->unreadable_count++;
+    }
+    return status;
+}
+
+/* A unit that a skeleton stands for; with it the units of types that its .dwo file has. */
+static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
+    Dwarf *dwarf = dwarf_cu_getdwarf(skeleton->cu);
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     Dwarf_CU *unit = NULL;
-    Dwarf_Die root, split;
+    Dwarf_Die root;
     uint8_t type;
-    int more, status = 0;
+    int status = 0;
+
+    if (package != NULL) mete__dwarf_split_trim(package);
+    if (!mete__dwarf_split_unit(skeleton, &root)) {
+        reading->split_count++;
+        return 0;
+    }
+    Dwarf *rest = dwarf_cu_getdwarf(root.cu);
+    status = read_unit(reading, &root);
+    while (status == 0 && dwarf_get_units(rest, unit, &unit, NULL, &type, &root, NULL) == 0)
+        if ((type == DW_UT_type || type == DW_UT_split_type) && root.addr != NULL &&
+            dwarf_tag(&root) != DW_TAG_invalid)
+            status = read_unit(reading, &root);
+    return status;
+}
+
+static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    uint8_t type;
+    int more = 1, status = 0;
+
+    if (package != NULL) {
+        status = read_package(reading, package, METE__DWARF_PACKAGE_TYPE);
+        if (mete__dwarf_split_is_whole(package))
+            return status != 0 ? status : read_package(reading, package, METE__DWARF_PACKAGE_UNIT);
+    }
 
     while (status == 0 &&
-           (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, &split)) == 0) {
+           (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL)) == 0) {
         if (root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid) {
             if (root.addr != NULL) say_damaged(reading, &root);
             continue;
         }
         show_progress(reading, dwarf, &root);
-        if (type == DW_UT_skeleton && split.addr == NULL)
-            reading->split_count++;
-        else
-            status = read_unit(reading, type == DW_UT_skeleton ? &split : &root);
+        status = type == DW_UT_skeleton ? read_split(reading, &root) : read_unit(reading, &root);
     }
     if (status == 0 && more < 0)
         say(reading, "the units that follow a damaged one cannot be found: left out");
     return status;
 }
 
-static void say_what_is_missing(struct reading *reading) {
-    char text[160];
+static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
+    char text[512];
+
+    if (package != NULL && mete__dwarf_split_damaged(package) != NULL) {
+        snprintf(text, sizeof text,
+                 "the index of %.400s is damaged, or of a kind that is not known",
+                 mete__dwarf_split_damaged(package));
+        say(reading, text);
+    }
+    if (reading->unreadable_count > 0) {
+        snprintf(text, sizeof text, "%zu unit%s of the package cannot be read: left out",
+                 reading->unreadable_count, reading->unreadable_count == 1 ? "" : "s");
+        say(reading, text);
+    }
 
     if (reading->damaged_count > NOTES_MAX) {
         snprintf(text, sizeof text, "%zu more units are damaged: left out",
@@ -127,7 +186,7 @@ static void say_what_is_missing(struct reading *reading) {
     if (reading->split_count > 0) {
         snprintf(text, sizeof text,
                  "%zu unit%s in .dwo files that are not there: left out (they are where the "
-                 "program was compiled)",
+                 "program was compiled, or in a .dwp package to be put beside it)",
                  reading->split_count, reading->split_count == 1 ? " is" : "s are");
         say(reading, text);
     }
@@ -158,7 +217,7 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
     status = supplement == NULL ? 0 : read_dwarf(&reading, supplement);
     if (status == 0) status = read_dwarf(&reading, dwarf);
     if (status == 0) {
-        say_what_is_missing(&reading);
+        say_what_is_missing(&reading, dwarf);
         *units = reading.unit_count;
     }
     mete__dwarf_aggregate_free(&reading.reader);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "analysis/array.h"
+#include "analysis/dwarf_split.h"
 #include "analysis/pointee.h"
 
 #define DEPTH_MAX   16      /* of namespaces and classes */
@@ -81,18 +82,13 @@ static int scan(struct mete__global_table *table, Dwarf_Die *parent, int depth) 
 }
 
 int mete__global_table_read(struct mete__global_table *table, Dwfl_Module *module) {
-    Dwarf_Die *die = NULL, split;
+    Dwarf_Die *die = NULL, unit;
     Dwarf_Addr bias;
     int status = 0;
 
     *table = (struct mete__global_table){0};
     while (status == 0 && (die = dwfl_module_nextcu(module, die, &bias)) != NULL) {
-        uint8_t type = 0;
-        if (dwarf_cu_info(die->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
-            type == DW_UT_skeleton && split.addr != NULL)
-            status = scan(table, &split, 0);
-        else
-            status = scan(table, die, 0);
+        if (mete__dwarf_split_unit(die, &unit)) status = scan(table, &unit, 0);
     }
     mete__address_ranges_complete(&table->ranges);
     return status;

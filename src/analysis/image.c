@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "analysis/debug_search.h"
+#include "analysis/dwarf_split.h"
 #include "analysis/inlines.h"
 #include "analysis/symbol_table.h"
 #include "profile/format.h"
@@ -20,6 +21,7 @@ struct mete__image {
     struct mete__names *names;
     struct mete__debug_search search;        /* closed: no usable file */
     Dwfl_Module *module;                     /* NULL: no usable file */
+    struct mete__dwarf_split *split;         /* NULL: no package */
     struct mete__inlines *inlines;           /* NULL: no DWARF */
     struct mete__symbol_table *symbol_table; /* NULL: no symbols */
     const char *note;
@@ -154,6 +156,8 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
     Dwfl_Module *module = find_module(image, source);
     image->module = module;
     if (module != NULL) {
+        status = mete__dwarf_split_open_module(module, source->debug_directory, &image->split);
+        if (status == -ENOMEM) goto fail_image;
         status = mete__inlines_open(module, names, &image->inlines);
         if (status == -ENOMEM) goto fail_image;
         status = mete__symbol_table_open(module, &image->symbol_table);
@@ -171,6 +175,7 @@ void mete__image_close(struct mete__image *image) {
     if (image == NULL) return;
     mete__symbol_table_close(image->symbol_table);
     mete__inlines_close(image->inlines);
+    mete__dwarf_split_close(image->split);
     mete__debug_search_close(&image->search);
     free(image);
 }

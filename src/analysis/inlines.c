@@ -10,6 +10,7 @@
 
 #include "analysis/address_ranges.h"
 #include "analysis/array.h"
+#include "analysis/dwarf_split.h"
 
 #define DEPTH_MAX 64 /* nesting of scopes; real programs stay below 30 */
 
@@ -62,7 +63,7 @@ static int add_ranges(struct mete__address_ranges *ranges, Dwarf_Die *die, uint3
     ptrdiff_t next = 0;
     int status = 0;
 
-    while (status == 0 && (next = dwarf_ranges(die, next, &base, &low, &high)) > 0)
+    while (status == 0 && (next = mete__dwarf_split_ranges(die, next, &base, &low, &high)) > 0)
         if (low != 0) status = mete__address_ranges_add(ranges, low, high, index);
     return status;
 }
@@ -70,19 +71,15 @@ static int add_ranges(struct mete__address_ranges *ranges, Dwarf_Die *die, uint3
 /* --- Units --- */
 
 static int add_unit(struct mete__inlines *inlines, Dwarf_Die *die) {
-    Dwarf_Die split;
-    uint8_t type = 0;
-
     struct unit *units = mete__array_room(inlines->units, inlines->unit_count,
                                           &inlines->unit_capacity, sizeof *units);
     if (units == NULL) return -ENOMEM;
     inlines->units = units;
     struct unit *unit = &inlines->units[inlines->unit_count++];
     *unit = (struct unit){.die = *die};
-    /* -gsplit-dwarf: the ranges are in the skeleton, everything else in the .dwo file. */
-    if (dwarf_cu_info(die->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
-        type == DW_UT_skeleton && split.addr != NULL)
-        unit->die = split;
+    /* -gsplit-dwarf: the ranges and lines are in the skeleton, everything else elsewhere. */
+    Dwarf_Die whole;
+    if (mete__dwarf_split_unit(die, &whole)) unit->die = whole;
     return add_ranges(&inlines->unit_ranges, die, (uint32_t)inlines->unit_count - 1);
 }
 
@@ -337,7 +334,8 @@ static void name_frame(struct mete__inlines *inlines, Dwarf_Die *unit, Dwarf_Die
 
 static void set_line_of_address(struct mete__inlines *inlines, Dwarf_Die *unit, Dwarf_Addr address,
                                 struct mete__frame *frame) {
-    Dwarf_Line *line = dwarf_getsrc_die(unit, address);
+    Dwarf_Die skeleton = mete__dwarf_split_skeleton(unit);
+    Dwarf_Line *line = dwarf_getsrc_die(&skeleton, address);
     int number = 0;
 
     if (line == NULL) return;
@@ -356,7 +354,8 @@ static void set_line_of_call(struct mete__inlines *inlines, Dwarf_Die *unit, Dwa
     size_t file_count;
 
     if (dwarf_formudata(dwarf_attr(call, DW_AT_call_file, &attribute), &file_index) != 0) return;
-    if (dwarf_getsrcfiles(unit, &files, &file_count) != 0 || file_index >= file_count) return;
+    Dwarf_Die named = mete__dwarf_split_files(unit, NULL);
+    if (dwarf_getsrcfiles(&named, &files, &file_count) != 0 || file_index >= file_count) return;
     const char *file = dwarf_filesrc(files, file_index, NULL, NULL);
     if (file == NULL) return;
     frame->file = mete__names_keep(inlines->names, file);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "analysis/dwarf_die.h"
+#include "analysis/dwarf_split.h"
 
 #define CHAIN_MAX   32     /* typedefs and qualifiers around one type */
 #define NESTING_MAX 32     /* structs in structs */
@@ -13,7 +14,7 @@ bool mete__pointee_type_of(Dwarf_Die *die, Dwarf_Die *type) {
     Dwarf_Attribute attribute;
 
     return dwarf_attr_integrate(die, DW_AT_type, &attribute) != NULL &&
-           dwarf_formref_die(&attribute, type) != NULL;
+           mete__dwarf_split_follow(&attribute, type);
 }
 
 /* Past const and its kin, but not past typedefs. */

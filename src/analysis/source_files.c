@@ -10,6 +10,7 @@
 
 #include "analysis/array.h"
 #include "analysis/dwarf_die.h"
+#include "analysis/dwarf_split.h"
 
 #define FORMATS_MAX 16   /* columns of a table of DWARF 5; there are 5 kinds */
 #define PATH_SIZE   8192 /* bytes; a longer path is cut */
@@ -327,8 +328,13 @@ static const char *ask_libdw(struct mete__source_files *files, Dwarf_Die *unit, 
 
 const char *mete__source_files_path(struct mete__source_files *files, Dwarf_Die *unit,
                                     uint64_t number) {
-    if (unit->addr != files->unit) read_unit(files, unit);
-    if (!files->is_known) return ask_libdw(files, unit, number);
+    bool is_packaged;
+    Dwarf_Die named = mete__dwarf_split_files(unit, &is_packaged);
+
+    /* The Dwarf of a package's unit may be gone, and another one be in its place. */
+    if (is_packaged) return ask_libdw(files, &named, number);
+    if (named.addr != files->unit) read_unit(files, &named);
+    if (!files->is_known) return ask_libdw(files, &named, number);
     if (number < files->first || number - files->first >= files->count) return NULL;
     struct source_file *file = &files->files[number - files->first];
     if (file->path == NULL) file->path = keep_path(files, file);

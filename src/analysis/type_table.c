@@ -67,7 +67,8 @@ static bool are_equal(const struct mete__type *one, const struct mete__type *oth
            one->flags == other->flags && one->kind == other->kind &&
            one->member_count == other->member_count &&
            /* Texts and nested types are kept once each, so that equal ones have equal addresses. */
-           memcmp(one->members, others_members, bytes_of_members(one)) == 0;
+           (one->member_count == 0 ||
+            memcmp(one->members, others_members, bytes_of_members(one)) == 0);
 }
 
 /* The slot of an equal type, or a free one; only a free one where `type` is NULL. */

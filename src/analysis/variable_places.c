@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analysis/dwarf_split.h"
 #include "analysis/global_table.h"
 #include "analysis/pointee.h"
 
@@ -127,7 +128,7 @@ static bool add_for_scope(struct reading *reading, Dwarf_Attribute *location, Dw
     Dwarf_Addr base, low, high;
     ptrdiff_t next = 0;
 
-    while ((next = dwarf_ranges(scope, next, &base, &low, &high)) > 0)
+    while ((next = mete__dwarf_split_ranges(scope, next, &base, &low, &high)) > 0)
         if (!add_expression(reading, location, low, high, operations, count)) return false;
     return true;
 }

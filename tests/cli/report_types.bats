@@ -279,3 +279,52 @@ END
            (.[0].type | test("conn")) and .[0].type_confidence == "certain" and
            .[0].type_evidence == "said by the compiler in make"' r.json
 }
+
+@test "types, inlined calls and lines are the same from a .dwp package" {
+    command -v dwp llvm-dwp || skip "no dwp or llvm-dwp here"
+    while read -r tool compiler flags; do
+        echo "$tool $compiler $flags"
+        for split in "" -gsplit-dwarf; do
+            cat >walk.c <<'END'
+#include <stdlib.h>
+#include <string.h>
+struct conn { char state; void *peer; char flags; struct conn *next; };
+struct conn *last;
+static inline struct conn *conn_in(struct conn *next) {
+    struct conn *conn = malloc(sizeof *conn);
+    if (conn == NULL) abort();
+    memset(conn, 0, sizeof *conn);
+    conn->next = next;
+    last = conn;
+    for (struct conn *each = conn; each != NULL; each = each->next)
+        if (each->state) abort();
+    return conn;
+}
+struct conn *conn_new(struct conn *next) { return conn_in(next); }
+int main(void) {
+    struct conn *conns = NULL;
+    for (int i = 0; i < 10; i++) conns = conn_new(conns);
+    return conn_in(conns) == NULL;
+}
+END
+            # shellcheck disable=SC2086
+            "$compiler" -O2 $flags $split -c walk.c
+            "$compiler" walk.o -o walk
+            [ -z "$split" ] || timeout 20 "$tool" -e walk -o walk.dwp
+            rm -f walk.dwo
+            mete run --quiet --output p.mete ./walk
+            mete report p.mete --json "r$split.json"
+        done
+        for file in r r-gsplit-dwarf; do
+            jq -S '[.sites[] | {type, type_confidence, type_evidence, blocks: .allocations,
+                    frames: [.stack[] | {function, line, inlined}]}]' "$file.json" >"$file.sites"
+        done
+        grep -q '"struct conn"' r.sites
+        diff r.sites r-gsplit-dwarf.sites
+        rm walk.dwp
+    done <<'LINES'
+dwp gcc -gdwarf-4
+dwp clang -gdwarf-4
+llvm-dwp clang -gdwarf-5
+LINES
+}

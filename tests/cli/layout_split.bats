@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# `mete layout` of programs compiled with -gsplit-dwarf, whose types are in a .dwp package.
+
+load layout_helpers
+
+write_program() {
+    cat >one.c <<'C'
+#include <stddef.h>
+struct inner { int first; char second; };
+typedef struct { char tag; long value; } boxed;
+struct shared { char kind; struct shared *next; struct inner inside; boxed box; };
+struct shared *first;
+int other(int);
+int main(int count, char **words) {
+    struct local { char c; int i; } here = {0};
+    for (int i = 0; i < count; i++) here.i += other(words[i][0]);
+    return here.i;
+}
+C
+    cat >two.c <<'C'
+struct inner { int first; char second; };
+typedef struct { char tag; long value; } boxed;
+struct shared { char kind; struct shared *next; struct inner inside; boxed box; };
+struct second { unsigned state : 3, mode : 7; struct inner many[3]; struct shared *shared; };
+union choice { char small; struct inner large; } choice;
+struct second second;
+int other(int letter) {
+    int sum = letter;
+    for (int i = 0; i < letter; i++) sum += second.mode * i;
+    return sum;
+}
+C
+}
+
+# All types of a file, but for where they are declared: units of types do not know the directory.
+types() { mete layout "$1" '*' | sed 's, */\* [^*]*[.]c:[0-9]* \*/ *,,; s/ *$//'; }
+
+# package TOOL COMPILER FLAG…: leaves program with program.dwp and no .dwo, and plain, as expected.
+package() {
+    local tool=$1
+    shift
+    write_program
+    "$@" -c one.c two.c
+    "$@" one.o two.o -o plain
+    "$@" -gsplit-dwarf -c one.c two.c
+    "$@" one.o two.o -o program
+    timeout 20 "$tool" -e program -o program.dwp
+    rm one.dwo two.dwo
+    types plain >expected
+    grep -q second expected
+}
+
+need() {
+    command -v "$1" >/dev/null || skip "no $1 here"
+}
+
+@test "a_package_beside_the_program_has_its_types" {
+    need dwp
+    need llvm-dwp
+    while read -r line; do
+        echo "$line"
+        # shellcheck disable=SC2086
+        package $line
+        for file in program program.dwp; do
+            types "$file" >out
+            diff expected out
+        done
+    done <<'LINES'
+dwp gcc -gdwarf-4
+dwp gcc -gdwarf-4 -fdebug-types-section
+dwp clang -gdwarf-4
+llvm-dwp clang -gdwarf-5 -fdebug-types-section
+llvm-dwp clang -gdwarf-5
+LINES
+}
+
+@test "a_package_is_found_through_links_and_in_the_debug_directory" {
+    need dwp
+    package dwp gcc -gdwarf-4
+    mkdir links debug
+    ln -s ../program links/name
+    mete layout links/name shared >/dev/null
+    mv program.dwp debug
+    mete layout --debug-dir=debug program shared >/dev/null
+    run -125 mete layout program shared
+    [[ $output == *"2 units are in .dwo files that are not there"* ]]
+}
+
+@test "a_damaged_package_is_named" {
+    need dwp
+    package dwp gcc -gdwarf-4
+    section=$(readelf -SW program.dwp |
+        sed -n 's/.* \.debug_cu_index *PROGBITS *[0-9a-f]* \([0-9a-f]*\) .*/\1/p')
+    cp program.dwp good
+    # A version that is not known; more units than there is room for.
+    for damage in '0 \11' '8 \377\377\377\377' '12 \3'; do
+        cp good program.dwp
+        # shellcheck disable=SC2059
+        printf "${damage#* }" |
+            dd of=program.dwp bs=1 seek=$((0x$section + ${damage% *})) conv=notrunc status=none
+        run -125 mete layout program
+        [[ $output == *"the index of program.dwp is damaged, or of a kind that is not known"* ]]
+    done
+}
