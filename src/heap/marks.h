@@ -46,8 +46,8 @@ METE_INLINE bool mete__marks_is_free(const struct mete__marks *marks, size_t ind
     return (__atomic_load_n(&marks->free[index / 64], __ATOMIC_RELAXED) >> index % 64 & 1) != 0;
 }
 
-/* Takes the lowest free block; there is one. Its index; *full: whether it was the last. */
-METE_INLINE size_t mete__marks_take(struct mete__marks *marks, bool *full) {
+/* Takes the lowest free block; there is one. Its index. */
+METE_INLINE size_t mete__marks_take(struct mete__marks *marks) {
     size_t word = (size_t)__builtin_ctzll(marks->open);
     uint64_t free = marks->free[word];
     size_t index = word * 64 + (size_t)__builtin_ctzll(free);
@@ -55,7 +55,6 @@ METE_INLINE size_t mete__marks_take(struct mete__marks *marks, bool *full) {
     free &= free - 1;
     __atomic_store_n(&marks->free[word], free, __ATOMIC_RELAXED);
     if (METE_UNLIKELY(free == 0)) marks->open &= marks->open - 1;
-    *full = marks->open == 0;
     return index;
 }
 

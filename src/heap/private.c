@@ -59,10 +59,16 @@ static void set_owner(struct mete__span *span, const mete_heap *heap, uintptr_t 
     __atomic_store_n(&span->owner, owner, __ATOMIC_RELEASE);
 }
 
-void mete__private_filled(mete_heap *heap, struct mete__span *span) {
-    unlink_span(&heap->serving[span->size_class], span);
+/* Of the first span that serves the class: there is one. */
+static void *pop(mete_heap *heap, unsigned size_class) {
+    struct mete__span *span = heap->serving[size_class];
+    void *block = mete__private_pop_from(heap, span);
+
+    if (span->used < span->capacity) return block;
+    unlink_span(&heap->serving[size_class], span);
     push(&heap->full, span);
     set_owner(span, heap, METE__OWNER_FULL);
+    return block;
 }
 
 /* ---- spans come and go ---- */
@@ -205,7 +211,7 @@ static void *take(mete_heap *heap, size_t size, size_t align, bool *zeroed) {
         if (size_class == METE__CLASSES)
             block = take_large(heap, size, align, zeroed);
         else if (heap->serving[size_class] != NULL || add_span(heap, size_class))
-            block = mete__private_pop(heap, size_class);
+            block = pop(heap, size_class);
     }
     if (block == NULL) {
         heap->failures++;

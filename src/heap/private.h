@@ -60,10 +60,14 @@ enum mete__private_entry {
     METE__PRIVATE_LOCKED,
 };
 
+METE_INLINE bool mete__private_is_alone(const mete_heap *heap) {
+    return heap->is_one_thread || !mete__process_may_have_threads();
+}
+
 METE_INLINE METE_MUST_USE enum mete__private_entry mete__private_enter(mete_heap *heap) {
     bool entered;
 
-    if (METE_LIKELY(heap->is_one_thread || !mete__process_may_have_threads())) {
+    if (METE_LIKELY(mete__private_is_alone(heap))) {
         entered = mete__lock_acquire_alone(&heap->lock, mete__lock_token());
         return METE_LIKELY(entered) ? METE__PRIVATE_ALONE : METE__PRIVATE_REFUSED;
     }
@@ -107,9 +111,6 @@ METE_HIDDEN size_t mete__private_usable(const mete_heap *heap, const void *block
 /* Gives every span back, with the heap's lock or at its end. */
 METE_HIDDEN void mete__private_clear(mete_heap *heap);
 
-/* The rest of a take, of a span's last free block. */
-METE_HIDDEN void mete__private_filled(mete_heap *heap, struct mete__span *span);
-
 /* Its name for messages; NULL: it is the general heap's (checked.h). */
 METE_INLINE const char *mete__private_name(const mete_heap *heap) {
     return heap->holder.name[0] != '\0' ? heap->holder.name : NULL;
@@ -137,19 +138,23 @@ METE_INLINE void mete__private_count_out(mete_heap *heap, size_t bytes) {
 
 /* ---- what most calls come to, with the lock ---- */
 
-/* A block of a class, its checkers not yet told; NULL where that takes a span. */
-METE_INLINE void *mete__private_pop(mete_heap *heap, unsigned size_class) {
-    struct mete__span *span = heap->serving[size_class];
-    bool full;
+/* A block of a span that has a free one, its checkers not yet told. */
+METE_INLINE void *mete__private_pop_from(mete_heap *heap, struct mete__span *span) {
+    size_t bytes = span->block_bytes, index = mete__marks_take(span->marks);
 
-    if (METE_UNLIKELY(span == NULL)) return NULL;
-    size_t bytes = span->block_bytes, index = mete__marks_take(span->marks, &full);
-    char *block = mete__marks_memory(span->marks) + index * bytes;
     if (METE_UNLIKELY(index >= span->carved)) mete__span_set_carved(span, index + 1);
     span->used++;
     mete__private_count_in(heap, bytes);
-    if (METE_UNLIKELY(full)) mete__private_filled(heap, span);
-    return block;
+    return mete__marks_memory(span->marks) + index * bytes;
+}
+
+/* A block of a class where that is all there is to do; NULL where it takes a span, or is the last
+ * of one. Calls nothing, so that its callers need not save their registers. */
+METE_INLINE void *mete__private_pop(mete_heap *heap, unsigned size_class) {
+    struct mete__span *span = heap->serving[size_class];
+
+    if (METE_UNLIKELY(span == NULL) || METE_UNLIKELY(span->used + 1 >= span->capacity)) return NULL;
+    return mete__private_pop_from(heap, span);
 }
 
 /* Takes back a live block where that is all there is to do. False: left as it was. */

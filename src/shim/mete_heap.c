@@ -104,17 +104,29 @@ void mete_heap_reset(mete_heap *heap) {
 
 /* ---- blocks ---- */
 
+/* Each in three parts: what is most often all of it stands alone, and calls nothing, so that it
+ * saves no registers; the same with the lock; and the rest. */
+
 static METE_NOINLINE void *alloc_slow(mete_heap *heap, size_t size) {
     return mete__private_alloc(heap, size, 1, NULL);
+}
+
+static METE_NOINLINE void *alloc_locked(mete_heap *heap, size_t size) {
+    if (METE_UNLIKELY(!mete__lock_acquire(&heap->lock, mete__lock_token())))
+        return alloc_slow(heap, size);
+    void *block = mete__private_pop(heap, mete__size_class_of(size));
+    mete__lock_release(&heap->lock);
+    return METE_LIKELY(block != NULL) ? block : alloc_slow(heap, size);
 }
 
 void *mete_heap_alloc(mete_heap *heap, size_t size) {
     if (METE_UNLIKELY(size > METE__MEDIUM_MAX || mete__checkers_listen))
         return alloc_slow(heap, size);
-    enum mete__private_entry entry = mete__private_enter(heap);
-    if (METE_UNLIKELY(entry == METE__PRIVATE_REFUSED)) return alloc_slow(heap, size);
+    if (METE_UNLIKELY(!mete__private_is_alone(heap))) return alloc_locked(heap, size);
+    if (METE_UNLIKELY(!mete__lock_acquire_alone(&heap->lock, mete__lock_token())))
+        return alloc_slow(heap, size);
     void *block = mete__private_pop(heap, mete__size_class_of(size));
-    mete__private_leave(heap, entry);
+    mete__lock_release_alone(&heap->lock);
     return METE_LIKELY(block != NULL) ? block : alloc_slow(heap, size);
 }
 
@@ -123,11 +135,21 @@ static METE_NOINLINE void free_slow(mete_heap *heap, void *block) {
     if (block != NULL) mete__private_free(heap, block, &caller);
 }
 
-void mete_heap_free(mete_heap *heap, void *block) {
-    enum mete__private_entry entry = mete__private_enter(heap);
-    if (METE_UNLIKELY(entry == METE__PRIVATE_REFUSED)) return;
+static METE_NOINLINE void free_locked(mete_heap *heap, void *block) {
+    if (METE_UNLIKELY(!mete__lock_acquire(&heap->lock, mete__lock_token()))) return;
     bool done = mete__private_push(heap, block);
-    mete__private_leave(heap, entry);
+    mete__lock_release(&heap->lock);
+    if (METE_UNLIKELY(!done)) free_slow(heap, block);
+}
+
+void mete_heap_free(mete_heap *heap, void *block) {
+    if (METE_UNLIKELY(!mete__private_is_alone(heap))) {
+        free_locked(heap, block);
+        return;
+    }
+    if (METE_UNLIKELY(!mete__lock_acquire_alone(&heap->lock, mete__lock_token()))) return;
+    bool done = mete__private_push(heap, block);
+    mete__lock_release_alone(&heap->lock);
     if (METE_UNLIKELY(!done)) free_slow(heap, block);
 }
 
