@@ -191,19 +191,19 @@ METE_API void *mete__pool_get(const mete_pool *pool,
 
 extern inline __attribute__((gnu_inline)) void *mete_pool_alloc(mete_pool *pool) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
-    void *block = mete__pool_front_alloc(front);
+    size_t depth = mete__pool_depth_of(front);
+    void *block = mete__pool_front_alloc(front, depth);
 
-    if (__builtin_expect(block == NULL, 0) && front->is_shared)
-        block = mete__pool_share_alloc(pool, front->duties);
+    if (block == NULL && depth == 255) block = mete__pool_share_alloc(pool);
     return __builtin_expect(block != NULL, 1) ? block : mete__pool_alloc(pool);
 }
 
 extern inline __attribute__((gnu_inline)) void mete_pool_free(mete_pool *pool, void *block) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
-    bool is_done = mete__pool_front_free(front, block);
+    size_t depth = mete__pool_depth_of(front);
+    bool is_done = depth != 255 ? mete__pool_front_free(front, depth, block)
+                                : mete__pool_share_free(pool, block);
 
-    if (__builtin_expect(!is_done, 0) && front->is_shared)
-        is_done = mete__pool_share_free(pool, block);
     if (__builtin_expect(!is_done, 0)) mete__pool_free(pool, block);
 }
 

@@ -21,15 +21,15 @@ typedef uint64_t mete_pool_handle;
  * that is counted and constructors, whose blocks are of 64 bytes or are not filled. With handles,
  * and not shared, one has those of its next blocks in hand instead, and is open by handle. */
 struct mete_pool_front {
-    uint64_t count;        /* its lowest byte: blocks in hand; the others: frees ever */
-    uint64_t near_limit;   /* blocks of that slab; 0: closed */
+    uint64_t count;        /* its lowest byte: blocks in hand, 255: or shared; the others: frees */
+    uint64_t near_limit;   /* blocks of that slab, where they are filled; 0: closed */
     uintptr_t near_memory; /* its first block */
     uint8_t *near_places;  /* of each of its blocks; 255: in no hand, and not the program's */
     uint64_t inverse;      /* modulo 2^64, of the odd part of the distance from block to block */
     uint8_t shift;         /* log2 of the other part */
-    uint8_t floor;         /* with so many blocks in hand, or fewer, closed */
+    uint8_t floor;         /* with so many blocks in hand, or fewer, closed; 255: or not filled */
+    uint8_t bare_floor;    /* the same, where they are not filled; 255: or filled */
     uint8_t duties;        /* METE__POOL_FILLS, METE__POOL_COUNTS_LIVES */
-    uint8_t is_shared;     /* and open: by what the calling thread has of it, see below */
     union {
         void *hand[256]; /* NULL above the blocks in hand */
         mete_pool_handle next[256];
@@ -40,6 +40,7 @@ struct mete_pool_front {
     uint32_t filled_limit;          /* the same, where filled */
     uint32_t named_floor;           /* as floor, by handle */
     uint32_t named;                 /* slabs that a handle may name, whichever is near */
+    uint64_t bare_near_limit;       /* as near_limit, where they are not filled */
     size_t distance;                /* bytes from block to block */
     struct mete__slab **slabs;      /* atomic: by number; each begins as struct mete_pool_near */
 };
@@ -68,6 +69,7 @@ struct mete_pool_share {
     struct mete_pool_held *top;     /* behind the one that is handed out next */
     struct mete_pool_held *bottom;  /* at it, there is none */
     struct mete_pool_held *ceiling; /* at it, no other one fits */
+    const mete_pool *open;          /* the pool; NULL: closed */
     mete_pool *pool;
     const struct mete_pool_near *near;
     uint64_t frees;       /* of this thread, ever; atomic */
@@ -102,6 +104,7 @@ METE__POOL_INLINE bool mete__pool_is_line_filled(const void *start) {
 }
 
 METE__POOL_INLINE void mete__pool_fill_line(void *start) {
+    __asm__("" : "+r"(start)); /* the compiler need not know what it was: it is no more */
     mete__pool_fill *at = (mete__pool_fill *)start;
     at[0] = at[1] = at[2] = at[3] = mete__pool_filling();
 }
@@ -143,47 +146,75 @@ METE__POOL_INLINE size_t mete__pool_depth_of(const struct mete_pool_front *front
 }
 
 /* A block, or NULL: not here. */
-METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front) {
-    size_t depth = mete__pool_depth_of(front);
+METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front, size_t depth) {
+    void *block;
 
-    if (__builtin_expect(depth <= front->floor, 0)) return NULL;
-    void *block = front->hand[depth - 1];
-    if (__builtin_expect((front->duties & METE__POOL_FILLS) != 0, 1) &&
-        __builtin_expect(!mete__pool_is_line_filled(block), 0))
-        return NULL;
+    if (__builtin_expect(depth > front->floor, 1)) {
+        block = front->hand[depth - 1];
+        if (__builtin_expect(!mete__pool_is_line_filled(block), 0)) return NULL;
+    } else {
+        if (depth <= front->bare_floor) return NULL;
+        block = front->hand[depth - 1];
+    }
     front->hand[depth - 1] = NULL;
     mete__pool_add(&front->count, -1);
     return block;
 }
 
-/* Whether it was taken back. */
-METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, void *block) {
-    uint64_t number = mete__pool_number(front, front->near_memory, block);
-    size_t depth = (uint8_t)front->count;
-
-    if (__builtin_expect(number >= front->near_limit, 0)) return false;
+/* But for the filling. */
+METE__POOL_INLINE bool mete__pool_end_place(struct mete_pool_front *front, uint64_t number,
+                                            size_t depth, void *block) {
     uint8_t *place = &front->near_places[number];
-    if (__builtin_expect(*place == 255, 0) || __builtin_expect(front->hand[*place] == block, 0) ||
-        __builtin_expect(depth == 255, 0))
+
+    if (__builtin_expect(*place == 255, 0) || __builtin_expect(front->hand[*place] == block, 0))
         return false;
-    __asm__("" : "+r"(block)); /* the compiler need not know what it was: it is no more */
-    if (__builtin_expect((front->duties & METE__POOL_FILLS) != 0, 1)) mete__pool_fill_line(block);
     *place = (uint8_t)depth;
     front->hand[depth] = block;
     mete__pool_add(&front->count, 257);
     return true;
 }
 
+/* With less than 255 blocks in hand: whether it was taken back. */
+METE__POOL_INLINE bool mete__pool_front_free(struct mete_pool_front *front, size_t depth,
+                                             void *block) {
+    uint64_t number = mete__pool_number(front, front->near_memory, block);
+    if (__builtin_expect(number >= front->near_limit, 0))
+        return number < front->bare_near_limit && mete__pool_end_place(front, number, depth, block);
+    if (__builtin_expect(!mete__pool_end_place(front, number, depth, block), 0)) return false;
+    mete__pool_fill_line(block);
+    return true;
+}
+
+/* The number of a block of that slab, and whether it is below the limit: both of what another
+ * thread may be changing, read in the instruction that needs it, which compilers do not make of an
+ * atomic load. */
+METE__POOL_INLINE bool mete__pool_is_near(const struct mete_pool_front *front,
+                                          const struct mete_pool_near *near, const void *block,
+                                          uint64_t *number) {
+#if defined(__x86_64__) && defined(__LP64__)
+    uintptr_t distance = (uintptr_t)block;
+    bool is_below;
+    __asm__("subq %1, %0" : "+r"(distance) : "m"(near->memory) : "cc");
+    *number = mete__pool_number(front, 0, (const void *)distance);
+    __asm__("cmpq %2, %1" : "=@ccb"(is_below) : "r"(*number), "m"(near->limit));
+    return is_below;
+#else
+    *number = mete__pool_number(front, __atomic_load_n(&near->memory, __ATOMIC_RELAXED), block);
+    return *number < __atomic_load_n(&near->limit, __ATOMIC_RELAXED);
+#endif
+}
+
 /* The same two of shared pools. */
-METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t duties) {
+METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool) {
+    const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     struct mete_pool_share *share = mete__pool_threads_share;
 
     struct mete_pool_held *top = share->top;
-    if (__builtin_expect(share->pool != pool || top == share->bottom, 0)) return NULL;
+    if (__builtin_expect(share->open != pool || top == share->bottom, 0)) return NULL;
     void *block = top[-1].block;
     uint8_t *place = top[-1].place;
     if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) != 255, 0)) return NULL;
-    if (__builtin_expect((duties & METE__POOL_FILLS) != 0, 1) &&
+    if (__builtin_expect((front->duties & METE__POOL_FILLS) != 0, 1) &&
         __builtin_expect(!mete__pool_is_line_filled(block), 0))
         return NULL;
     share->top = top - 1;
@@ -195,21 +226,21 @@ METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool, uint8_t du
 METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block) {
     const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     struct mete_pool_share *share = mete__pool_threads_share;
+    uint64_t number;
 
     struct mete_pool_held *top = share->top;
-    if (__builtin_expect(share->pool != pool || top == share->ceiling, 0)) return false;
+    if (__builtin_expect(share->open != pool || top == share->ceiling, 0)) return false;
     const struct mete_pool_near *near = share->near;
-    uint64_t number =
-        mete__pool_number(front, __atomic_load_n(&near->memory, __ATOMIC_RELAXED), block);
-    if (__builtin_expect(number >= __atomic_load_n(&near->limit, __ATOMIC_RELAXED), 0))
-        return false;
+    if (__builtin_expect(!mete__pool_is_near(front, near, block, &number), 0)) return false;
     uint8_t *place = &near->places[number];
     if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) == 255, 0)) return false;
-    __asm__("" : "+r"(block));
-    if (__builtin_expect(front->duties == METE__POOL_FILLS, 1))
+    __asm__("" : "+r"(place)); /* not one vector with the block: that takes longer to make */
+    if (__builtin_expect(front->duties != METE__POOL_FILLS, 0)) {
+        uint8_t duties = __atomic_load_n(&front->duties, __ATOMIC_RELAXED); /* not held till here */
+        if (!mete__pool_end(duties, &near->handles[number], block)) return false;
+    } else {
         mete__pool_fill_line(block);
-    else if (!mete__pool_end(front->duties, &near->handles[number], block))
-        return false;
+    }
     __atomic_store_n(place, 255, __ATOMIC_RELAXED);
     top->block = block;
     top->place = place;

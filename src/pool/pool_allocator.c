@@ -13,7 +13,7 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
         errno = EINVAL;
         return NULL;
     }
-    void *block = mete__pool_front_alloc(&pool->front);
+    void *block = mete__pool_front_alloc(&pool->front, mete__pool_depth_of(&pool->front));
     return METE_LIKELY(block != NULL) ? block : mete_pool_alloc(pool);
 }
 
@@ -21,7 +21,10 @@ static void give(void *state, void *block, mete_layout layout) {
     mete_pool *pool = state;
 
     (void)layout;
-    if (METE_UNLIKELY(!mete__pool_front_free(&pool->front, block))) mete_pool_free(pool, block);
+    size_t depth = mete__pool_depth_of(&pool->front);
+    if (METE_UNLIKELY(depth == METE__HAND_BLOCKS ||
+                      !mete__pool_front_free(&pool->front, depth, block)))
+        mete_pool_free(pool, block);
 }
 
 static int resize(void *state, void *block, mete_layout layout, size_t new_size) {

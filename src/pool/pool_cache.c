@@ -85,7 +85,7 @@ int mete__pool_cache_reload(mete_pool *pool, struct mete__pool_cache *cache) {
         push(&pool->empty, cache->loaded);
         pick_up(cache, full);
     } else {
-        taken = mete__slab_take(pool, cache->share.top, BLOCKS / 2);
+        taken = mete__slab_take(pool, cache->share.top, BLOCKS);
         if (taken > 0) cache->share.top += taken;
         note_peak(pool);
     }
@@ -144,6 +144,7 @@ bool mete__pool_cache_enter(mete_pool *pool, struct mete__pool_cache *cache) {
     }
     pick_up(cache, cache->loaded);
     cache->share.pool = pool;
+    cache->share.open = pool->is_inline_shared ? pool : NULL;
     cache->next = pool->caches;
     if (pool->caches != NULL) pool->caches->previous = cache;
     pool->caches = cache;
@@ -177,6 +178,7 @@ void mete__pool_cache_leave_all(mete_pool *pool) {
     for (struct mete__pool_cache *cache = pool->caches, *next; cache != NULL; cache = next) {
         next = cache->next;
         free_magazines(cache);
+        cache->share.open = NULL;
         cache->share.pool = NULL; /* the thread frees it, or its next pool has it */
     }
     free_depot(pool->full);

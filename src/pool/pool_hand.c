@@ -7,7 +7,9 @@ void mete__pool_hand_set_floor(mete_pool *pool) {
     uint64_t floor = pool->used > pool->peak ? pool->used - pool->peak : 0;
 
     pool->floor = (uint32_t)floor; /* no more than the hand has: P5 */
-    pool->front.floor = pool->is_inline ? (uint8_t)floor : UINT8_MAX;
+    bool fills = (pool->front.duties & METE__POOL_FILLS) != 0;
+    pool->front.floor = pool->is_inline && fills ? (uint8_t)floor : UINT8_MAX;
+    pool->front.bare_floor = pool->is_inline && !fills ? (uint8_t)floor : UINT8_MAX;
     pool->front.named_floor = pool->kind == METE__POOL_NAMED ? (uint32_t)floor : UINT32_MAX;
 }
 
@@ -53,6 +55,7 @@ int mete__pool_hand_reload(mete_pool *pool) {
 void mete__pool_hand_approach(mete_pool *pool, struct mete__slab *slab) {
     struct mete_pool_front *front = &pool->front;
     uint32_t named = pool->kind == METE__POOL_NAMED ? (uint32_t)slab->limit : 0;
+    bool fills = (front->duties & METE__POOL_FILLS) != 0;
 
     pool->near = slab;
     pool->near_limit = pool->is_named ? 0 : slab->limit;
@@ -60,9 +63,10 @@ void mete__pool_hand_approach(mete_pool *pool, struct mete__slab *slab) {
     front->near_places = slab->places;
     front->near_handles = slab->handles;
     front->near_name = slab->number << METE__NUMBER_SHIFT;
-    front->near_limit = pool->is_inline ? slab->limit : 0;
-    front->bare_limit = (front->duties & METE__POOL_FILLS) == 0 ? named : 0;
-    front->filled_limit = named - front->bare_limit;
+    front->near_limit = pool->is_inline && fills ? slab->limit : 0;
+    front->bare_near_limit = pool->is_inline && !fills ? slab->limit : 0;
+    front->bare_limit = fills ? 0 : named;
+    front->filled_limit = fills ? named : 0;
 }
 
 struct mete__slab *mete__pool_hand_turn(mete_pool *pool, const void *address) {

@@ -89,7 +89,8 @@ static void open_front(mete_pool *pool) {
     bool is_open = has_line || pool->checked_head == 0;
 
     pool->is_inline = is_open && pool->kind == METE__POOL_OWN;
-    pool->front.is_shared = is_open && pool->kind == METE__POOL_SHARED;
+    pool->is_inline_shared = is_open && pool->kind == METE__POOL_SHARED;
+    if (pool->shared) pool->front.count = METE__PLACE_OUT; /* in no hand of the pool's own */
     if (pool->checked_lines != 0) pool->front.duties |= METE__POOL_FILLS;
     if (pool->handles) pool->front.duties |= METE__POOL_COUNTS_LIVES;
     mete__pool_hand_set_floor(pool);

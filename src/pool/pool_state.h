@@ -122,6 +122,7 @@ struct mete_pool {
     bool is_named; /* has handles, and is not shared */
     bool is_limited;
     bool is_inline;         /* the header's fast path may serve it */
+    bool is_inline_shared;  /* that for shared pools may */
     uint8_t pieces[3];      /* bytes from a block's start to the second and later pieces */
     bool has_checked_rest;  /* checked_lines are not all that is filled */
     uint16_t checked_lines; /* bytes at a block's start that are filled in whole lines */

@@ -9,6 +9,7 @@
 
 enum {
     FIRST_SLABS = 8,
+    CACHE_LINE = 64,
     SLABS_WITH_HANDLES_MAX = 1 << 16,
     ASKED_FOR = 64, /* slabs at once, of which the system is asked whether it has them */
 };
@@ -144,8 +145,14 @@ static size_t handles_bytes(const mete_pool *pool) {
     return pool->handles ? pool->slab_blocks * sizeof(mete_pool_handle) : 0;
 }
 
+/* The places begin a cache line, so that two threads that take whole lines of blocks share none. */
+static size_t places_at(const mete_pool *pool) {
+    return mete__round_up(sizeof(struct mete__slab) + free_bytes(pool) + handles_bytes(pool),
+                          CACHE_LINE);
+}
+
 static size_t description_bytes(const mete_pool *pool) {
-    return sizeof(struct mete__slab) + free_bytes(pool) + handles_bytes(pool) + pool->slab_blocks;
+    return places_at(pool) + pool->slab_blocks;
 }
 
 static void start_handles(const mete_pool *pool, struct mete__slab *slab) {
@@ -174,7 +181,7 @@ static struct mete__slab *describe_slab(mete_pool *pool) {
     slab = (struct mete__slab *)(void *)memory;
     slab->free = (uint64_t *)(void *)(slab + 1);
     slab->handles = (mete_pool_handle *)(void *)(memory + sizeof *slab + free_bytes(pool));
-    slab->places = (uint8_t *)slab->handles + handles_bytes(pool);
+    slab->places = (uint8_t *)memory + places_at(pool);
     slab->number = pool->slab_count;
     start_handles(pool, slab);
     pool->front.slabs[pool->slab_count] = slab;
