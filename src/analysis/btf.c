@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,12 +31,46 @@ struct reading {
     int depth;
 };
 
+/* A part of the data behind the header; NULL: not all of it is there. */
+static const char *part(const void *data, size_t size, const struct header *header, uint32_t offset,
+                        uint32_t bytes) {
+    size_t start = (size_t)header->header_bytes + offset;
+
+    return start > size || bytes > size - start ? NULL : (const char *)data + start;
+}
+
 bool mete__btf_is(const void *data, size_t size) {
     uint16_t magic;
 
     if (size < sizeof(struct header)) return false;
     memcpy(&magic, data, sizeof magic);
-    return magic == MAGIC;
+    return magic == MAGIC || magic == __builtin_bswap16(MAGIC);
+}
+
+static void swap_words(char *at, size_t bytes) {
+    uint32_t word;
+
+    for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
+        memcpy(&word, at + i, sizeof word);
+        word = __builtin_bswap32(word);
+        memcpy(at + i, &word, sizeof word);
+    }
+}
+
+bool mete__btf_swap(void *data, size_t size) {
+    struct header header;
+
+    if (!mete__btf_is(data, size)) return false;
+    memcpy(&header, data, sizeof header);
+    if (header.magic == MAGIC) return false;
+    header.magic = MAGIC;
+    swap_words((char *)&header.header_bytes, sizeof header - offsetof(struct header, header_bytes));
+    memcpy(data, &header, sizeof header);
+    /* Types are words and nothing else, whatever their kind. */
+    const char *types = part(data, size, &header, header.type_offset, header.type_bytes);
+    if (types != NULL && header.header_bytes >= sizeof header)
+        swap_words((char *)data + (types - (const char *)data), header.type_bytes);
+    return true;
 }
 
 /* --- Where the types are --- */
@@ -83,14 +118,6 @@ static uint32_t find_records(const uint32_t *words, size_t word_count, uint32_t 
     return count;
 }
 
-/* A part of the data behind the header; NULL: not all of it is there. */
-static const char *part(const void *data, size_t size, const struct header *header, uint32_t offset,
-                        uint32_t bytes) {
-    size_t start = (size_t)header->header_bytes + offset;
-
-    return start > size || bytes > size - start ? NULL : (const char *)data + start;
-}
-
 /* Types that typedefs name. */
 static int find_aliases(struct mete__btf_types *types) {
     for (uint32_t id = 1; id < types->count; id++) {
@@ -111,6 +138,7 @@ static int open_types(const void *data, size_t size, struct mete__btf_types *typ
 
     if (!mete__btf_is(data, size)) return -EBADMSG;
     memcpy(&header, data, sizeof header);
+    if (header.magic != MAGIC) return -EBADMSG;
     const char *records = part(data, size, &header, header.type_offset, header.type_bytes);
     types->strings = part(data, size, &header, header.string_offset, header.string_bytes);
     types->string_bytes = header.string_bytes;

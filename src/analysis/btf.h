@@ -16,8 +16,12 @@
 #include "analysis/names.h"
 #include "analysis/type_table.h"
 
-/* Whether data begin as BTF does, in this machine's byte order. */
+/* Whether data begin as BTF does, in either byte order. */
 bool mete__btf_is(const void *data, size_t size);
+
+/* Gives data of the other byte order this machine's, in place; others stay what they are. Returns
+ * whether they were of the other. */
+bool mete__btf_swap(void *data, size_t size);
 
 /* Adds the structs and unions to the table. `machine` (EM_) says how scalars are aligned,
  * `address_size` how large pointers are. 0, -EBADMSG where the data are damaged or of another kind

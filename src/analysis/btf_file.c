@@ -27,6 +27,7 @@ static int keep(const void *data, size_t size, struct mete__btf_file *file) {
     file->data = malloc(size);
     if (file->data == NULL) return -ENOMEM;
     memcpy(file->data, data, size);
+    (void)mete__btf_swap(file->data, size);
     file->size = size;
     return 0;
 }
@@ -69,7 +70,8 @@ static int read_whole(int fd, size_t size, struct mete__btf_file *file) {
         if (bytes <= 0) break;
         used += (size_t)bytes;
     }
-    file->machine = OWN_MACHINE;
+    bool is_foreign = mete__btf_swap(data, used);
+    file->machine = is_foreign ? EM_NONE : OWN_MACHINE;
     file->address_size = sizeof(void *);
     file->data = data;
     file->size = used;

@@ -241,6 +241,42 @@ END
     run -2 mete layout types.o --cache-line=48
 }
 
+@test "the_other_byte_order_and_narrow_machines_are_read" {
+    write_types
+    sed -i 's/^int main.*//; s/long value/long long value/' types.c
+    clang --target=x86_64-linux-gnu -g -c types.c -o wide.o
+    mete layout wide.o '*' >expected
+    for target in powerpc64-linux-gnu s390x-linux-gnu; do
+        clang --target=$target -g -c types.c -o other.o
+        mete layout other.o '*' >out
+        diff expected out
+    done
+    # Pointers of 4 bytes; where a long long lies is the machine's matter.
+    clang --target=i386-linux-gnu -g -c types.c -o narrow.o
+    json narrow.o conn boxed
+    holds '.types[] | select(.name == "struct conn") | .members[1].offset == 4 and
+        .members[1].size == 4'
+    holds '.types[] | select(.name == "boxed") | .size == 12 and .members[1].offset == 4'
+    clang --target=arm-linux-gnueabihf -g -c types.c -o narrow.o
+    json narrow.o boxed
+    holds '.types[0] | .size == 16 and .members[1].offset == 8'
+}
+
+@test "btf_of_the_other_byte_order_is_read" {
+    write_types
+    sed -i 's/^int main.*//' types.c
+    for order in el eb; do
+        clang --target=bpf$order -g -c types.c -o object
+        read -r at size < <(readelf -SW object |
+            sed -n 's/.* \.BTF *PROGBITS *[0-9a-f]* \([0-9a-f]*\) \([0-9a-f]*\) .*/\1 \2/p')
+        dd if=object of=$order.btf bs=1 skip=$((0x$at)) count=$((0x$size)) status=none
+        mete layout $order.btf '*' >$order.txt
+    done
+    [ "$(od -An -tx1 -N2 eb.btf)" = " eb 9f" ]
+    grep -q 'struct conn' el.txt
+    diff el.txt eb.txt
+}
+
 @test "btf_of_a_module_is_refused_in_one_line" {
     {
         # A header, one integer of 4 bytes, and texts that do not begin with an empty one.
