@@ -118,14 +118,22 @@ static uint32_t find_records(const uint32_t *words, size_t word_count, uint32_t 
     return count;
 }
 
-/* Types that typedefs name. */
-static int find_aliases(struct mete__btf_types *types) {
+/* Types that typedefs name, as their only name or besides. */
+static int find_aliases(struct mete__btf_types *types, struct mete__type_synonyms *synonyms) {
     for (uint32_t id = 1; id < types->count; id++) {
         struct mete__btf_record record = mete__btf_types_record(types, id);
         struct mete__btf_record of = mete__btf_types_record(types, record.size_or_type);
-        if (record.kind != METE__BTF_TYPEDEF || record.name == NULL || of.name != NULL ||
+        if (record.kind != METE__BTF_TYPEDEF || record.name == NULL ||
             (of.kind != METE__BTF_STRUCT && of.kind != METE__BTF_UNION))
             continue;
+        if (of.name != NULL) {
+            const char *name = mete__names_keep(types->names, record.name);
+            const char *own_name = mete__names_keep(types->names, of.name);
+            if (name == NULL || own_name == NULL ||
+                mete__type_synonyms_add(synonyms, name, own_name) != 0)
+                return -ENOMEM;
+            continue;
+        }
         struct mete__btf_entry *entry = mete__btf_types_entry(types, record.size_or_type);
         if (entry == NULL) return -ENOMEM;
         if (entry->alias == NULL) entry->alias = record.name;
@@ -133,7 +141,8 @@ static int find_aliases(struct mete__btf_types *types) {
     return 0;
 }
 
-static int open_types(const void *data, size_t size, struct mete__btf_types *types) {
+static int open_types(const void *data, size_t size, struct mete__btf_types *types,
+                      struct mete__type_synonyms *synonyms) {
     struct header header;
 
     if (!mete__btf_is(data, size)) return -EBADMSG;
@@ -157,7 +166,7 @@ static int open_types(const void *data, size_t size, struct mete__btf_types *typ
     types->numbers = calloc(types->count, sizeof *types->numbers);
     if (types->places == NULL || types->numbers == NULL) return -ENOMEM;
     (void)find_records(words, word_count, types->places);
-    return find_aliases(types);
+    return find_aliases(types, synonyms);
 }
 
 /* --- Making types --- */
@@ -327,7 +336,7 @@ int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_
                                                          : 16},
         .table = table,
     };
-    int status = open_types(data, size, &reading.types);
+    int status = open_types(data, size, &reading.types, mete__type_table_synonyms(table));
 
     for (uint32_t id = 1; id < reading.types.count && status == 0; id++)
         (void)make(&reading, id, &status);

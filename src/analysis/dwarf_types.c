@@ -212,6 +212,7 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
     };
     int status = -ENOMEM;
 
+    reading.reader.unit.synonyms = mete__type_table_synonyms(table);
     if (reading.reader.cache == NULL || reading.reader.files == NULL) goto fail_reader;
     Dwarf *supplement = dwarf_getalt(dwarf);
     status = supplement == NULL ? 0 : read_dwarf(&reading, supplement);

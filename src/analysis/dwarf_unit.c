@@ -55,13 +55,25 @@ static int add_found(struct mete__dwarf_unit *unit, const Dwarf_Die *die) {
     return 0;
 }
 
+/* A name of C beside another. */
+static int add_synonym(const struct walk *walk, const char *name, const char *of) {
+    if (walk->unit->synonyms == NULL || walk->has_scopes) return 0;
+    const char *kept = mete__names_keep(walk->names, name);
+    const char *kept_of = mete__names_keep(walk->names, of);
+
+    if (kept == NULL || kept_of == NULL) return -ENOMEM;
+    return mete__type_synonyms_add(walk->unit->synonyms, kept, kept_of);
+}
+
 static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
     const char *name = mete__dwarf_die_name(typedef_die);
     Dwarf_Die target;
 
     if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
-        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || mete__dwarf_die_name(&target) != NULL)
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)))
         return 0;
+    const char *own_name = mete__dwarf_die_name(&target);
+    if (own_name != NULL) return add_synonym(walk, name, own_name);
     struct alias *aliases =
         mete__array_room(walk->aliases, walk->alias_count, &walk->alias_capacity, sizeof *aliases);
     if (aliases == NULL) return -ENOMEM;
@@ -200,13 +212,18 @@ static int aliases_in_order(const void *left, const void *right) {
 static int name_aliases(struct walk *walk) {
     struct mete__dwarf_unit *unit = walk->unit;
     size_t own_count = unit->count;
+    const struct alias *first = NULL; /* of those of one type */
     int status = 0;
 
     if (walk->alias_count == 0) return 0;
     qsort(walk->aliases, walk->alias_count, sizeof *walk->aliases, aliases_in_order);
     for (size_t i = 0; i < walk->alias_count && status == 0; i++) {
         const struct alias *alias = &walk->aliases[i];
-        if (i > 0 && alias[-1].target.addr == alias->target.addr) continue;
+        if (i > 0 && alias[-1].target.addr == alias->target.addr) {
+            status = add_synonym(walk, alias->name, first->name);
+            continue;
+        }
+        first = alias;
         size_t all = unit->count;
         unit->count = own_count; /* which are in order */
         struct mete__dwarf_found *found = mete__dwarf_unit_find(unit, alias->target.addr);

@@ -13,6 +13,7 @@
 
 #include "analysis/address_ranges.h"
 #include "analysis/names.h"
+#include "analysis/type_synonyms.h"
 
 /* An aggregate: a definition, or a declaration with a signature. */
 struct mete__dwarf_found {
@@ -27,6 +28,7 @@ struct mete__dwarf_unit {
     struct mete__address_ranges scopes; /* of DIE addresses; the index is one of scope_texts */
     const char **scope_texts;           /* "ns::" */
     size_t scope_count, scope_capacity;
+    struct mete__type_synonyms *synonyms; /* where typedefs of C go; NULL: nobody asks */
 };
 
 /* Walks the unit whose root is `root`; what was found before is forgotten. `has_scopes`: names of

@@ -215,6 +215,16 @@ const struct mete__type *mete__layout_file_type(const struct mete__layout_file *
     return file->listed[number];
 }
 
+const char *mete__layout_file_resolve(const struct mete__layout_file *file, const char *name) {
+    const char *found =
+        name == NULL ? NULL
+                     : mete__type_synonyms_find(mete__type_table_synonyms(file->table), name);
+
+    for (size_t i = 0; found != NULL && i < file->listed_count; i++)
+        if (strcmp(mete__type_plain_name(file->listed[i]), name) == 0) return name;
+    return found == NULL ? name : found;
+}
+
 size_t mete__layout_file_units(const struct mete__layout_file *file) {
     return file->unit_count;
 }

@@ -33,6 +33,11 @@ size_t mete__layout_file_count(const struct mete__layout_file *file);
 const struct mete__type *mete__layout_file_type(const struct mete__layout_file *file,
                                                 size_t number);
 
+/* The name to look for where somebody says `name`: that of the type which a typedef of C of this
+ * name stands for, unless a type has it itself, or there is none; then `name`, which may be NULL.
+ */
+const char *mete__layout_file_resolve(const struct mete__layout_file *file, const char *name);
+
 /* Compilation units read. */
 size_t mete__layout_file_units(const struct mete__layout_file *file);
 

@@ -16,6 +16,7 @@ struct mete__type_table {
     size_t count, capacity;
     uint32_t *slots; /* 1 + index into types, 0: free; open addressing, at most half in use */
     size_t slot_count;
+    struct mete__type_synonyms synonyms;
 };
 
 struct mete__type_table *mete__type_table_open(void) {
@@ -36,7 +37,12 @@ void mete__type_table_close(struct mete__type_table *table) {
     for (size_t i = 0; i < table->count; i++) free(table->types[i].type);
     free(table->types);
     free(table->slots);
+    mete__type_synonyms_free(&table->synonyms);
     free(table);
+}
+
+struct mete__type_synonyms *mete__type_table_synonyms(struct mete__type_table *table) {
+    return &table->synonyms;
 }
 
 static size_t bytes_of_members(const struct mete__type *type) {

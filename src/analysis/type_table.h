@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "analysis/type.h"
+#include "analysis/type_synonyms.h"
 
 struct mete__type_table;
 
@@ -27,6 +28,9 @@ struct mete__type *mete__type_table_keep(struct mete__type_table *table,
                                          const struct mete__type *candidate,
                                          const struct mete__member *members, bool counted,
                                          bool *is_new);
+
+/* Further names of the table's types, which go with it. */
+struct mete__type_synonyms *mete__type_table_synonyms(struct mete__type_table *table);
 
 /* All types, anonymous ones too, in the order in which they were first kept: numbers from 0. */
 size_t mete__type_table_count(const struct mete__type_table *table);

@@ -476,19 +476,24 @@ int mete__cmd_layout(int argc, char **argv) {
     if (count == METE__OPTIONS_BAD || check_usage(&given, count) != 0) return METE__EXIT_USAGE;
 
     int files = given.diff ? 2 : 1;
+    const char **names = (const char **)operands;
     request.filter = (struct mete__layout_filter){
-        .names = (const char *const *)(operands + files),
+        .names = names + files,
         .name_count = (size_t)(count - files),
         .file = given.file,
         .min_size = given.min_size,
         .min_holes = given.holes,
-        .contains = given.contains,
-        .points_to = given.points_to,
         .line = given.line,
     };
     int code = given.diff ? open_file(operands[0], &given, &request.old) : METE__EXIT_OK;
     if (code == METE__EXIT_OK) code = open_file(operands[files - 1], &given, &request.file);
-    if (code == METE__EXIT_OK) code = print(&request);
+    if (code == METE__EXIT_OK) {
+        for (int i = files; i < count; i++)
+            names[i] = mete__layout_file_resolve(request.file, names[i]);
+        request.filter.contains = mete__layout_file_resolve(request.file, given.contains);
+        request.filter.points_to = mete__layout_file_resolve(request.file, given.points_to);
+        code = print(&request);
+    }
     mete__layout_file_close(request.old);
     mete__layout_file_close(request.file);
     return code;

@@ -84,6 +84,31 @@ END
     [ "$(jq '.types[0].members[1] | has("members")' layout.json)" = false ]
 }
 
+@test "typedefs_are_names_of_their_types" {
+    cat >named.c <<'END'
+typedef struct list list_t, also;
+struct list { int first; list_t *next; } list;
+typedef struct { char a; } one, two;
+one only;
+two other;
+typedef struct taken { int of_typedef; } chosen;
+struct chosen { int own; } chosen_own;
+struct holder { list_t inside; chosen *to; } holder;
+struct taken taken;
+END
+    for dwarf in -gdwarf-5 -gdwarf-2; do
+        gcc "$dwarf" -fno-eliminate-unused-debug-types -c named.c -o named.o
+        for name in list list_t also 'struct list'; do
+            mete layout named.o "$name" | grep -q '^struct list {'
+        done
+        mete layout named.o two | grep -qE '^} (one|two);'
+        mete layout named.o chosen | grep -q 'int own;'
+        [ "$(mete layout named.o --contains=list_t --json - | jq -r '.types[].name')" = "struct holder" ]
+        [ "$(mete layout named.o --points-to=also --json - | jq -r '.types[].name')" = "struct list" ]
+    done
+    run -125 mete layout named.o none
+}
+
 @test "json_keeps_the_contract" {
     write_types
     gcc -g -fno-eliminate-unused-debug-types -c types.c -o types.o
