@@ -344,7 +344,7 @@ static void write_gain(struct sheet *sheet, const struct mete__type *type,
                          reordered->keeps_head ? ", too: they stay where they are"
                                                : ", too: look for casts between the two");
     }
-    if (type->member_count != 0 && type->members[0].nested != NULL &&
+    if (type->member_count != 0 && mete__type_held(&type->members[0]) != NULL &&
         type->members[0].name != NULL && reordered->order.members[0] != 0)
         mete__page_print(page, METE__PAGE_STRONG,
                          "its first member was a struct: look for casts between the two\n");

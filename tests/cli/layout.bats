@@ -82,6 +82,11 @@ END
     [ "$(jq -c '.types[0].members[1].pointee | [.kind, .size, .align, .members[1].offset]' layout.json)" = \
         '["struct",16,8,8]' ]
     [ "$(jq '.types[0].members[1] | has("members")' layout.json)" = false ]
+    # What is pointed to is not inside: nobody casts the one to the other.
+    echo 'struct moves { struct { int a; } *first; char c; long d; char e; _Alignas(16) int f; } m;' >moves.c
+    gcc -g -c moves.c -o moves.o
+    mete layout moves.o moves --reorder >out
+    run -1 grep 'its first member was a struct' out
 }
 
 @test "typedefs_are_names_of_their_types" {
