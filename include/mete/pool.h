@@ -189,52 +189,67 @@ METE_API mete_pool_handle mete__pool_handle_of(const mete_pool *pool,
 METE_API void *mete__pool_get(const mete_pool *pool,
                               mete_pool_handle handle) __asm__("mete_pool_get");
 
-extern inline __attribute__((gnu_inline)) void *mete_pool_alloc(mete_pool *pool) {
+/* clang holds a body that calls the symbol it goes by for endless, and leaves it out: unless it
+ * does not see which function it is. And those of free are too long for it. */
+#ifdef __clang__
+#define METE__POOL_CALL(function)            \
+    __extension__({                          \
+        __typeof__(&function) it = function; \
+        __asm__("" : "+r"(it));              \
+        it;                                  \
+    })
+#else
+#define METE__POOL_CALL(function) function
+#endif
+#if defined(__clang__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define METE__POOL_BODY extern inline __attribute__((gnu_inline, always_inline))
+#else
+#define METE__POOL_BODY extern inline __attribute__((gnu_inline))
+#endif
+
+METE__POOL_BODY void *mete_pool_alloc(mete_pool *pool) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
     size_t depth = mete__pool_depth_of(front);
     void *block = mete__pool_front_alloc(front, depth);
 
     if (block == NULL && depth == 255) block = mete__pool_share_alloc(pool);
-    return __builtin_expect(block != NULL, 1) ? block : mete__pool_alloc(pool);
+    return __builtin_expect(block != NULL, 1) ? block : METE__POOL_CALL(mete__pool_alloc)(pool);
 }
 
-extern inline __attribute__((gnu_inline)) void mete_pool_free(mete_pool *pool, void *block) {
+METE__POOL_BODY void mete_pool_free(mete_pool *pool, void *block) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
     size_t depth = mete__pool_depth_of(front);
     bool is_done = depth != 255 ? mete__pool_front_free(front, depth, block)
                                 : mete__pool_share_free(pool, block);
 
-    if (__builtin_expect(!is_done, 0)) mete__pool_free(pool, block);
+    if (__builtin_expect(!is_done, 0)) METE__POOL_CALL(mete__pool_free)(pool, block);
 }
 
-extern inline __attribute__((gnu_inline)) void *mete_pool_alloc_handle(mete_pool *pool,
-                                                                       mete_pool_handle *handle) {
+METE__POOL_BODY void *mete_pool_alloc_handle(mete_pool *pool, mete_pool_handle *handle) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
     void *block;
     if (__builtin_expect(mete__pool_front_alloc_handle(front, handle, &block), 1)) return block;
-    return mete__pool_alloc_handle(pool, handle);
+    return METE__POOL_CALL(mete__pool_alloc_handle)(pool, handle);
 }
 
-extern inline __attribute__((gnu_inline)) void mete_pool_free_handle(mete_pool *pool,
-                                                                     mete_pool_handle handle) {
+METE__POOL_BODY void mete_pool_free_handle(mete_pool *pool, mete_pool_handle handle) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
     if (__builtin_expect(!mete__pool_front_free_handle(front, handle), 0))
-        mete__pool_free_handle(pool, handle);
+        METE__POOL_CALL(mete__pool_free_handle)(pool, handle);
 }
 
-extern inline __attribute__((gnu_inline)) mete_pool_handle
-mete_pool_handle_of(const mete_pool *pool, const void *block) {
+METE__POOL_BODY mete_pool_handle mete_pool_handle_of(const mete_pool *pool, const void *block) {
     mete_pool_handle handle =
         mete__pool_front_handle_of((const struct mete_pool_front *)(const void *)pool, block);
-    return __builtin_expect(handle != 0, 1) ? handle : mete__pool_handle_of(pool, block);
+    return __builtin_expect(handle != 0, 1) ? handle
+                                            : METE__POOL_CALL(mete__pool_handle_of)(pool, block);
 }
 
-extern inline __attribute__((gnu_inline)) void *mete_pool_get(const mete_pool *pool,
-                                                              mete_pool_handle handle) {
+METE__POOL_BODY void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle) {
     const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     void *block;
     if (__builtin_expect(mete__pool_front_get(front, handle, &block), 1)) return block;
-    return mete__pool_get(pool, handle);
+    return METE__POOL_CALL(mete__pool_get)(pool, handle);
 }
 #endif
 

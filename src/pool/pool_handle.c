@@ -26,7 +26,7 @@ static struct mete__slab *find_slab(const mete_pool *pool, mete_pool_handle hand
                                                            : NULL;
 }
 
-void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle) {
+static METE_NOINLINE void *find(const mete_pool *pool, mete_pool_handle handle) {
     const struct mete__slab *slab = find_slab(pool, handle);
     uint32_t index = mete__pool_index_of(handle);
 
@@ -38,6 +38,11 @@ void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle) {
     return memory + index * pool->front.distance;
 }
 
+void *mete_pool_get(const mete_pool *pool, mete_pool_handle handle) {
+    void *block;
+    return mete__pool_front_get(&pool->front, handle, &block) ? block : find(pool, handle);
+}
+
 /* Near from now on: the next call may find it there. */
 static void approach(mete_pool *pool, const void *block) {
     if (!pool->is_named) return;
@@ -46,8 +51,11 @@ static void approach(mete_pool *pool, const void *block) {
 }
 
 void *mete_pool_alloc_handle(mete_pool *pool, mete_pool_handle *handle) {
+    void *block;
+
+    if (METE_LIKELY(mete__pool_front_alloc_handle(&pool->front, handle, &block))) return block;
     if (METE_UNLIKELY(!pool->handles)) return mete__pool_fail(pool, EINVAL);
-    void *block = mete_pool_alloc(pool);
+    block = mete_pool_alloc(pool);
     if (METE_UNLIKELY(block == NULL)) return NULL;
     approach(pool, block);
     *handle = mete_pool_handle_of(pool, block);
@@ -69,8 +77,8 @@ static METE_COLD void tell_of_handle(mete_pool *pool, mete_pool_handle handle) {
 }
 
 void mete_pool_free_handle(mete_pool *pool, mete_pool_handle handle) {
-    void *block = mete_pool_get(pool, handle);
-
+    if (METE_LIKELY(mete__pool_front_free_handle(&pool->front, handle))) return;
+    void *block = find(pool, handle);
     if (METE_UNLIKELY(block == NULL)) {
         tell_of_handle(pool, handle);
         return;

@@ -20,7 +20,9 @@ has_the_body() {
 }
 
 @test "usual_calls_are_compiled_into_the_program" {
-    has_the_body gcc
+    for compiler in $c_compilers; do
+        has_the_body "$compiler" || return 1
+    done
 }
 
 @test "usual_calls_are_calls_where_the_program_says_so" {
