@@ -30,9 +30,10 @@ static const struct ability {
                         .has_place = true, .has_size = true, .creates = true},
     [METE__MAP_OPEN_FILE] = {COMMON | METE_MAP_SPARSE, METE_MAP_READ, .has_place = true,
                              .has_size = true},
-    [METE__MAP_MEMORY] = {COMMON | METE_MAP_SPARSE, METE_MAP_READ | METE_MAP_WRITE},
+    [METE__MAP_MEMORY] = {COMMON | METE_MAP_SPARSE, METE_MAP_READ | METE_MAP_WRITE,
+                          .has_place = false},
     [METE__MAP_ANONYMOUS] = {COMMON | METE_MAP_STACK | METE_MAP_SHARED,
-                             METE_MAP_READ | METE_MAP_WRITE},
+                             METE_MAP_READ | METE_MAP_WRITE, .has_place = false},
     [METE__MAP_REPLACE] = {COMMON | METE_MAP_SPARSE | METE_MAP_NO_FOLLOW,
                            METE_MAP_READ | METE_MAP_WRITE, .has_size = true, .creates = true},
 };
