@@ -135,6 +135,32 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
     return status;
 }
 
+static int share_types(struct reading *reading, Dwarf *dwarf) {
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    int status = 0;
+
+    while (status == 0 && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0)
+        if (root.addr != NULL && dwarf_tag(&root) != DW_TAG_invalid)
+            status = mete__dwarf_unit_share(&reading->reader.unit, &root);
+    return status;
+}
+
+/* What dwz has put into units of its own, which come first, or into a supplement, which may be
+ * NULL. */
+static int read_shared(struct reading *reading, Dwarf *supplement, Dwarf *dwarf) {
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    int status = 0;
+
+    bool is_shared = dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0 &&
+                     root.addr != NULL && dwarf_tag(&root) == DW_TAG_partial_unit;
+    if (!is_shared && supplement == NULL) return 0;
+    if (supplement != NULL) status = share_types(reading, supplement);
+    if (status == 0) status = share_types(reading, dwarf);
+    return status != 0 ? status : mete__dwarf_unit_share(&reading->reader.unit, NULL);
+}
+
 static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     Dwarf_CU *unit = NULL;
@@ -215,7 +241,8 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
     reading.reader.unit.synonyms = mete__type_table_synonyms(table);
     if (reading.reader.cache == NULL || reading.reader.files == NULL) goto fail_reader;
     Dwarf *supplement = dwarf_getalt(dwarf);
-    status = supplement == NULL ? 0 : read_dwarf(&reading, supplement);
+    status = read_shared(&reading, supplement, dwarf);
+    if (status == 0 && supplement != NULL) status = read_dwarf(&reading, supplement);
     if (status == 0) status = read_dwarf(&reading, dwarf);
     if (status == 0) {
         say_what_is_missing(&reading, dwarf);

@@ -207,6 +207,30 @@ static int aliases_in_order(const void *left, const void *right) {
     return order != 0 ? order : a->number < b->number ? -1 : 1;
 }
 
+/* The first at this DIE, of some in order; NULL: there is none. */
+static struct mete__dwarf_found *find_in(struct mete__dwarf_found *found, size_t count,
+                                         const void *die_address) {
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uintptr_t)found[middle].die.addr < (uintptr_t)die_address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && found[low].die.addr == die_address ? &found[low] : NULL;
+}
+
+/* Names what typedefs of other units name. */
+static void name_shared(struct mete__dwarf_unit *unit) {
+    for (size_t i = 0; i < unit->count && unit->shared_count > 0; i++) {
+        const struct mete__dwarf_found *shared =
+            find_in(unit->shared, unit->shared_count, unit->found[i].die.addr);
+        if (shared != NULL && unit->found[i].alias == NULL) unit->found[i].alias = shared->alias;
+    }
+}
+
 /* Gives the aggregates their typedefs' names. One that is in a type unit, where it has no name at
  * all, is found by its typedef only. */
 static int name_aliases(struct walk *walk) {
@@ -224,10 +248,7 @@ static int name_aliases(struct walk *walk) {
             continue;
         }
         first = alias;
-        size_t all = unit->count;
-        unit->count = own_count; /* which are in order */
-        struct mete__dwarf_found *found = mete__dwarf_unit_find(unit, alias->target.addr);
-        unit->count = all;
+        struct mete__dwarf_found *found = find_in(unit->found, own_count, alias->target.addr);
         if (found == NULL) {
             status = add_found(unit, &alias->target);
             found = status == 0 ? &unit->found[unit->count - 1] : NULL;
@@ -237,6 +258,62 @@ static int name_aliases(struct walk *walk) {
     if (unit->count > own_count)
         qsort(unit->found, unit->count, sizeof *unit->found, found_in_order);
     return status;
+}
+
+static int shared_in_order(const void *left, const void *right) {
+    const struct mete__dwarf_found *a = left, *b = right;
+
+    int order = compare_addresses(a->die.addr, b->die.addr);
+
+    return order != 0 ? order : a->number < b->number ? -1 : 1;
+}
+
+static void complete_shared(struct mete__dwarf_unit *unit) {
+    size_t kept = 0;
+
+    if (unit->shared_count == 0) return;
+    qsort(unit->shared, unit->shared_count, sizeof *unit->shared, shared_in_order);
+    for (size_t i = 0; i < unit->shared_count; i++)
+        if (kept == 0 || unit->shared[kept - 1].die.addr != unit->shared[i].die.addr)
+            unit->shared[kept++] = unit->shared[i];
+    unit->shared_count = kept;
+}
+
+static int share(struct mete__dwarf_unit *unit, Dwarf_Die *typedef_die, bool is_partial) {
+    const char *name = mete__dwarf_die_name(typedef_die);
+    Dwarf_Die target;
+
+    if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
+        (target.cu == typedef_die->cu && !is_partial) ||
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || mete__dwarf_die_name(&target) != NULL)
+        return 0;
+    struct mete__dwarf_found *shared =
+        mete__array_room(unit->shared, unit->shared_count, &unit->shared_capacity, sizeof *shared);
+    if (shared == NULL) return -ENOMEM;
+    unit->shared = shared;
+    shared[unit->shared_count] =
+        (struct mete__dwarf_found){.die = target, .alias = name, .number = unit->shared_count};
+    unit->shared_count++;
+    return 0;
+}
+
+int mete__dwarf_unit_share(struct mete__dwarf_unit *unit, Dwarf_Die *root) {
+    bool is_partial = root != NULL && dwarf_tag(root) == DW_TAG_partial_unit;
+    Dwarf_Die die;
+    int status = 0;
+
+    if (root == NULL) {
+        complete_shared(unit);
+        return 0;
+    }
+    if (dwarf_child(root, &die) != 0) return 0;
+    do {
+        const void *last = die.addr;
+        if (dwarf_tag(&die) == DW_TAG_typedef) status = share(unit, &die, is_partial);
+        if (status != 0 || dwarf_siblingof(&die, &die) != 0 ||
+            (uintptr_t)die.addr <= (uintptr_t)last)
+            return status;
+    } while (true);
 }
 
 int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
@@ -249,28 +326,23 @@ int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool h
     int status = walk_children(&walk, root, 0);
     mete__address_ranges_complete(&unit->scopes);
     int named = name_aliases(&walk);
+    name_shared(unit);
     free(walk.aliases);
     return status != 0 ? status : named;
 }
 
 void mete__dwarf_unit_free(struct mete__dwarf_unit *unit) {
     free(unit->found);
+    free(unit->shared);
     free(unit->scope_texts);
     mete__address_ranges_free(&unit->scopes);
 }
 
 struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *unit,
                                                 const void *die_address) {
-    size_t low = 0, high = unit->count;
+    struct mete__dwarf_found *found = find_in(unit->found, unit->count, die_address);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((uintptr_t)unit->found[middle].die.addr < (uintptr_t)die_address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < unit->count && unit->found[low].die.addr == die_address ? &unit->found[low] : NULL;
+    return found != NULL ? found : find_in(unit->shared, unit->shared_count, die_address);
 }
 
 const char *mete__dwarf_unit_scope(void *context, const void *die_address) {

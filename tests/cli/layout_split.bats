@@ -102,3 +102,60 @@ LINES
         [[ $output == *"the index of program.dwp is damaged, or of a kind that is not known"* ]]
     done
 }
+
+@test "types_are_the_same_after_dwz" {
+    need dwz
+    write_program
+    # What dwz shares must be worth it: many units that have the same.
+    cat >shared.h <<'C'
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+typedef union { long whole; struct { int low, high; } halves; } both;
+struct holder { char kind; both first, second; pthread_cond_t wake; struct stat stat; FILE *file; };
+C
+    for i in 1 2 3 4; do
+        printf '#include "shared.h"\nstruct holder holder_%d; both both_%d;\n' $i $i >unit_$i.c
+    done
+    gcc -g one.c two.c unit_?.c -o plain
+    types plain >expected
+    grep -q 'struct holder' expected
+    cp plain single
+    dwz single
+    types single >out
+    diff expected out
+    cp plain first
+    cp plain second
+    dwz -m common first second
+    readelf -SW first | grep -q gnu_debugaltlink
+    types first >out
+    diff expected out
+}
+
+@test "debuginfod_has_what_was_stripped" {
+    need debuginfod
+    need curl
+    write_program
+    gcc -g one.c two.c -o plain
+    types plain >expected
+    mkdir served
+    cp plain served/program
+    strip -g plain
+    port=$((20000 + BASHPID % 20000))
+    HOME=$PWD debuginfod -d :memory: -p $port -F served >server.log 2>&1 &
+    server=$!
+    id=$(readelf -n plain | sed -n 's/.*Build ID: //p')
+    for _ in {1..200}; do
+        curl -sf "http://127.0.0.1:$port/buildid/$id/debuginfo" -o /dev/null && break
+        sleep 0.1
+    done
+    DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache types plain >out
+    kill $server
+    wait $server || true
+    diff expected out
+    # What was fetched once is there without the server; without DEBUGINFOD_URLS nobody is asked.
+    DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache types plain >out
+    diff expected out
+    run -125 mete layout plain
+    [[ $output == *"set DEBUGINFOD_URLS"* ]]
+}
