@@ -21,9 +21,11 @@
  *
  * Any thread may use a heap at any time, its creation and its end excepted. There is one lock to a
  * heap, taken only while the process has threads, and never in a heap that is for one thread: for
- * small blocks that many threads share, mete_malloc is faster. A child of fork has its own copy. A
- * signal handler that interrupts a call of a heap and calls the same one is refused: it gets NULL,
- * and what it frees stays allocated.
+ * small blocks that many threads share, mete_malloc is faster. A child of the
+ * C library's fork has its own copy, and so has one of the bare system call, unless another thread
+ * was in the heap just then: its lock is never given up there. What a child of vfork does is done
+ * to its parent's heap. A signal handler that interrupts a call of a heap and calls the same one is
+ * refused: it gets NULL, and what it frees stays allocated.
  *
  * mete_free and mete_realloc take a private heap's blocks, too, and keep them in their heap. The
  * heap as a whole is in statistics, reports and the leak check; its blocks have no stacks, and the

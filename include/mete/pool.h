@@ -19,8 +19,10 @@
  * thread may free what another allocated. Two threads that free the same block at the very same
  * instant are found out when it would be handed out a second time. A child of the C library's fork
  * has its own copy of the pool and can use it, whatever other threads were doing with it; but what
- * those had at hand is not handed out there before the pool is reset. Not for signal handlers: one
- * that interrupts a call of the pool may be handed the same block.
+ * those had at hand is not handed out there before the pool is reset. The bare system call's child
+ * has its own copy, too, unless another thread was in the pool just then: its lock is never given
+ * up there. A child of vfork uses its parent's pool. Not for signal handlers: one that interrupts a
+ * call of the pool may be handed the same block.
  *
  * Errors: NULL with errno ENOBUFS (the pool's own limit), ENOMEM (no memory), EINVAL, or a negative
  * errno. What fails changes nothing.

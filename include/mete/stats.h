@@ -53,7 +53,8 @@ typedef struct mete_holder_stats {
 
 /* Calls visit for each that exists, the newest first, until it returns false. Meanwhile none is
  * created or destroyed: visit must not do so, nor wait for a thread that does. 0; -EINVAL for visit
- * NULL; -EDEADLK from within visit. */
+ * NULL; -EDEADLK from within visit. Not for signal handlers, and neither are the two that print: a
+ * handler may have interrupted what another thread waits for that is in here. */
 METE_API int mete_stats_each(bool (*visit)(void *context, const mete_holder_stats *stats),
                              void *context);
 

@@ -1,8 +1,10 @@
 /* mete/heap.h: private heaps, alone, between threads, across fork, and misused. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -516,6 +518,54 @@ static void *hammer_on(void *stop) {
     return NULL;
 }
 
+static int wait_for(pid_t child) {
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    return status;
+}
+
+/* No handler of fork runs. */
+static void a_child_of_the_bare_system_call_has_its_own_heap(void) {
+    mete_heap *heap = mete_heap_create(NULL);
+    char *block = mete_heap_alloc(heap, 100);
+
+    memcpy(block, "kept", 5);
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        bool is_whole = strcmp(block, "kept") == 0;
+        mete_heap_free(heap, block);
+        for (size_t i = 1; i < 3000; i++) is_whole &= mete_heap_alloc(heap, i * 7) != NULL;
+        is_whole &= mete_heap_verify(heap) == 0;
+        mete_heap_destroy(heap);
+        _exit(is_whole ? 0 : 1);
+    }
+    CHECK(wait_for(child) == 0 && strcmp(block, "kept") == 0 && mete_heap_verify(heap) == 0);
+    mete_heap_free(heap, block);
+    mete_heap_destroy(heap);
+}
+
+/* Apart, so that the child's frame is not one that the parent goes on with. */
+static METE_NOINLINE pid_t use_in_vfork(mete_heap *heap, void *volatile *block, void *old) {
+    pid_t child = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): what is tested */
+    if (child == 0) {
+        *block = mete_heap_alloc(heap, 5000); /* NOLINT(clang-analyzer-unix.Vfork): likewise */
+        mete_heap_free(heap, old);
+        _exit(0);
+    }
+    return child;
+}
+
+static void a_child_of_vfork_uses_its_parents_heap(void) {
+    mete_heap *heap = mete_heap_create(NULL);
+    void *volatile block = NULL;
+
+    CHECK(wait_for(use_in_vfork(heap, &block, mete_heap_alloc(heap, 10))) == 0);
+    CHECK(mete_heap_contains(heap, block) && mete_heap_verify(heap) == 0);
+    mete_heap_free(heap, block);
+    CHECK(stats_of(heap).live_blocks == 0);
+    mete_heap_destroy(heap);
+}
+
 static void a_child_of_fork_has_a_whole_heap(void) {
     pthread_t threads[2];
     bool stop = false;
@@ -689,6 +739,8 @@ int main(void) {
         FACT(verify_finds_a_damaged_heap),
         FACT(threads_share_a_heap),
         FACT(a_child_of_fork_has_a_whole_heap),
+        FACT(a_child_of_the_bare_system_call_has_its_own_heap),
+        FACT(a_child_of_vfork_uses_its_parents_heap),
         FACT(a_call_within_a_call_is_refused),
         DEATH(a_double_free_is_named),
         DEATH(a_double_free_by_mete_free_is_named),

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,11 +169,32 @@ static void a_child_of_fork_can_use_a_pool_that_was_in_use(void **state) {
     mete_pool_destroy(pool);
 }
 
+/* No handler of fork runs. One thread: what others held is lost. */
+static void a_child_of_the_bare_system_call_can_use_a_pool(void **state) {
+    mete_pool *pool = mete_pool_create(&(mete_pool_options){.block_size = 64, .shared = true});
+    void *block = mete_pool_alloc(pool);
+    int status;
+
+    (void)state;
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        mete_pool_free(pool, block);
+        use_in_child(pool);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(pools_stats(pool).live_blocks, 1);
+    mete_pool_free(pool, block);
+    mete_pool_destroy(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_bytes_holds_for_threads_that_come_late),
         cmocka_unit_test(a_block_in_two_hands_is_handed_out_once),
         cmocka_unit_test(a_child_of_fork_can_use_a_pool_that_was_in_use),
+        cmocka_unit_test(a_child_of_the_bare_system_call_can_use_a_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
