@@ -160,12 +160,24 @@ static void say_no_data(const char *path, bool is_core, char *why, size_t why_si
                  path, has_servers ? "" : ", or set DEBUGINFOD_URLS");
 }
 
+/* `start` is how the file begins. */
+static void say_no_elf(const char *path, const char start[8], char *why, size_t why_size) {
+    if (memcmp(start, "!<thin>\n", 8) == 0)
+        snprintf(why, why_size, "%s is a thin archive: its objects are files of their own", path);
+    else if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
+        snprintf(why, why_size, "%s is compressed: unpack it with zstd -d", path);
+    else
+        snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
+}
+
 int mete__dwarf_file_open(const char *path, const char *debug_directory,
                           struct mete__dwarf_file **out, char *why, size_t why_size) {
     int fd = open_regular(path, why, why_size);
     if (fd < 0) return fd;
 
     int status = -ENOMEM;
+    char start[8] = {0};
+    if (pread(fd, start, sizeof start, 0) < 0) memset(start, 0, sizeof start);
     snprintf(why, why_size, "out of memory");
     struct mete__dwarf_file *file = calloc(1, sizeof *file);
     if (file != NULL) file->debug_directory = debug_directory;
@@ -175,7 +187,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     }
     status = report(file, path, fd);
     if (status != 0) {
-        snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
+        say_no_elf(path, start, why, why_size);
         goto fail_file;
     }
     dwfl_getmodules(file->search.dwfl, collect, file, 0);

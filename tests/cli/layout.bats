@@ -271,6 +271,29 @@ END
     run -2 mete layout types.o --cache-line=48
 }
 
+@test "modules_and_archives_are_read_compressed_or_not" {
+    write_types
+    sed -i 's/^int main.*//' types.c
+    echo 'struct other { char c; long l; } other;' >other.c
+    gcc -g -c types.c other.c
+    ld -r types.o other.o -o module.ko
+    mete layout module.ko '*' >expected
+    grep -q 'struct conn' expected
+    grep -q 'struct other' expected
+    ar rcs whole.a types.o other.o
+    xz --keep module.ko
+    for file in whole.a module.ko.xz; do
+        mete layout "$file" '*' >out
+        diff expected out
+    done
+    ar rcsT thin.a types.o other.o
+    run -125 mete layout thin.a
+    [ "$output" = "mete: layout: thin.a is a thin archive: its objects are files of their own" ]
+    zstd -q --keep module.ko
+    run -125 mete layout module.ko.zst
+    [ "$output" = "mete: layout: module.ko.zst is compressed: unpack it with zstd -d" ]
+}
+
 @test "the_other_byte_order_and_narrow_machines_are_read" {
     write_types
     sed -i 's/^int main.*//; s/long value/long long value/' types.c
