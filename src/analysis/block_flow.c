@@ -258,6 +258,16 @@ static void keep_arguments(const struct mete__block_walk *walk, struct mete__arg
     }
 }
 
+static void step_base(struct mete__block_walk *walk, const struct mete__instruction *instruction,
+                      uint64_t address) {
+    struct mete__block_value base = mete__block_walk_register(walk, instruction->base, address);
+
+    if (base.kind == METE__BLOCK_MULTIPLE && instruction->step % base.offset != 0) base = unknown;
+    if (base.kind != METE__BLOCK_MULTIPLE)
+        base.offset = mete__block_walk_sum(base.offset, instruction->step);
+    mete__block_walk_set(walk, instruction->base, base);
+}
+
 /* Effects but those on where the walk goes on. */
 static void apply(struct mete__block_walk *walk, const struct mete__instruction *instruction,
                   uint64_t address) {
@@ -320,6 +330,7 @@ static void apply(struct mete__block_walk *walk, const struct mete__instruction 
         break;
     default: break;
     }
+    if (instruction->step != 0) step_base(walk, instruction, address);
     for (int8_t i = 0; i < METE__REGISTERS; i++)
         if ((instruction->written >> i & 1) != 0) walk->state.registers[i] = unknown;
 }

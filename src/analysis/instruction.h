@@ -45,6 +45,7 @@ struct mete__instruction {
     bool absolute; /* no base: offset is an address in the file */
     bool tests;    /* sets the flags, which then say nothing of the last TEST any more */
     int64_t offset;
+    int64_t step; /* that the base moves on by, once it was used: of loads and stores */
     uint64_t destination;
     uint64_t written; /* registers that change, a bit each, but for `to` and `second` */
 };

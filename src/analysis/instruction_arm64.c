@@ -44,8 +44,19 @@ static void set_memory(const cs_insn *decoded, const cs_arm64_op *operand,
         out->index = number_of(operand->mem.index);
         out->scale = scale_of(operand);
     }
-    /* Before the access the base moves by the offset, or after it by an operand of its own. */
     if (arm->writeback && out->base != METE__NO_REGISTER) out->written |= UINT64_C(1) << out->base;
+}
+
+/* Before the access the base moves by the offset, or after it by an operand of its own. */
+static void set_step(const cs_insn *decoded, const cs_arm64_op *memory,
+                     struct mete__instruction *out) {
+    const cs_arm64 *arm = &decoded->detail->arm64;
+    const cs_arm64_op *last = &arm->operands[arm->op_count - 1];
+
+    if (!arm->writeback || out->base == METE__NO_REGISTER) return;
+    if (last != memory && last->type != ARM64_OP_IMM) return;
+    out->step = last == memory ? memory->mem.disp : last->imm;
+    if (out->step != 0) out->written &= ~(UINT64_C(1) << out->base);
 }
 
 /* --- Instructions --- */
@@ -65,6 +76,7 @@ static void translate_load_or_store(const cs_insn *decoded, enum mete__instructi
     }
     if (pair && is_whole(&operands[1])) out->second = number_of(operands[1].reg);
     out->kind = kind;
+    set_step(decoded, memory, out);
 }
 
 static void translate_move(const cs_insn *decoded, struct mete__instruction *out) {

@@ -196,6 +196,22 @@ static void arm64_moves_loads_and_stores(void **state) {
     assert_int_equal(pair.offset, 8);
 }
 
+static void arm64_moves_a_base_on_that_is_used(void **state) {
+    (void)state;
+    struct mete__instruction after = decode_arm64(0xf8010413); /* str x19, [x0], #16 */
+    assert_int_equal(after.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(after.offset, 0);
+    assert_int_equal(after.step, 16);
+    assert_int_equal(after.written, 0);
+    struct mete__instruction before = decode_arm64(0xa9be7bfd); /* stp x29, x30, [sp, #-32]! */
+    assert_int_equal(before.offset, -32);
+    assert_int_equal(before.step, -32);
+    assert_int_equal(before.written, 0);
+    struct mete__instruction half = decode_arm64(0xb8404401); /* ldr w1, [x0], #4 */
+    assert_true((half.written & 1) != 0);
+    assert_int_equal(decode_arm64(0xf9000fe0).step, 0);
+}
+
 static void arm64_computes(void **state) {
     (void)state;
     struct mete__instruction sum = decode_arm64(0x91004000); /* add x0, x0, #16 */
@@ -262,6 +278,7 @@ int main(void) {
         cmocka_unit_test(jumps_and_calls_have_destinations),
         cmocka_unit_test(a_conditional_move_leaves_nothing_known),
         cmocka_unit_test(arm64_moves_loads_and_stores),
+        cmocka_unit_test(arm64_moves_a_base_on_that_is_used),
         cmocka_unit_test(arm64_computes),
         cmocka_unit_test(arm64_goes_elsewhere),
         cmocka_unit_test(what_is_no_instruction_is_refused),
