@@ -15,6 +15,7 @@
 #include "base/compiler.h"
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/layout_options.h"
 #include "cli/message.h"
 #include "cli/nearest.h"
 #include "cli/options.h"
@@ -26,61 +27,12 @@
 #include "report/layout_text.h"
 #include "report/progress.h"
 
-#define NO_LIMIT       UINT64_MAX /* of bytes */
-#define TOP            20         /* entries of tables */
-#define COMPLAINTS_MAX 20         /* lines about types that exceed a limit */
-
-struct layout_options {
-    const char *json, *sarif;
-    bool expand, reorder, diff;
-    uint64_t max_padding, max_growth; /* NO_LIMIT: none */
-    struct mete__option_texts hot;    /* members, several in one text by commas */
-    const char *file, *contains, *points_to;
-    uint64_t min_size, holes;
-    uint64_t line;
-    uint64_t top; /* 0: TOP */
-    const char *debug_dir;
-    const char *heap, *alive; /* profiles */
-};
-
-#define OPTION(...) METE__OPTION(struct layout_options, __VA_ARGS__)
-static const struct mete__option options[] = {
-    OPTION(json, "json", "FILE", "JSON instead of text ('-': standard output)"),
-    OPTION(sarif, "sarif", "FILE", "SARIF instead, for code review tools"),
-    OPTION(diff, "diff", NULL, "what changed: mete layout --diff OLD NEW"),
-    OPTION(max_growth, "max-growth", "BYTES", "exit with 1 where a type grew by more (--diff)",
-           .is_bytes = true, .max = INT64_MAX),
-    OPTION(max_padding, "max-padding", "BYTES", "exit with 1 where a type wastes more",
-           .is_bytes = true, .max = INT64_MAX),
-    OPTION(expand, "expand", NULL, "show the members of nested types too"),
-    OPTION(reorder, "reorder", NULL, "show the best order of the members"),
-    OPTION(heap, "heap", "PROFILE", "what types cost in this profile's heap"),
-    OPTION(hot, "hot", "MEMBER", "members that come first; MEMBER,MEMBER too"),
-    OPTION(file, "file", "PATTERN", "only types declared in such a file"),
-    OPTION(min_size, "min-size", "BYTES", "only types at least so large", .is_bytes = true,
-           .max = UINT64_MAX),
-    OPTION(holes, "holes", "N", "only types with so many holes (1)", .min = 1, .max = UINT32_MAX,
-           .without = "1"),
-    OPTION(contains, "contains", "TYPE", "only types that hold such a type"),
-    OPTION(points_to, "points-to", "TYPE", "only types that point to such a type"),
-    OPTION(alive, "alive", "PROFILE", "only types with objects in this profile"),
-    OPTION(top, "top", "N", "entries of the summary (20)", .min = 1, .max = UINT32_MAX),
-    OPTION(line, "cache-line", "BYTES", "bytes of a cache line (64)", .min = 16, .max = 4096),
-    OPTION(debug_dir, "debug-dir", "DIR", "debug files are here, too ($METE_DEBUG_DIR)"),
-};
-#undef OPTION
-
-static const struct mete__usage usage = {
-    .command = "layout",
-    .operands = "FILE [TYPE…]",
-    .summary = "Says where the members of structs lie, from a file's debug information.",
-    .options = options,
-    .option_count = METE_COUNT_OF(options),
-};
+#define TOP            20 /* entries of tables */
+#define COMPLAINTS_MAX 20 /* lines about types that exceed a limit */
 
 /* What the command is about. */
 struct request {
-    const struct layout_options *given;
+    const struct mete__layout_options *given;
     struct mete__layout_file *file;
     struct mete__layout_file *old; /* with --diff; else NULL */
     struct mete__layout_filter filter;
@@ -233,7 +185,7 @@ static int print_json(void *context, FILE *out) {
                                    request->count, request->given->line, out);
 }
 
-static uint64_t top_of(const struct layout_options *given) {
+static uint64_t top_of(const struct mete__layout_options *given) {
     return given->top != 0 ? given->top : TOP;
 }
 
@@ -321,14 +273,14 @@ static int select_alive(struct request *request) {
 /* Whether the best orders of the types are asked for: of named ones that are shown as they are,
  * nobody looks at them. */
 static bool needs_orders(const struct request *request) {
-    const struct layout_options *given = request->given;
+    const struct mete__layout_options *given = request->given;
 
     return request->filter.name_count == 0 || given->reorder || given->heap != NULL ||
            given->json != NULL || given->sarif != NULL || given->hot.count != 0;
 }
 
 static int print_types(struct request *request) {
-    const struct layout_options *given = request->given;
+    const struct mete__layout_options *given = request->given;
     int code = select_alive(request);
 
     if (code == METE__EXIT_OK && needs_orders(request)) code = reorder(request);
@@ -406,7 +358,7 @@ static int print(struct request *request) {
     return code;
 }
 
-static int open_file(const char *path, const struct layout_options *given,
+static int open_file(const char *path, const struct mete__layout_options *given,
                      struct mete__layout_file **file) {
     struct mete__progress progress;
     struct mete__layout_file_options file_options = {
@@ -425,55 +377,14 @@ static int open_file(const char *path, const struct layout_options *given,
     return METE__EXIT_FAILED;
 }
 
-/* Why one of the options would change nothing; NULL where each has something to say. */
-static const char *why_useless(const struct layout_options *given, bool has_types) {
-    bool is_document = given->json != NULL || given->sarif != NULL;
-    bool is_table = given->heap != NULL && !is_document;
-
-    if (given->json != NULL && given->sarif != NULL) return "either --json or --sarif";
-    if (given->diff) {
-        if (given->sarif != NULL || given->reorder) return "--diff has no --sarif and no --reorder";
-        if (given->heap != NULL || given->alive != NULL)
-            return "--diff has no profile: --heap and --alive are for one file";
-        if (given->expand) return "--diff shows what changed inside: it has no --expand";
-        if (given->hot.count != 0) return "--diff reorders nothing: it has no --hot";
-        return given->top != 0 ? "--diff shows all that changed: it has no --top" : NULL;
-    }
-    if (is_table && given->reorder)
-        return "--heap says which members to move: see the whole order by --reorder TYPE alone";
-    if (given->expand && is_document) return "documents have one form: --expand is for text";
-    if (given->expand && (is_table || !has_types))
-        return "--expand of which type? name some, or '*' for all";
-    if (given->expand && given->reorder) return "either --expand or --reorder";
-    if (given->reorder && !is_document && !has_types)
-        return "--reorder of which type? name some, or '*' for all";
-    if (given->top != 0 && (is_document || (has_types && !is_table)))
-        return "--top is for the summary and the table of --heap: all types are shown here";
-    return NULL;
-}
-
-/* What the options and operands do not say together; 0 where nothing is wrong. */
-static int check_usage(const struct layout_options *given, int count) {
-    if (count == 0) return mete__options_complain(&usage, "of which file?");
-    if (given->diff && count < 2) return mete__options_complain(&usage, "--diff takes two files");
-    if ((given->line & (given->line - 1)) != 0)
-        return mete__options_complain(&usage, "cache lines of %llu bytes? it is a power of two",
-                                      (unsigned long long)given->line);
-    if (given->max_growth != NO_LIMIT && !given->diff)
-        return mete__options_complain(&usage, "--max-growth is for --diff OLD NEW");
-    const char *why = why_useless(given, count > 1 + given->diff);
-    return why == NULL ? 0 : mete__options_complain(&usage, "%s", why);
-}
-
 int mete__cmd_layout(int argc, char **argv) {
-    struct layout_options given = {
-        .line = METE__LAYOUT_LINE, .max_growth = NO_LIMIT, .max_padding = NO_LIMIT};
+    struct mete__layout_options given;
     struct request request = {.given = &given};
     char **operands;
 
-    int count = mete__options_parse(&usage, argc, argv, &given, &operands);
+    int count = mete__layout_options_parse(argc, argv, &given, &operands);
     if (count == METE__OPTIONS_HELPED) return METE__EXIT_OK;
-    if (count == METE__OPTIONS_BAD || check_usage(&given, count) != 0) return METE__EXIT_USAGE;
+    if (count == METE__OPTIONS_BAD) return METE__EXIT_USAGE;
 
     int files = given.diff ? 2 : 1;
     const char **names = (const char **)operands;
