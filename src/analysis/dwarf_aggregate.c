@@ -239,7 +239,7 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
         reader->member_count = first;
         return NULL;
     }
-    struct mete__member *members = reader->members + first;
+    struct mete__member *members = first == 0 ? reader->members : &reader->members[first];
     type.member_count = (uint32_t)(reader->member_count - first);
     type.flags |= flags_of_members(members, type.member_count);
     struct mete__type *kept =

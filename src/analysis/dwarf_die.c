@@ -5,7 +5,7 @@
 
 #include "analysis/dwarf_split.h"
 
-#define DEPTH_MAX 128 /* typedefs and qualifiers in a row */
+#define DEPTH_MAX 512 /* typedefs and qualifiers in a row */
 
 bool mete__dwarf_die_is_qualifier(int tag) {
     return tag == DW_TAG_const_type || tag == DW_TAG_volatile_type || tag == DW_TAG_restrict_type ||

@@ -7,7 +7,7 @@
 #include "analysis/dwarf_type.h"
 #include "analysis/type_text.h"
 
-#define METE__DWARF_TYPE_DEPTH_MAX 64 /* declarators in declarators, aggregates in aggregates */
+#define METE__DWARF_TYPE_DEPTH_MAX 512 /* declarators in declarators, aggregates in aggregates */
 
 enum mete__dwarf_type_measured {
     METE__DWARF_TYPE_UNMEASURED,

@@ -294,6 +294,17 @@ END
     [ "$output" = "mete: layout: module.ko.zst is compressed: unpack it with zstd -d" ]
 }
 
+@test "long_chains_of_typedefs_and_pointers_are_followed" {
+    {
+        echo 'typedef int type_0;'
+        for i in {1..300}; do echo "typedef type_$((i - 1)) type_$i;"; done
+        echo "struct chain { type_300 deep; int $(printf '*%.0s' {1..100}) deeper; } chain;"
+    } >chain.c
+    gcc -g -c chain.c
+    json chain.o chain
+    holds '.types[0].members | .[0].size == 4 and (.[1].type | test("^int [*]{100}$"))'
+}
+
 @test "the_other_byte_order_and_narrow_machines_are_read" {
     write_types
     sed -i 's/^int main.*//; s/long value/long long value/' types.c
