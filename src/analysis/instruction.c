@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analysis/instruction_machine.h"
@@ -22,6 +23,8 @@ static struct {
     __typeof__(&cs_disasm_iter) disasm_iter;
 } capstone;
 
+static bool is_missing;
+
 struct mete__instruction_decoder {
     const struct mete__machine *machine;
     csh handle;
@@ -40,7 +43,13 @@ static int load_capstone(void) {
     };
 
     if (capstone.open != NULL) return 0;
-    return mete__late_library_load(SONAME(CS_API_MAJOR), functions, METE_COUNT_OF(functions));
+    int status = mete__late_library_load(SONAME(CS_API_MAJOR), functions, METE_COUNT_OF(functions));
+    is_missing = status != 0;
+    return status;
+}
+
+const char *mete__instruction_missing(void) {
+    return is_missing ? SONAME(CS_API_MAJOR) : NULL;
 }
 
 int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out) {

@@ -64,6 +64,9 @@ struct mete__instruction_decoder;
 /* A decoder for `machine` (ELF's e_machine). -ENOTSUP, -ENOMEM; -ENOENT: capstone, which is loaded
  * with the first decoder, is not installed. */
 int mete__instruction_decoder_open(unsigned machine, struct mete__instruction_decoder **out);
+
+/* The file of capstone where it was wanted and is not there; else NULL. */
+const char *mete__instruction_missing(void);
 void mete__instruction_decoder_close(struct mete__instruction_decoder *decoder);
 const struct mete__convention *
 mete__instruction_decoder_convention(const struct mete__instruction_decoder *decoder);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/instruction.h"
 #include "analysis/layout_diff.h"
 #include "analysis/layout_facts.h"
 #include "analysis/layout_file.h"
@@ -251,9 +252,14 @@ static int open_heap(const struct request *request, const char *profile,
     if (profile == NULL) return METE__EXIT_OK;
     int status = mete__layout_heap_open(profile, request->given->debug_dir, request->types,
                                         request->reordered, request->count, heap, why, sizeof why);
-    if (status == 0) return METE__EXIT_OK;
-    mete__message_say("layout: %s", why);
-    return METE__EXIT_FAILED;
+    if (status != 0) {
+        mete__message_say("layout: %s", why);
+        return METE__EXIT_FAILED;
+    }
+    if (mete__instruction_missing() != NULL)
+        mete__message_say("layout: %s is not installed: without it few types of blocks are known",
+                          mete__instruction_missing());
+    return METE__EXIT_OK;
 }
 
 /* Leaves those of the types that have objects in the profile of --alive. */

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "analysis/instruction.h"
 #include "report/report_chapter.h"
 #include "report/units.h"
 
@@ -87,6 +88,16 @@ static void print_suppressions(const struct mete__report_chapter *chapter, bool 
     }
 }
 
+static void print_missing(const struct mete__report_chapter *chapter, bool *any) {
+    const struct mete__page *page = &chapter->page;
+    const char *library = mete__instruction_missing();
+
+    if (library == NULL) return;
+    begin_note(page, any);
+    mete__page_print(page, METE__PAGE_PLAIN,
+                     "%s is not installed: without it few types of blocks are known\n", library);
+}
+
 int mete__report_notes(struct mete__report_chapter *chapter) {
     const struct mete__page *page = &chapter->page;
     const struct mete_profile_header *header = mete__profile_header(chapter->report->profile);
@@ -96,6 +107,7 @@ int mete__report_notes(struct mete__report_chapter *chapter) {
     print_inherited(chapter, &any);
     print_modules(chapter, &any);
     print_suppressions(chapter, &any);
+    print_missing(chapter, &any);
 
     putc('\n', page->out);
     mete__page_print(page, METE__PAGE_FAINT, "The profile is ");

@@ -136,6 +136,19 @@ END
     ! grep -q 'By type' text
 }
 
+@test "without capstone the types say why they are few" {
+    prepare
+    mkdir hidden
+    library=$(ldconfig -p | sed -n 's/^[[:space:]]*\(libcapstone[^ ]*\).*/\1/p' | grep -m 1 'so\.')
+    : >"hidden/$library"
+    LD_LIBRARY_PATH=$PWD/hidden mete report p.mete >out
+    grep -qF "$library is not installed: without it few types of blocks are known" out
+    LD_LIBRARY_PATH=$PWD/hidden mete layout conns --heap p.mete >out 2>err
+    grep -qF "layout: $library is not installed" err
+    mete report p.mete >out
+    ! grep -qF 'not installed' out
+}
+
 @test "layout --heap says what a reorder wins, and how" {
     prepare
     mete layout conns --heap p.mete >text
