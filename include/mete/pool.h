@@ -166,7 +166,8 @@ METE_API const mete_allocator *mete_pool_allocator(mete_pool *pool);
 METE_API METE_MALLOC void *mete_pool_alloc_handle(mete_pool *pool, mete_pool_handle *handle);
 
 /* Takes the block back that the handle names. A handle that has named one before is a double-free,
- * any other an invalid-free; 0 is ignored. Keeps errno. */
+ * any other an invalid-free; 0 is ignored. Keeps errno. In a shared pool, of several threads that
+ * free by one handle at one instant one does. */
 METE_API void mete_pool_free_handle(mete_pool *pool, mete_pool_handle handle);
 
 /* The handle of a live block; 0 for what is none, and in a pool without handles. */
@@ -194,11 +195,11 @@ METE_API void *mete__pool_get(const mete_pool *pool,
 /* clang holds a body that calls the symbol it goes by for endless, and leaves it out: unless it
  * does not see which function it is. And those of free are too long for it. */
 #ifdef __clang__
-#define METE__POOL_CALL(function)            \
-    __extension__({                          \
-        __typeof__(&function) it = function; \
-        __asm__("" : "+r"(it));              \
-        it;                                  \
+#define METE__POOL_CALL(function)                \
+    __extension__({                              \
+        __typeof__(&(function)) it = (function); \
+        __asm__("" : "+r"(it));                  \
+        it;                                      \
     })
 #else
 #define METE__POOL_CALL(function) function

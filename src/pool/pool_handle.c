@@ -76,10 +76,21 @@ static METE_COLD void tell_of_handle(mete_pool *pool, mete_pool_handle handle) {
                                block);
 }
 
+/* Of a shared pool: whether this thread is the one that ends it, so that another cannot free the
+ * block's next life by it. The block's end counts a life more. The last one has no next. */
+static bool end_handle(mete_pool *pool, mete_pool_handle handle) {
+    struct mete__slab *slab = find_slab(pool, handle);
+    mete_pool_handle next = handle + METE__POOL_LIFE;
+
+    return next < METE__POOL_LIFE ||
+           __atomic_compare_exchange_n(&slab->handles[mete__pool_index_of(handle)], &handle, next,
+                                       false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void mete_pool_free_handle(mete_pool *pool, mete_pool_handle handle) {
     if (METE_LIKELY(mete__pool_front_free_handle(&pool->front, handle))) return;
     void *block = find(pool, handle);
-    if (METE_UNLIKELY(block == NULL)) {
+    if (METE_UNLIKELY(block == NULL) || (pool->shared && !end_handle(pool, handle))) {
         tell_of_handle(pool, handle);
         return;
     }

@@ -510,8 +510,8 @@ static void a_used_up_slot_retires(void **state) {
             pools_make(shared != 0, (mete_pool_options){.block_size = 64, .handles = true});
         void *block = mete_pool_alloc(pool);
         size_t index = (size_t)((char *)block - pool->front.slabs[0]->memory) / 64;
-        pool->front.slabs[0]->handles[index] += (uint64_t)0xfffffffd
-                                                << 32; /* after as many lives */
+        /* As after so many lives. */
+        pool->front.slabs[0]->handles[index] += 0xfffffffd * METE__POOL_LIFE;
         mete_pool_free(pool, block);
         assert_ptr_equal(mete_pool_alloc(pool), block);
         mete_pool_handle last = mete_pool_handle_of(pool, block);
@@ -599,7 +599,7 @@ static void a_handle_freed_in_vain_is_told_by_name(void **state) {
         mete_pool_free(pool, block);
         for (size_t i = 0; i < sizeof made_up / sizeof *made_up; i++)
             free_in_vain(pool, made_up[i], METE_POOL_INVALID_FREE, NULL);
-        for (uint64_t life = 3; life < 6; life++) { /* those to come, and what names another */
+        for (uint64_t life = 5; life < 8; life++) { /* those to come, and what names another */
             mete_pool_handle next = life << 32 | (uint32_t)handle;
             assert_null(mete_pool_get(pool, next));
             assert_null(mete_pool_get(pool, next + 1));

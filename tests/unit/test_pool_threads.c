@@ -189,10 +189,60 @@ static void a_child_of_the_bare_system_call_can_use_a_pool(void **state) {
     mete_pool_destroy(pool);
 }
 
+/* ---- handles ---- */
+
+enum { NAMED = 2000 };
+static mete_pool_handle named[NAMED];
+static unsigned double_frees; /* atomic */
+
+static void count_double_free(void *context, const mete_pool_error *error) {
+    (void)context;
+    if (error->fault == METE_POOL_DOUBLE_FREE && error->handle != 0)
+        __atomic_add_fetch(&double_frees, 1, __ATOMIC_RELAXED);
+}
+
+/* Frees what the other thread frees, too, and takes a block each time, which may be the same. */
+static void *free_named(void *argument) {
+    static mete_pool_handle taken[2][NAMED];
+    static unsigned threads;
+    mete_pool *pool = argument;
+    mete_pool_handle *mine = taken[__atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % 2];
+
+    (void)pthread_barrier_wait(&barrier);
+    for (size_t i = 0; i < NAMED; i++) {
+        mete_pool_free_handle(pool, named[i]);
+        if (mete_pool_alloc_handle(pool, &mine[i]) == NULL) return NULL;
+    }
+    for (size_t i = 0; i < NAMED; i++)
+        if (mete_pool_get(pool, mine[i]) == NULL) return NULL;
+    return mine;
+}
+
+static void a_handle_ends_once_whoever_frees_it(void **state) {
+    pthread_t other;
+    void *result;
+    mete_pool *pool = mete_pool_create(&(mete_pool_options){
+        .block_size = 64, .shared = true, .handles = true, .on_error = count_double_free});
+
+    (void)state;
+    for (size_t i = 0; i < NAMED; i++) assert_non_null(mete_pool_alloc_handle(pool, &named[i]));
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    assert_int_equal(pthread_create(&other, NULL, free_named, pool), 0);
+    assert_non_null(free_named(pool));
+    assert_int_equal(pthread_join(other, &result), 0);
+    assert_non_null(result);
+    assert_int_equal(double_frees, NAMED);
+    assert_int_equal(pools_stats(pool).live_blocks, 2 * NAMED);
+    assert_int_equal(mete_pool_verify(pool), 0);
+    mete_pool_destroy(pool);
+    (void)pthread_barrier_destroy(&barrier);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_bytes_holds_for_threads_that_come_late),
         cmocka_unit_test(a_block_in_two_hands_is_handed_out_once),
+        cmocka_unit_test(a_handle_ends_once_whoever_frees_it),
         cmocka_unit_test(a_child_of_fork_can_use_a_pool_that_was_in_use),
         cmocka_unit_test(a_child_of_the_bare_system_call_can_use_a_pool),
     };
