@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/instruction.h"
-#include "analysis/layout_diff.h"
-#include "analysis/layout_facts.h"
-#include "analysis/layout_file.h"
-#include "analysis/layout_filter.h"
-#include "analysis/layout_reorder.h"
+#include "analysis/blocks/instruction.h"
+#include "analysis/layout/layout_diff.h"
+#include "analysis/layout/layout_facts.h"
+#include "analysis/layout/layout_file.h"
+#include "analysis/layout/layout_filter.h"
+#include "analysis/layout/layout_reorder.h"
 #include "base/compiler.h"
 #include "cli/command.h"
 #include "cli/document.h"

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analysis/suppressions.h"
+#include "analysis/findings/suppressions.h"
 #include "cli/command.h"
 #include "cli/launch.h"
 #include "cli/message.h"

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "analysis/layout_facts.h"
+#include "analysis/layout/layout_facts.h"
 #include "base/compiler.h"
 
 #define OPTION(...) METE__OPTION(struct mete__layout_options, __VA_ARGS__)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_diff.h"
+#include "analysis/layout/layout_diff.h"
 
 struct mete__layout_changes {
     const char *old_path, *new_path;

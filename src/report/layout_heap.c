@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/layout_facts.h"
-#include "analysis/type_uses.h"
+#include "analysis/blocks/type_uses.h"
+#include "analysis/layout/layout_facts.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/report.h"

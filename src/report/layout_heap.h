@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_reorder.h"
-#include "analysis/type.h"
+#include "analysis/layout/layout_reorder.h"
+#include "analysis/types/type.h"
 
 struct mete__layout_heap;
 

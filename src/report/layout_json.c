@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "analysis/layout_facts.h"
+#include "analysis/layout/layout_facts.h"
 #include "report/json.h"
 
 /* Members of anonymous types in one type: files may be hostile, and their types deep. */

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_reorder.h"
-#include "analysis/type.h"
+#include "analysis/layout/layout_reorder.h"
+#include "analysis/types/type.h"
 #include "report/layout_heap.h"
 
 /* Writes the whole document; `reordered` has an entry for each type, and so has `heap`, which may

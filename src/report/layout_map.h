@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "analysis/type.h"
+#include "analysis/types/type.h"
 #include "report/page.h"
 
 #define METE__LAYOUT_MAP_BYTES 1024 /* of the largest type that is drawn */

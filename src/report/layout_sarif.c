@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/layout_facts.h"
+#include "analysis/layout/layout_facts.h"
 #include "report/json.h"
 
 /* A path as a URI: absolute ones begin with file://. NULL where memory ran out. */

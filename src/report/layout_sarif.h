@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_reorder.h"
-#include "analysis/type.h"
+#include "analysis/layout/layout_reorder.h"
+#include "analysis/types/type.h"
 #include "report/layout_heap.h"
 
 /* `reordered` has an entry for each type; `heap` is NULL, or of the same types. 0 or a negative

@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_file.h"
-#include "analysis/layout_reorder.h"
-#include "analysis/type.h"
+#include "analysis/layout/layout_file.h"
+#include "analysis/layout/layout_reorder.h"
+#include "analysis/types/type.h"
 
 struct mete__layout_summary_options {
     uint64_t line; /* bytes of a cache line: a power of two */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/layout_facts.h"
+#include "analysis/layout/layout_facts.h"
 #include "report/layout_map.h"
 #include "report/page.h"
 #include "report/units.h"

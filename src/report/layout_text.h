@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/layout_reorder.h"
-#include "analysis/type.h"
+#include "analysis/layout/layout_reorder.h"
+#include "analysis/types/type.h"
 
 struct mete__layout_text_options {
     uint64_t line; /* bytes of a cache line: a power of two */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/wrappers.h"
+#include "analysis/findings/wrappers.h"
 
 static int read_suppressions(struct mete__report *report, char *why, size_t why_size) {
     if (report->options.suppression_file_count == 0) return 0;

@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analysis/findings.h"
-#include "analysis/site_types.h"
-#include "analysis/suppressions.h"
-#include "analysis/symbols.h"
+#include "analysis/blocks/site_types.h"
+#include "analysis/findings/findings.h"
+#include "analysis/findings/suppressions.h"
+#include "analysis/symbols/symbols.h"
 #include "base/compiler.h"
 #include "profile/reader.h"
 #include "profile/summary.h"

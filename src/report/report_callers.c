@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "analysis/grouping.h"
+#include "analysis/findings/grouping.h"
 #include "report/report_stack.h"
 #include "report/units.h"
 

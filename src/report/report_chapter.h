@@ -7,7 +7,7 @@
 #ifndef METE_REPORT_REPORT_CHAPTER_H
 #define METE_REPORT_REPORT_CHAPTER_H
 
-#include "analysis/backtrace.h"
+#include "analysis/symbols/backtrace.h"
 #include "base/compiler.h"
 #include "report/page.h"
 #include "report/report.h"

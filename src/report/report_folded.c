@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/backtrace.h"
+#include "analysis/symbols/backtrace.h"
 
 /* ';' ends a frame here and a control character could end the line. */
 static void print_name(const char *name, FILE *out) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/backtrace.h"
+#include "analysis/symbols/backtrace.h"
 #include "report/types_json.h"
 
 /* The document is an object of a few members. */

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "analysis/instruction.h"
+#include "analysis/blocks/instruction.h"
 #include "report/report_chapter.h"
 #include "report/units.h"
 

@@ -6,9 +6,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "analysis/backtrace.h"
-#include "analysis/grouping.h"
+#include "analysis/findings/grouping.h"
 #include "analysis/names.h"
+#include "analysis/symbols/backtrace.h"
 #include "report/protobuf.h"
 
 /* Field numbers of profile.proto. */

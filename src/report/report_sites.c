@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/grouping.h"
+#include "analysis/findings/grouping.h"
 #include "report/report_callers.h"
 #include "report/report_chapter.h"
 #include "report/report_stack.h"

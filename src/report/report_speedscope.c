@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/backtrace.h"
-#include "analysis/grouping.h"
+#include "analysis/findings/grouping.h"
+#include "analysis/symbols/backtrace.h"
 #include "report/utf8.h"
 
 #define SCHEMA "https://www.speedscope.app/file-format-schema.json"

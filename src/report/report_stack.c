@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/short_name.h"
+#include "analysis/symbols/short_name.h"
 
 #define LINES_INNER      10 /* of a long stack these are shown … */
 #define LINES_OUTER      4  /* … and these */

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "analysis/frame.h"
+#include "analysis/symbols/frame.h"
 #include "report/report_chapter.h"
 
 #define METE__REPORT_STACK_TEXT 512 /* bytes that any text below fits in; longer ones are cut */

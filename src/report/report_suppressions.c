@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/backtrace.h"
 #include "analysis/names.h"
+#include "analysis/symbols/backtrace.h"
 
 #define FRAMES_MAX 23 /* Valgrind reads 24, and the allocation function is one */
 

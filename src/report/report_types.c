@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/type_uses.h"
+#include "analysis/blocks/type_uses.h"
 #include "report/report_chapter.h"
 #include "report/units.h"
 

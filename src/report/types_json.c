@@ -1,7 +1,7 @@
 #include "report/types_json.h"
 
-#include "analysis/site_types.h"
-#include "analysis/type_uses.h"
+#include "analysis/blocks/site_types.h"
+#include "analysis/blocks/type_uses.h"
 
 json_t *mete__types_json_site(struct mete__report *report, const struct mete__summary_site *site) {
     struct mete__site_type type;

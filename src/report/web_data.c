@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "analysis/array.h"
-#include "analysis/backtrace.h"
 #include "analysis/names.h"
-#include "analysis/short_name.h"
+#include "analysis/symbols/backtrace.h"
+#include "analysis/symbols/short_name.h"
 #include "report/json.h"
 #include "report/report_json.h"
 #include "report/web_sites.h"

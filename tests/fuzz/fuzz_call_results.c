@@ -1,6 +1,6 @@
 /*
- * analysis/call_results.c on any bytes: programs are read that somebody else has built, or broken.
- * Each address of the code that the seeds have is taken for one that a call returns to.
+ * analysis/blocks/call_results.c on any bytes: programs are read that somebody else has built, or
+ * broken. Each address of the code that the seeds have is taken for one that a call returns to.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -9,12 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "analysis/call_results.h"
-#include "analysis/dwarf_type.h"
-#include "analysis/image.h"
+#include "analysis/blocks/call_results.h"
+#include "analysis/blocks/type_fit.h"
+#include "analysis/debug_types/dwarf_type.h"
+#include "analysis/debug_types/type_name.h"
 #include "analysis/names.h"
-#include "analysis/type_fit.h"
-#include "analysis/type_name.h"
+#include "analysis/symbols/image.h"
 
 #define CODE_START 0x280 /* in all the seeds */
 #define CODE_END   0x480

@@ -1,6 +1,6 @@
 /*
- * analysis/layout_file.c on any bytes: debug information that is damaged, cut or made to harm is
- * read, reordered and printed in every form.
+ * analysis/layout/layout_file.c on any bytes: debug information that is damaged, cut or made to
+ * harm is read, reordered and printed in every form.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "analysis/layout_diff.h"
-#include "analysis/layout_facts.h"
-#include "analysis/layout_file.h"
-#include "analysis/layout_filter.h"
-#include "analysis/layout_reorder.h"
+#include "analysis/layout/layout_diff.h"
+#include "analysis/layout/layout_facts.h"
+#include "analysis/layout/layout_file.h"
+#include "analysis/layout/layout_filter.h"
+#include "analysis/layout/layout_reorder.h"
 #include "report/layout_changes.h"
 #include "report/layout_json.h"
 #include "report/layout_sarif.h"

@@ -1,6 +1,6 @@
 /*
- * analysis/call_site.c: what call sites say, in debugging information that is written by hand here.
- * No compiler that is everywhere names the types yet, nor has all these expressions.
+ * analysis/blocks/call_site.c: what call sites say, in debugging information that is written by
+ * hand here. No compiler that is everywhere names the types yet, nor has all these expressions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis/call_site.h"
-#include "analysis/dwarf_die.h"
+#include "analysis/blocks/call_site.h"
+#include "analysis/dwarf/dwarf_die.h"
 
 /* A unit with one function and its call sites, each by its name's place in the order below. Of the
  * parameters the first is in register 5, the second in register 4. */

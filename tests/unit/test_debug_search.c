@@ -1,4 +1,4 @@
-/* analysis/debug_search.c: which directories libdwfl is told to search. */
+/* analysis/dwarf/debug_search.c: which directories libdwfl is told to search. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "analysis/debug_search.h"
+#include "analysis/dwarf/debug_search.h"
 #include "base/compiler.h"
 
 static void a_directory_comes_first_and_absolute(void **state) {

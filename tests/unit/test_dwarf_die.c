@@ -1,4 +1,4 @@
-/* analysis/dwarf_die.c: what a language means for the names of its types. */
+/* analysis/dwarf/dwarf_die.c: what a language means for the names of its types. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <dwarf.h>
 
-#include "analysis/dwarf_die.h"
+#include "analysis/dwarf/dwarf_die.h"
 #include "base/compiler.h"
 
 static void what_is_C_or_does_not_say_is_C(void **state) {

@@ -1,5 +1,6 @@
 /*
- * analysis/dwarf_index.h: both versions of the index, in both byte orders, and what is damaged.
+ * analysis/dwarf/dwarf_index.h: both versions of the index, in both byte orders, and what is
+ * damaged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/dwarf_index.h"
+#include "analysis/dwarf/dwarf_index.h"
 
 enum { SLOTS = 4, COLUMNS = 2, ROWS = 2 };
 

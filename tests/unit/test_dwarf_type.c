@@ -1,6 +1,6 @@
 /*
- * analysis/dwarf_type.h: types as C writes them, their sizes and alignments, read from the debug
- * data of this very program. The compiler says what is right.
+ * analysis/debug_types/dwarf_type.h: types as C writes them, their sizes and alignments, read from
+ * the debug data of this very program. The compiler says what is right.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis/dwarf_die.h"
-#include "analysis/dwarf_type.h"
-#include "analysis/type.h"
+#include "analysis/debug_types/dwarf_type.h"
+#include "analysis/dwarf/dwarf_die.h"
+#include "analysis/types/type.h"
 
 typedef unsigned long counter;
 typedef const char *label;

@@ -1,4 +1,4 @@
-/* analysis/frame_table.c: this very program's frames. */
+/* analysis/blocks/frame_table.c: this very program's frames. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <link.h>
 #include <unistd.h>
 
-#include "analysis/frame_table.h"
+#include "analysis/blocks/frame_table.h"
 #include "base/compiler.h"
 #include "support/fresh.h"
 

@@ -1,5 +1,5 @@
-/* analysis/instruction.c, instruction_x86.c and instruction_arm64.c: what machine code does to
- * pointers. */
+/* analysis/blocks/instruction.c, instruction_x86.c and instruction_arm64.c: what machine code does
+ * to pointers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 
-#include "analysis/instruction.h"
+#include "analysis/blocks/instruction.h"
 #include "support/fresh.h"
 
 enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R12 = 12 };

@@ -1,4 +1,5 @@
-/* analysis/layout_facts.h: holes, bit holes, padding and cache lines of types made by hand. */
+/* analysis/layout/layout_facts.h: holes, bit holes, padding and cache lines of types made by hand.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/layout_facts.h"
+#include "analysis/layout/layout_facts.h"
 
 #define BYTES(offset_, size_) \
     { .name = "m", .type = "t", .offset = (offset_), .size = (size_), .align = 1 }

@@ -1,6 +1,6 @@
 /*
- * analysis/layout_order.h: no order of small structs is smaller than the one found, and what cannot
- * be reordered is left alone.
+ * analysis/layout/layout_order.h: no order of small structs is smaller than the one found, and what
+ * cannot be reordered is left alone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/layout_facts.h"
-#include "analysis/layout_order.h"
+#include "analysis/layout/layout_facts.h"
+#include "analysis/layout/layout_order.h"
 
 #define MEMBERS_MOST 7
 

@@ -1,4 +1,5 @@
-/* analysis/packing.h: alignments of structs whose members lie where theirs would not put them. */
+/* analysis/types/packing.h: alignments of structs whose members lie where theirs would not put
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "analysis/packing.h"
+#include "analysis/types/packing.h"
 
 static void nothing_is_packed_where_members_lie_as_they_should(void **state) {
     struct mete__packing packing = {0};

@@ -1,4 +1,4 @@
-/* analysis/short_name.c: C++ names without what makes them long. */
+/* analysis/symbols/short_name.c: C++ names without what makes them long. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "analysis/short_name.h"
+#include "analysis/symbols/short_name.h"
 
 static void names_lose_types_and_parameters(void **state) {
     static const struct {

@@ -1,4 +1,4 @@
-/* analysis/source_files.h: the files that units name are those that libdw finds. */
+/* analysis/debug_types/source_files.h: the files that units name are those that libdw finds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/debug_types/source_files.h"
 #include "analysis/names.h"
-#include "analysis/source_files.h"
 
 /* Of this program. */
 struct open_file {

@@ -1,4 +1,5 @@
-/* analysis/suppressions.c and suppression_parser.c: both syntaxes, and what is wrong with them. */
+/* analysis/findings/suppressions.c and suppression_parser.c: both syntaxes, and what is wrong with
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/suppressions.h"
+#include "analysis/findings/suppressions.h"
 #include "base/compiler.h"
 
 /* push_front at list.c:31, called by a C++ function, called by main; the last has no names. */

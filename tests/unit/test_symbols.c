@@ -1,4 +1,5 @@
-/* analysis/symbols.c, image.c, inlines.c and symbol_table.c: this very program's addresses. */
+/* analysis/symbols/symbols.c, image.c, inlines.c and symbol_table.c: this very program's addresses.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analysis/backtrace.h"
-#include "analysis/symbols.h"
+#include "analysis/symbols/backtrace.h"
+#include "analysis/symbols/symbols.h"
 #include "base/compiler.h"
 #include "profile/writer.h"
 #include "support/fresh.h"

@@ -1,4 +1,4 @@
-/* analysis/type_fit.c: which sizes speak for a type and which against it. */
+/* analysis/blocks/type_fit.c: which sizes speak for a type and which against it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "analysis/type_fit.h"
+#include "analysis/blocks/type_fit.h"
 
 static const struct mete__type_fit_shape plain = {.bytes = 48};
 static const struct mete__type_fit_shape flexible = {.bytes = 24, .flexible = 20};

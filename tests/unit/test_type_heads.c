@@ -1,6 +1,6 @@
 /*
- * analysis/type_heads.h: types that begin with the same members are found, those of one name and
- * those that share one member only are not.
+ * analysis/types/type_heads.h: types that begin with the same members are found, those of one name
+ * and those that share one member only are not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/type_heads.h"
+#include "analysis/types/type_heads.h"
 
 /* A struct of 8-byte members, named by the letters; to be freed. */
 static struct mete__type *make(const char *name, const char *letters) {

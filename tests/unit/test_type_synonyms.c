@@ -1,4 +1,4 @@
-/* analysis/type_synonyms.h: typedefs of types that have a name besides. */
+/* analysis/types/type_synonyms.h: typedefs of types that have a name besides. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "analysis/names.h"
-#include "analysis/type_synonyms.h"
+#include "analysis/types/type_synonyms.h"
 
 static void the_first_meaning_of_a_name_counts(void **state) {
     struct mete__type_synonyms synonyms = {0};

@@ -1,4 +1,4 @@
-/* analysis/type_table.h: equal types are kept once, differing ones of a name side by side. */
+/* analysis/types/type_table.h: equal types are kept once, differing ones of a name side by side. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "analysis/names.h"
-#include "analysis/type_table.h"
+#include "analysis/types/type_table.h"
 
 struct fixture {
     struct mete__names *names;

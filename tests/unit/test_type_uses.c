@@ -1,4 +1,4 @@
-/* analysis/type_uses.c: what smaller objects win in a heap of size classes. */
+/* analysis/blocks/type_uses.c: what smaller objects win in a heap of size classes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "analysis/type_uses.h"
+#include "analysis/blocks/type_uses.h"
 
 static uint64_t peak, live;
 

@@ -1,4 +1,5 @@
-/* analysis/wrappers.c: a function is a wrapper by what it does, in profiles without any names. */
+/* analysis/findings/wrappers.c: a function is a wrapper by what it does, in profiles without any
+ * names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "analysis/backtrace.h"
-#include "analysis/wrappers.h"
+#include "analysis/findings/wrappers.h"
+#include "analysis/symbols/backtrace.h"
 #include "base/compiler.h"
 #include "profile/reader.h"
 #include "profile/writer.h"

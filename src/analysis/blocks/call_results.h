@@ -1,0 +1,30 @@
+/*
+ * analysis/blocks/call_results.h - what becomes of the results of calls, in one program or library.
+ *
+ * block_flow.h needs a function's variables, its code, its frames and the module's globals; here
+ * they are found, in the file and in its debug data, and kept, as is each answer. Where there is no
+ * DWARF, or no code in the file (a detached debug file standing in for it), less is found.
+ * Addresses are the file's. Not thread-safe.
+ */
+#ifndef METE_ANALYSIS_BLOCKS_CALL_RESULTS_H
+#define METE_ANALYSIS_BLOCKS_CALL_RESULTS_H
+
+#include <stdint.h>
+
+#include "analysis/blocks/block_flow.h"
+#include "analysis/symbols/image.h"
+#include "base/compiler.h"
+
+struct mete__call_results;
+
+/* `image` must outlive the results. -ENOMEM. */
+METE_MUST_USE int mete__call_results_open(struct mete__image *image,
+                                          struct mete__call_results **out);
+void mete__call_results_close(struct mete__call_results *results);
+
+/* What becomes of the result of the call that returns to `address`. It lives as long as the
+ * results. NULL: nothing is known, or no memory. */
+const struct mete__block_flow *mete__call_results_at(struct mete__call_results *results,
+                                                     uint64_t address);
+
+#endif

@@ -1,0 +1,95 @@
+#include "analysis/blocks/type_fit.h"
+
+#include <dwarf.h>
+
+#include "analysis/blocks/pointee.h"
+#include "analysis/dwarf/dwarf_die.h"
+
+#define MEMBERS_MAX 65536
+
+/* Whether the last member is an array without a length, or of length 0, or (as was written before
+ * C99) 1; and where it begins. */
+static bool ends_open(Dwarf_Die *type, uint64_t *start) {
+    Dwarf_Die child, last = {0}, member_type, array;
+    uint64_t elements;
+    char text[64];
+    int64_t bits;
+
+    if (dwarf_child(type, &child) != 0) return false;
+    for (int i = 0; i < MEMBERS_MAX; i++) {
+        if (dwarf_tag(&child) == DW_TAG_member && !dwarf_hasattr(&child, DW_AT_external))
+            last = child;
+        if (dwarf_siblingof(&child, &child) != 0) break;
+    }
+    if (last.addr == NULL || !mete__pointee_type_of(&last, &member_type) ||
+        !mete__dwarf_die_peel(&member_type, &array) || dwarf_tag(&array) != DW_TAG_array_type ||
+        !mete__dwarf_die_place(&last, start, &bits) || *start == 0)
+        return false;
+    return !mete__dwarf_die_dimensions(&array, text, sizeof text, &elements) || elements <= 1;
+}
+
+static bool is_character(Dwarf_Die *type) {
+    uint64_t encoding;
+
+    return dwarf_tag(type) == DW_TAG_base_type &&
+           mete__dwarf_die_number(type, DW_AT_encoding, &encoding) && encoding != DW_ATE_boolean;
+}
+
+bool mete__type_fit_shape_of(Dwarf_Die *type, struct mete__type_fit_shape *shape) {
+    Dwarf_Die bare;
+    Dwarf_Word size;
+
+    *shape = (struct mete__type_fit_shape){0};
+    if (!mete__dwarf_die_peel(type, &bare) || dwarf_aggregate_size(&bare, &size) != 0 || size == 0)
+        return false;
+    shape->bytes = size;
+    shape->is_character = size == 1 && is_character(&bare);
+    int tag = dwarf_tag(&bare);
+    if ((tag == DW_TAG_structure_type || tag == DW_TAG_class_type) &&
+        !ends_open(&bare, &shape->flexible))
+        shape->flexible = 0;
+    return true;
+}
+
+/* By the average: what no block is may still fit. */
+static enum mete__type_fit fit_sum(const struct mete__type_fit_shape *shape, uint64_t allocations,
+                                   uint64_t bytes) {
+    uint64_t whole;
+
+    if (__builtin_mul_overflow(allocations, shape->bytes, &whole)) return METE__TYPE_FIT_NONE;
+    if (bytes == whole) return METE__TYPE_FIT_ONE;
+    if (shape->flexible != 0 && bytes / allocations >= shape->flexible)
+        return METE__TYPE_FIT_FLEXIBLE;
+    if (bytes < whole) return METE__TYPE_FIT_NONE;
+    return bytes % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY : METE__TYPE_FIT_TAIL;
+}
+
+/* By each: the least is `min`. */
+static enum mete__type_fit fit_each(const struct mete__type_fit_shape *shape, uint64_t min,
+                                    uint64_t step) {
+    if (min == shape->bytes && step == 0) return METE__TYPE_FIT_ONE;
+    if (shape->flexible != 0 && min >= shape->flexible) return METE__TYPE_FIT_FLEXIBLE;
+    if (min < shape->bytes) return METE__TYPE_FIT_NONE;
+    return min % shape->bytes == 0 && step % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY
+                                                               : METE__TYPE_FIT_TAIL;
+}
+
+enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape,
+                                   const struct mete__type_fit_blocks *blocks, uint64_t header) {
+    const struct mete__sizes *sizes = &blocks->sizes;
+    uint64_t headers;
+
+    if (shape->bytes == 0 || blocks->allocations == 0 ||
+        __builtin_mul_overflow(blocks->allocations, header, &headers) || blocks->bytes <= headers ||
+        (sizes->are_known && sizes->min <= header))
+        return METE__TYPE_FIT_NONE;
+    if (shape->is_character) return METE__TYPE_FIT_BYTES;
+    return sizes->are_known ? fit_each(shape, sizes->min - header, sizes->step)
+                            : fit_sum(shape, blocks->allocations, blocks->bytes - headers);
+}
+
+bool mete__type_fit_varies(const struct mete__type_fit_shape *shape,
+                           const struct mete__type_fit_blocks *blocks) {
+    return blocks->sizes.are_known && blocks->sizes.step != 0 && shape->bytes != 0 &&
+           blocks->sizes.step % shape->bytes == 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * analysis/blocks/type_uses.h - how much of the heap each type takes, by the sites of a profile.
+ *
+ * A profile counts blocks; objects follow from what a site's blocks are: one each, or as many as
+ * fit where they are arrays. Sizes are a site's mean: exact where it always asks for the same size.
+ * What the allocator adds is by the size classes of mete's heap (heap/size_class.h).
+ */
+#ifndef METE_ANALYSIS_BLOCKS_TYPE_USES_H
+#define METE_ANALYSIS_BLOCKS_TYPE_USES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/blocks/site_types.h"
+#include "base/compiler.h"
+#include "profile/summary.h"
+
+/* At one time. */
+struct mete__type_amount {
+    uint64_t blocks;
+    uint64_t objects;
+    uint64_t bytes;    /* that were asked for */
+    uint64_t rounding; /* that the allocator adds to those */
+};
+
+/* The blocks of one site. */
+struct mete__type_use_site {
+    enum mete__site_type_form form;
+    uint64_t block_bytes; /* mean */
+    uint64_t peak_blocks, live_blocks;
+};
+
+struct mete__type_use {
+    const char *name;              /* "struct conn"; NULL: of all sites whose type is not known */
+    uint64_t size;                 /* of one object, bytes */
+    bool is_certain;               /* at all of its sites */
+    uint64_t allocations;          /* blocks, ever */
+    uint64_t allocated_bytes;      /* the same */
+    struct mete__type_amount live; /* when the profile ends */
+    struct mete__type_amount peak; /* at the program's peak */
+    const struct mete__type_use_site *sites;
+    size_t site_count;
+};
+
+struct mete__type_uses {
+    struct mete__type_use *items; /* most bytes at the peak first */
+    size_t count;
+    struct mete__type_use_site *sites; /* of all, a use's side by side */
+};
+
+/* Finds the types of all sites. The texts live as long as `types`. -ENOMEM. */
+METE_MUST_USE int mete__type_uses_make(struct mete__site_types *types,
+                                       const struct mete__summary *summary,
+                                       struct mete__type_uses **out);
+void mete__type_uses_free(struct mete__type_uses *uses);
+
+/* How many bytes of the heap at the peak, and when the profile ends, go if objects become smaller
+ * by so many bytes: what is saved inside one size class is nothing. */
+void mete__type_uses_saving(const struct mete__type_use *use, uint64_t smaller_by, uint64_t *peak,
+                            uint64_t *live);
+
+/* Bytes of the heap that a request for so many takes. */
+uint64_t mete__type_uses_block(uint64_t bytes);
+
+#endif

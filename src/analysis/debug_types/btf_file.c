@@ -1,0 +1,112 @@
+#include "analysis/debug_types/btf_file.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analysis/debug_types/btf.h"
+
+#define SIZE_MOST ((size_t)1 << 28) /* bytes; a kernel has 6 MB */
+
+#if defined __x86_64__
+#define OWN_MACHINE EM_X86_64
+#elif defined __i386__
+#define OWN_MACHINE EM_386
+#else
+#define OWN_MACHINE EM_NONE /* of the usual alignments */
+#endif
+
+static int keep(const void *data, size_t size, struct mete__btf_file *file) {
+    if (size > SIZE_MOST || !mete__btf_is(data, size)) return -ENODATA;
+    file->data = malloc(size);
+    if (file->data == NULL) return -ENOMEM;
+    memcpy(file->data, data, size);
+    (void)mete__btf_swap(file->data, size);
+    file->size = size;
+    return 0;
+}
+
+static int read_section(int fd, struct mete__btf_file *file) {
+    int status = -ENODATA;
+    Elf_Scn *section = NULL;
+    GElf_Ehdr header;
+    GElf_Shdr section_header;
+    size_t names;
+
+    elf_version(EV_CURRENT);
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    if (elf == NULL) return -ENODATA;
+    if (gelf_getehdr(elf, &header) == NULL || elf_getshdrstrndx(elf, &names) != 0) goto end;
+    file->machine = header.e_machine;
+    file->address_size = header.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
+    while (status == -ENODATA && (section = elf_nextscn(elf, section)) != NULL) {
+        const char *name = gelf_getshdr(section, &section_header) == NULL
+                               ? NULL
+                               : elf_strptr(elf, names, section_header.sh_name);
+        if (name == NULL || strcmp(name, ".BTF") != 0) continue;
+        Elf_Data *data = elf_rawdata(section, NULL);
+        if (data != NULL && data->d_buf != NULL) status = keep(data->d_buf, data->d_size, file);
+    }
+end:
+    elf_end(elf);
+    return status;
+}
+
+/* A file that is all BTF. Its size, as the kernel says it, may be a page too much. */
+static int read_whole(int fd, size_t size, struct mete__btf_file *file) {
+    size_t used = 0;
+    char *data = malloc(size);
+
+    if (data == NULL) return -ENOMEM;
+    while (used < size) {
+        ssize_t bytes = read(fd, data + used, size - used);
+        if (bytes < 0 && errno == EINTR) continue;
+        if (bytes <= 0) break;
+        used += (size_t)bytes;
+    }
+    bool is_foreign = mete__btf_swap(data, used);
+    file->machine = is_foreign ? EM_NONE : OWN_MACHINE;
+    file->address_size = sizeof(void *);
+    file->data = data;
+    file->size = used;
+    return 0;
+}
+
+static bool begins_as_btf(int fd) {
+    uint64_t start[4] = {0}; /* as much as a header has */
+
+    return pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
+           mete__btf_is(start, sizeof start);
+}
+
+bool mete__btf_file_is(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) return false;
+    bool is_btf = begins_as_btf(fd);
+    close(fd);
+    return is_btf;
+}
+
+int mete__btf_file_read(const char *path, struct mete__btf_file *file) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) return -errno;
+    int result = -ENODATA;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        bool is_whole = begins_as_btf(fd);
+        if (!is_whole)
+            result = read_section(fd, file);
+        else if ((uint64_t)status.st_size <= SIZE_MOST)
+            result = read_whole(fd, (size_t)status.st_size, file);
+    }
+    close(fd);
+    return result;
+}

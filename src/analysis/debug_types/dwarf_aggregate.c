@@ -1,0 +1,286 @@
+#include "analysis/debug_types/dwarf_aggregate.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/array.h"
+#include "analysis/dwarf/dwarf_die.h"
+
+#define DEPTH_MAX 64 /* aggregates in aggregates */
+
+static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
+                                               Dwarf_Die *die, struct mete__dwarf_found *found,
+                                               int depth, int *status);
+
+static int add_member(struct mete__dwarf_aggregate_reader *reader,
+                      const struct mete__member *member) {
+    struct mete__member *members = mete__array_room(reader->members, reader->member_count,
+                                                    &reader->member_capacity, sizeof *members);
+    if (members == NULL) return -ENOMEM;
+    reader->members = members;
+    reader->members[reader->member_count++] = *member;
+    return 0;
+}
+
+/* Where a bit-field lies: in storage of its type's size, at a multiple of that size. */
+static void place_bits(const struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                       int64_t bit_place, struct mete__member *member) {
+    uint64_t storage = member->size, from_left;
+    int64_t place = bit_place;
+
+    (void)mete__dwarf_die_number(die, DW_AT_byte_size, &storage);
+    if (storage == 0 || storage > 64) return; /* no bit-field is that large */
+    if (place < 0) {
+        place = (int64_t)(member->offset * 8);
+        /* DWARF 2 and 3 count from the most significant bit of the storage. */
+        if (mete__dwarf_die_number(die, DW_AT_bit_offset, &from_left))
+            place += reader->is_big_endian ? (int64_t)from_left
+                                           : (int64_t)(storage * 8 - from_left - member->bit_size);
+        if (place < 0) place = 0;
+    }
+    int64_t start = place / (int64_t)(storage * 8) * (int64_t)(storage * 8);
+    member->size = storage;
+    member->offset = (uint64_t)start / 8;
+    member->bit_offset = (uint16_t)(place - start);
+}
+
+static void describe_bits(const struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                          int64_t bit_place, struct mete__member *member) {
+    uint64_t bits;
+
+    if (!mete__dwarf_die_number(die, DW_AT_bit_size, &bits) || bits == 0 || bits > 512) return;
+    member->bit_size = (uint16_t)bits;
+    place_bits(reader, die, bit_place, member);
+}
+
+/* The table's name of what a pointer leads to, where that is an aggregate. */
+static int name_target(struct mete__dwarf_aggregate_reader *reader,
+                       const struct mete__dwarf_type *type, struct mete__member *member) {
+    Dwarf_Die target = type->target;
+
+    if (target.addr == NULL || !mete__dwarf_die_is_aggregate(dwarf_tag(&target))) return 0;
+    const struct mete__dwarf_found *found = mete__dwarf_unit_find(&reader->unit, target.addr);
+    member->target = found != NULL && found->alias != NULL
+                         ? mete__names_keep(reader->names, found->alias)
+                         : mete__dwarf_type_name(reader->cache, &target);
+    return member->target == NULL ? -ENOMEM : 0;
+}
+
+static uint32_t flags_of_kind(Dwarf_Die *die, const struct mete__dwarf_type *type,
+                              const char *name) {
+    uint32_t flags = 0;
+
+    if (dwarf_tag(die) == DW_TAG_inheritance) flags |= METE__MEMBER_BASE;
+    if (name != NULL && strncmp(name, "_vptr", 5) == 0 && dwarf_hasattr(die, DW_AT_artificial))
+        flags |= METE__MEMBER_VPTR;
+    if (type->is_array)
+        flags |= type->has_size ? METE__MEMBER_ARRAY : METE__MEMBER_FLEXIBLE;
+    else if (!type->has_size)
+        flags |= METE__MEMBER_INCOMPLETE;
+    return flags;
+}
+
+static void align_member(Dwarf_Die *die, const struct mete__dwarf_type *type,
+                         struct mete__member *member) {
+    uint64_t declared;
+
+    member->align = type->align;
+    if (!mete__dwarf_die_number(die, DW_AT_alignment, &declared) || declared == 0 ||
+        declared > UINT32_MAX || (declared & (declared - 1)) != 0)
+        return;
+    member->flags |= METE__MEMBER_DECLARED_ALIGN;
+    if (declared > member->align) member->align = (uint32_t)declared;
+}
+
+static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const char *raw) {
+    uint64_t hash = (uintptr_t)raw * UINT64_C(0x9e3779b97f4a7c15);
+    struct mete__dwarf_aggregate_name *met =
+        &reader->names_met[(hash >> 32) & (METE__DWARF_AGGREGATE_NAMES - 1)];
+
+    if (met->raw != raw || met->kept == NULL)
+        *met = (struct mete__dwarf_aggregate_name){raw, mete__names_keep(reader->names, raw)};
+    return met->kept;
+}
+
+/* The aggregate that a DIE is; NULL where it is none, or lies within itself. */
+static const struct mete__type *read_nested(struct mete__dwarf_aggregate_reader *reader,
+                                            Dwarf_Die *die, int depth, int *status) {
+    if (die->addr == NULL || !mete__dwarf_die_is_aggregate(dwarf_tag(die))) return NULL;
+    return read_aggregate(reader, die, mete__dwarf_unit_find(&reader->unit, die->addr), depth + 1,
+                          status);
+}
+
+/* Takes a member or a base class. */
+static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
+    struct mete__member member = {0};
+    int64_t bit_place = -1;
+    int status = 0;
+    bool is_placed = mete__dwarf_die_place(die, &member.offset, &bit_place);
+    bool is_base = dwarf_tag(die) == DW_TAG_inheritance;
+
+    if (!is_placed && !is_base) return 0; /* static */
+    const struct mete__dwarf_type *type = mete__dwarf_type_had(reader->cache, die);
+    if (type == NULL) return -ENOMEM;
+    const char *name = is_base ? NULL : mete__dwarf_die_name(die);
+    if (name != NULL) {
+        member.name = keep_name(reader, name);
+        if (member.name == NULL) return -ENOMEM;
+    }
+    member.type = type->text;
+    member.name_at = type->name_at;
+    member.size = type->size;
+    member.flags = flags_of_kind(die, type, name);
+    if (!is_placed) {
+        member.offset = 0;
+        member.flags |= METE__MEMBER_VIRTUAL_BASE;
+    }
+    align_member(die, type, &member);
+    describe_bits(reader, die, bit_place, &member);
+    Dwarf_Die element = type->element, target = type->target;
+    if (name_target(reader, type, &member) != 0) return -ENOMEM;
+    member.nested = read_nested(reader, &element, depth, &status);
+    /* Of what has no name this is the only place that shows it. */
+    if (status == 0 && mete__type_points_to_anonymous(&member)) {
+        member.nested = read_nested(reader, &target, depth, &status);
+        if (member.nested != NULL) member.flags |= METE__MEMBER_POINTER;
+    }
+    return status != 0 ? status : add_member(reader, &member);
+}
+
+static int read_members(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
+    Dwarf_Die child;
+
+    if (dwarf_child(die, &child) != 0) return 0;
+    do {
+        int tag = dwarf_tag(&child);
+        if (tag != DW_TAG_member && tag != DW_TAG_inheritance) continue;
+        int status = read_member(reader, &child, depth);
+        if (status != 0) return status;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return 0;
+}
+
+static enum mete__type_kind kind_of(int tag) {
+    return tag == DW_TAG_union_type   ? METE__TYPE_UNION
+           : tag == DW_TAG_class_type ? METE__TYPE_CLASS
+                                      : METE__TYPE_STRUCT;
+}
+
+/* What the members say of the whole. */
+static uint16_t flags_of_members(const struct mete__member *members, size_t count) {
+    uint16_t flags = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].flags & METE__MEMBER_BASE) flags |= METE__TYPE_BASES;
+        if (members[i].flags & (METE__MEMBER_VPTR | METE__MEMBER_VIRTUAL_BASE))
+            flags |= METE__TYPE_VIRTUAL;
+    }
+    return flags;
+}
+
+/* The type without its members. */
+static int describe(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, const char *alias,
+                    struct mete__type *type) {
+    const struct mete__dwarf_type *measured = mete__dwarf_type_of(reader->cache, die);
+    uint64_t declared;
+
+    if (measured == NULL) return -ENOMEM;
+    bool has_name = mete__dwarf_die_name(die) != NULL;
+    *type = (struct mete__type){
+        .name = has_name || alias == NULL ? mete__dwarf_type_name(reader->cache, die)
+                                          : mete__names_keep(reader->names, alias),
+        .size = measured->size,
+        .align = measured->align,
+        .kind = (uint8_t)kind_of(dwarf_tag(die)),
+        .flags = reader->type_flags,
+        .unit = reader->unit_number,
+    };
+    if (type->name == NULL) return -ENOMEM;
+    if (!has_name) type->flags |= alias == NULL ? METE__TYPE_ANONYMOUS : METE__TYPE_TYPEDEF;
+    const char *keyword = mete__type_keyword((enum mete__type_kind)type->kind);
+    size_t length = strlen(keyword);
+    if (has_name && strncmp(type->name, keyword, length) == 0 && type->name[length] == ' ')
+        type->plain_at = (uint8_t)(length + 1);
+    if (measured->packed) type->flags |= METE__TYPE_PACKED;
+    if (mete__dwarf_die_number(die, DW_AT_alignment, &declared))
+        type->flags |= METE__TYPE_DECLARED_ALIGN;
+    return 0;
+}
+
+static const char *file_of(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die) {
+    Dwarf_Die unit;
+    uint64_t number;
+
+    if (!mete__dwarf_die_number(die, DW_AT_decl_file, &number) ||
+        dwarf_diecu(die, &unit, NULL, NULL) == NULL)
+        return NULL;
+    return mete__source_files_path(reader->files, &unit, number);
+}
+
+static void describe_place(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                           struct mete__type *type) {
+    int line;
+
+    type->file = file_of(reader, die);
+    if (dwarf_decl_line(die, &line) == 0 && line > 0) type->line = (uint32_t)line;
+}
+
+static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                                     struct mete__dwarf_found *found, int depth, int *status) {
+    struct mete__type type;
+    size_t first = reader->member_count;
+    bool is_new;
+
+    *status = describe(reader, die, found == NULL ? NULL : found->alias, &type);
+    if (*status == 0) *status = read_members(reader, die, depth);
+    if (*status != 0) {
+        reader->member_count = first;
+        return NULL;
+    }
+    struct mete__member *members = first == 0 ? reader->members : &reader->members[first];
+    type.member_count = (uint32_t)(reader->member_count - first);
+    type.flags |= flags_of_members(members, type.member_count);
+    struct mete__type *kept =
+        mete__type_table_keep(reader->table, &type, members, found != NULL, &is_new);
+    reader->member_count = first;
+    if (kept == NULL)
+        *status = -ENOMEM;
+    else if (is_new)
+        describe_place(reader, die, kept);
+    return kept;
+}
+
+/* `found` is the unit's entry of the DIE; NULL where it belongs to another unit. */
+static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
+                                               Dwarf_Die *die, struct mete__dwarf_found *found,
+                                               int depth, int *status) {
+    struct mete__dwarf_type *known = mete__dwarf_type_of(reader->cache, die);
+
+    if (known == NULL) {
+        *status = -ENOMEM;
+        return NULL;
+    }
+    if (known->made != NULL || known->bare.addr != die->addr) return known->made;
+    if (known->is_being_made || depth > DEPTH_MAX || dwarf_hasattr(die, DW_AT_declaration))
+        return NULL;
+    known->is_being_made = true;
+    known->made = make(reader, die, found, depth, status);
+    known->is_being_made = false;
+    return known->made;
+}
+
+const struct mete__type *mete__dwarf_aggregate_read(struct mete__dwarf_aggregate_reader *reader,
+                                                    struct mete__dwarf_found *found, int *status) {
+    Dwarf_Die die;
+
+    *status = 0;
+    if (!mete__dwarf_die_peel(&found->die, &die)) return NULL;
+    return read_aggregate(reader, &die, found, 0, status);
+}
+
+void mete__dwarf_aggregate_free(struct mete__dwarf_aggregate_reader *reader) {
+    free(reader->members);
+    reader->members = NULL;
+}

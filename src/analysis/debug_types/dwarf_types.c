@@ -1,0 +1,257 @@
+#include "analysis/debug_types/dwarf_types.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/debug_types/dwarf_aggregate.h"
+#include "analysis/debug_types/dwarf_type.h"
+#include "analysis/debug_types/dwarf_unit.h"
+#include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_split.h"
+
+#define NOTES_MAX 10 /* of damaged units, one by one */
+
+struct reading {
+    const struct mete__dwarf_types_options *options;
+    struct mete__dwarf_aggregate_reader reader;
+    size_t unit_count;
+    size_t damaged_count;
+    size_t unreadable_count; /* units of a package that say nothing, not even what they are */
+    size_t split_count;      /* units whose .dwo file or package is not there */
+};
+
+static void say(const struct reading *reading, const char *text) {
+    if (reading->options->note != NULL)
+        reading->options->note(reading->options->note_context, text);
+}
+
+static void say_damaged(struct reading *reading, Dwarf_Die *root) {
+    const char *name = dwarf_diename(root);
+    char text[512];
+
+    if (reading->damaged_count++ >= NOTES_MAX) return;
+    snprintf(text, sizeof text, "unit %.400s at 0x%llx is damaged: left out",
+             name == NULL ? "without a name" : name, (unsigned long long)dwarf_dieoffset(root));
+    say(reading, text);
+}
+
+static bool is_cxx(int language) {
+    switch (language) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case DW_LANG_ObjC_plus_plus: return true;
+    default: return false;
+    }
+}
+
+static int read_found(struct reading *reading) {
+    struct mete__dwarf_aggregate_reader *reader = &reading->reader;
+    int status = 0;
+
+    for (size_t i = 0; i < reader->unit.count && status == 0; i++)
+        (void)mete__dwarf_aggregate_read(reader, &reader->unit.found[i], &status);
+    return status;
+}
+
+static int read_unit(struct reading *reading, Dwarf_Die *root) {
+    struct mete__dwarf_aggregate_reader *reader = &reading->reader;
+    int language = dwarf_srclang(root);
+    Dwarf_Attribute attribute;
+    bool has_scopes = !mete__dwarf_die_is_c(language);
+
+    reader->type_flags = is_cxx(language) ? METE__TYPE_CXX : has_scopes ? METE__TYPE_FOREIGN : 0;
+    reader->unit_number = (uint32_t)reading->unit_count++;
+    if (reading->options->unit != NULL &&
+        reading->options->unit(reading->options->unit_context, reader->unit_number,
+                               dwarf_formstring(dwarf_attr(root, DW_AT_producer, &attribute))) != 0)
+        return -ENOMEM;
+    int status = mete__dwarf_unit_read(&reader->unit, root, has_scopes, reader->names);
+    if (status == -EBADMSG) {
+        say_damaged(reading, root);
+        return 0;
+    }
+    if (status != 0) return status;
+    mete__dwarf_type_forget(reader->cache, language, reading->options->machine,
+                            has_scopes ? mete__dwarf_unit_scope : NULL, &reader->unit);
+    return read_found(reading);
+}
+
+static void show_progress(const struct reading *reading, Dwarf *dwarf, Dwarf_Die *root) {
+    size_t total = 0;
+    GElf_Ehdr header;
+
+    if (reading->options->progress == NULL) return;
+    /* The end of the last unit is not known before; the file's size is near enough for a hint. */
+    if (gelf_getehdr(dwarf_getelf(dwarf), &header) != NULL) total = (size_t)header.e_shoff;
+    size_t done = (size_t)dwarf_dieoffset(root);
+    const char *name = dwarf_diename(root);
+    reading->options->progress(reading->options->progress_context, done,
+                               total < done ? done : total, name == NULL ? "" : name);
+}
+
+/* The types of a package that have units of their own, or all its units. */
+static int read_package(struct reading *reading, struct mete__dwarf_split *package,
+                        enum mete__dwarf_package_kind kind) {
+    uint32_t count = mete__dwarf_split_count(package, kind);
+    Dwarf_Die root;
+    int status = 0;
+
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        mete__dwarf_split_trim(package);
+        if (mete__dwarf_split_at(package, kind, i, &root))
+            status = read_unit(reading, &root);
+        else
+            reading->unreadable_count++;
+    }
+    return status;
+}
+
+/* A unit that a skeleton stands for; with it the units of types that its .dwo file has. */
+static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
+    Dwarf *dwarf = dwarf_cu_getdwarf(skeleton->cu);
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    uint8_t type;
+    int status = 0;
+
+    if (package != NULL) mete__dwarf_split_trim(package);
+    if (!mete__dwarf_split_unit(skeleton, &root)) {
+        reading->split_count++;
+        return 0;
+    }
+    Dwarf *rest = dwarf_cu_getdwarf(root.cu);
+    status = read_unit(reading, &root);
+    while (status == 0 && dwarf_get_units(rest, unit, &unit, NULL, &type, &root, NULL) == 0)
+        if ((type == DW_UT_type || type == DW_UT_split_type) && root.addr != NULL &&
+            dwarf_tag(&root) != DW_TAG_invalid)
+            status = read_unit(reading, &root);
+    return status;
+}
+
+static int share_types(struct reading *reading, Dwarf *dwarf) {
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    int status = 0;
+
+    while (status == 0 && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0)
+        if (root.addr != NULL && dwarf_tag(&root) != DW_TAG_invalid)
+            status = mete__dwarf_unit_share(&reading->reader.unit, &root);
+    return status;
+}
+
+/* What dwz has put into units of its own, which come first, or into a supplement, which may be
+ * NULL. */
+static int read_shared(struct reading *reading, Dwarf *supplement, Dwarf *dwarf) {
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    int status = 0;
+
+    bool is_shared = dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0 &&
+                     root.addr != NULL && dwarf_tag(&root) == DW_TAG_partial_unit;
+    if (!is_shared && supplement == NULL) return 0;
+    if (supplement != NULL) status = share_types(reading, supplement);
+    if (status == 0) status = share_types(reading, dwarf);
+    return status != 0 ? status : mete__dwarf_unit_share(&reading->reader.unit, NULL);
+}
+
+static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root;
+    uint8_t type;
+    int more = 1, status = 0;
+
+    if (package != NULL) {
+        status = read_package(reading, package, METE__DWARF_PACKAGE_TYPE);
+        if (mete__dwarf_split_is_whole(package))
+            return status != 0 ? status : read_package(reading, package, METE__DWARF_PACKAGE_UNIT);
+    }
+
+    while (status == 0 &&
+           (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL)) == 0) {
+        if (root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid) {
+            if (root.addr != NULL) say_damaged(reading, &root);
+            continue;
+        }
+        show_progress(reading, dwarf, &root);
+        status = type == DW_UT_skeleton ? read_split(reading, &root) : read_unit(reading, &root);
+    }
+    if (status == 0 && more < 0)
+        say(reading, "the units that follow a damaged one cannot be found: left out");
+    return status;
+}
+
+static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
+    struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
+    char text[512];
+
+    if (package != NULL && mete__dwarf_split_damaged(package) != NULL) {
+        snprintf(text, sizeof text,
+                 "the index of %.400s is damaged, or of a kind that is not known",
+                 mete__dwarf_split_damaged(package));
+        say(reading, text);
+    }
+    if (reading->unreadable_count > 0) {
+        snprintf(text, sizeof text, "%zu unit%s of the package cannot be read: left out",
+                 reading->unreadable_count, reading->unreadable_count == 1 ? "" : "s");
+        say(reading, text);
+    }
+
+    if (reading->damaged_count > NOTES_MAX) {
+        snprintf(text, sizeof text, "%zu more units are damaged: left out",
+                 reading->damaged_count - NOTES_MAX);
+        say(reading, text);
+    }
+    if (reading->split_count > 0) {
+        snprintf(text, sizeof text,
+                 "%zu unit%s in .dwo files that are not there: left out (they are where the "
+                 "program was compiled, or in a .dwp package to be put beside it)",
+                 reading->split_count, reading->split_count == 1 ? " is" : "s are");
+        say(reading, text);
+    }
+}
+
+static bool is_big_endian(Dwarf *dwarf) {
+    const char *ident = elf_getident(dwarf_getelf(dwarf), NULL);
+
+    return ident != NULL && ident[EI_DATA] == ELFDATA2MSB;
+}
+
+int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options *options,
+                           struct mete__names *names, struct mete__type_table *table,
+                           size_t *units) {
+    struct reading reading = {
+        .options = options,
+        .unit_count = *units,
+        .reader = {.names = names,
+                   .table = table,
+                   .cache = mete__dwarf_type_open(names),
+                   .files = mete__source_files_open(names),
+                   .is_big_endian = is_big_endian(dwarf)},
+    };
+    int status = -ENOMEM;
+
+    reading.reader.unit.synonyms = mete__type_table_synonyms(table);
+    if (reading.reader.cache == NULL || reading.reader.files == NULL) goto fail_reader;
+    Dwarf *supplement = dwarf_getalt(dwarf);
+    status = read_shared(&reading, supplement, dwarf);
+    if (status == 0 && supplement != NULL) status = read_dwarf(&reading, supplement);
+    if (status == 0) status = read_dwarf(&reading, dwarf);
+    if (status == 0) {
+        say_what_is_missing(&reading, dwarf);
+        *units = reading.unit_count;
+    }
+    mete__dwarf_aggregate_free(&reading.reader);
+    mete__dwarf_unit_free(&reading.reader.unit);
+fail_reader:
+    mete__source_files_close(reading.reader.files);
+    mete__dwarf_type_close(reading.reader.cache);
+    return status;
+}

@@ -1,0 +1,353 @@
+#include "analysis/debug_types/dwarf_unit.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analysis/array.h"
+#include "analysis/dwarf/dwarf_die.h"
+
+#define DEPTH_MAX      192  /* nesting of scopes; real programs stay below 60 */
+#define SCOPE_TEXT_MAX 4096 /* bytes of "one::two::" */
+
+/* A typedef of an aggregate without a name. */
+struct alias {
+    Dwarf_Die target;
+    const char *name;
+    size_t number; /* in order of the unit: of several typedefs the first counts */
+};
+
+/* Of one call of mete__dwarf_unit_read. */
+struct walk {
+    struct mete__dwarf_unit *unit;
+    struct mete__names *names;
+    bool has_scopes;
+    const char *scope;   /* around what is being looked at: "ns::", or NULL */
+    Dwarf_Die *function; /* NULL: in none, or `scope` has its name already */
+    const void *last;    /* the DIE seen last: the end of a scope */
+    struct alias *aliases;
+    size_t alias_count, alias_capacity;
+};
+
+static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth);
+
+/* Whether types may be declared inside a DIE of this kind. */
+static bool holds_types(int tag) {
+    switch (tag) {
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+    case DW_TAG_subprogram:
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block: return true;
+    default: return mete__dwarf_die_is_aggregate(tag);
+    }
+}
+
+static int add_found(struct mete__dwarf_unit *unit, const Dwarf_Die *die) {
+    struct mete__dwarf_found *found =
+        mete__array_room(unit->found, unit->count, &unit->capacity, sizeof *found);
+    if (found == NULL) return -ENOMEM;
+    unit->found = found;
+    unit->found[unit->count++] = (struct mete__dwarf_found){.die = *die};
+    return 0;
+}
+
+/* A name of C beside another. */
+static int add_synonym(const struct walk *walk, const char *name, const char *of) {
+    if (walk->unit->synonyms == NULL || walk->has_scopes) return 0;
+    const char *kept = mete__names_keep(walk->names, name);
+    const char *kept_of = mete__names_keep(walk->names, of);
+
+    if (kept == NULL || kept_of == NULL) return -ENOMEM;
+    return mete__type_synonyms_add(walk->unit->synonyms, kept, kept_of);
+}
+
+static int add_alias(struct walk *walk, Dwarf_Die *typedef_die) {
+    const char *name = mete__dwarf_die_name(typedef_die);
+    Dwarf_Die target;
+
+    if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)))
+        return 0;
+    const char *own_name = mete__dwarf_die_name(&target);
+    if (own_name != NULL) return add_synonym(walk, name, own_name);
+    struct alias *aliases =
+        mete__array_room(walk->aliases, walk->alias_count, &walk->alias_capacity, sizeof *aliases);
+    if (aliases == NULL) return -ENOMEM;
+    walk->aliases = aliases;
+    walk->aliases[walk->alias_count] =
+        (struct alias){.target = target, .name = name, .number = walk->alias_count};
+    walk->alias_count++;
+    return 0;
+}
+
+static int add_scope(struct mete__dwarf_unit *unit, const void *low, const void *high,
+                     const char *text) {
+    const char **texts = mete__array_room(unit->scope_texts, unit->scope_count,
+                                          &unit->scope_capacity, sizeof(char *));
+    if (texts == NULL) return -ENOMEM;
+    unit->scope_texts = texts;
+    unit->scope_texts[unit->scope_count] = text;
+    return mete__address_ranges_add(&unit->scopes, (uintptr_t)low + 1, (uintptr_t)high + 1,
+                                    (uint32_t)unit->scope_count++);
+}
+
+/* Walks a namespace or a class, whose name is put before those inside. */
+static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
+    const char *outer = walk->scope;
+    const char *name = mete__dwarf_die_name(die);
+    char text[SCOPE_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%s%s::", outer == NULL ? "" : outer,
+             name == NULL ? "(anonymous)" : name);
+    walk->scope = mete__names_keep(walk->names, text);
+    if (walk->scope == NULL) return -ENOMEM;
+    int status = walk_children(walk, die, depth);
+    if (status == 0) status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
+    walk->scope = outer;
+    return status;
+}
+
+/* What a function's name begins with. One that is defined outside of where it is declared begins as
+ * there: inner scopes are added before those around them, so that the first is the innermost. */
+static const char *scope_of_function(const struct walk *walk, Dwarf_Die *function) {
+    const struct mete__address_ranges *scopes = &walk->unit->scopes;
+    Dwarf_Die declared;
+
+    if (!mete__dwarf_die_follow(function, DW_AT_specification, &declared)) return walk->scope;
+    uintptr_t address = (uintptr_t)declared.addr;
+    for (size_t i = 0; i < scopes->count; i++)
+        if (scopes->items[i].low <= address && address < scopes->items[i].high)
+            return walk->unit->scope_texts[scopes->items[i].index];
+    return walk->scope;
+}
+
+/* What is inside a function has its name before its own: that is made for the first, if any. */
+static int enter_function(struct walk *walk) {
+    char text[SCOPE_TEXT_MAX];
+
+    if (walk->function == NULL) return 0;
+    const char *name = dwarf_diename(walk->function);
+    const char *outer = scope_of_function(walk, walk->function);
+    snprintf(text, sizeof text, "%s%s()::", outer == NULL ? "" : outer,
+             name == NULL ? "(anonymous)" : name);
+    const char *scope = mete__names_keep(walk->names, text);
+    if (scope == NULL) return -ENOMEM;
+    walk->scope = scope;
+    walk->function = NULL;
+    return 0;
+}
+
+static int walk_function(struct walk *walk, Dwarf_Die *die, int depth) {
+    const char *outer_scope = walk->scope;
+    Dwarf_Die *outer_function = walk->function;
+
+    walk->function = die;
+    int status = walk_children(walk, die, depth);
+    bool was_entered = walk->function == NULL;
+    if (status == 0 && was_entered)
+        status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
+    walk->scope = outer_scope;
+    walk->function = outer_function;
+    return status;
+}
+
+static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
+    int tag = dwarf_tag(die);
+    bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
+
+    walk->last = die->addr;
+    if (tag == DW_TAG_typedef) return add_alias(walk, die);
+    if (is_aggregate &&
+        (!dwarf_hasattr(die, DW_AT_declaration) || dwarf_hasattr(die, DW_AT_signature))) {
+        int status = add_found(walk->unit, die);
+        if (status == 0) status = enter_function(walk);
+        if (status != 0) return status;
+    }
+    if (!holds_types(tag) || depth >= DEPTH_MAX || !dwarf_haschildren(die)) return 0;
+    if (walk->has_scopes && (is_aggregate || tag == DW_TAG_namespace || tag == DW_TAG_module))
+        return walk_scope(walk, die, depth + 1);
+    if (walk->has_scopes && tag == DW_TAG_subprogram) return walk_function(walk, die, depth + 1);
+    return walk_children(walk, die, depth + 1);
+}
+
+static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth) {
+    Dwarf_Die die, next;
+    int status = dwarf_child(parent, &die);
+
+    if (status != 0) return status < 0 ? -EBADMSG : 0;
+    for (;;) {
+        int visited = visit(walk, &die, depth);
+        if (visited != 0) return visited;
+        status = dwarf_siblingof(&die, &next);
+        if (status != 0) return status < 0 ? -EBADMSG : 0;
+        /* A sibling that lies before would lead in a circle. */
+        if ((uintptr_t)next.addr <= (uintptr_t)die.addr) return -EBADMSG;
+        die = next;
+    }
+}
+
+static int compare_addresses(const void *one, const void *other) {
+    return (uintptr_t)one < (uintptr_t)other ? -1 : (uintptr_t)one > (uintptr_t)other;
+}
+
+static int found_in_order(const void *left, const void *right) {
+    const struct mete__dwarf_found *a = left, *b = right;
+
+    return compare_addresses(a->die.addr, b->die.addr);
+}
+
+static int aliases_in_order(const void *left, const void *right) {
+    const struct alias *a = left, *b = right;
+    int order = compare_addresses(a->target.addr, b->target.addr);
+
+    return order != 0 ? order : a->number < b->number ? -1 : 1;
+}
+
+/* The first at this DIE, of some in order; NULL: there is none. */
+static struct mete__dwarf_found *find_in(struct mete__dwarf_found *found, size_t count,
+                                         const void *die_address) {
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uintptr_t)found[middle].die.addr < (uintptr_t)die_address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && found[low].die.addr == die_address ? &found[low] : NULL;
+}
+
+/* Names what typedefs of other units name. */
+static void name_shared(struct mete__dwarf_unit *unit) {
+    for (size_t i = 0; i < unit->count && unit->shared_count > 0; i++) {
+        const struct mete__dwarf_found *shared =
+            find_in(unit->shared, unit->shared_count, unit->found[i].die.addr);
+        if (shared != NULL && unit->found[i].alias == NULL) unit->found[i].alias = shared->alias;
+    }
+}
+
+/* Gives the aggregates their typedefs' names. One that is in a type unit, where it has no name at
+ * all, is found by its typedef only. */
+static int name_aliases(struct walk *walk) {
+    struct mete__dwarf_unit *unit = walk->unit;
+    size_t own_count = unit->count;
+    const struct alias *first = NULL; /* of those of one type */
+    int status = 0;
+
+    if (walk->alias_count == 0) return 0;
+    qsort(walk->aliases, walk->alias_count, sizeof *walk->aliases, aliases_in_order);
+    for (size_t i = 0; i < walk->alias_count && status == 0; i++) {
+        const struct alias *alias = &walk->aliases[i];
+        if (i > 0 && alias[-1].target.addr == alias->target.addr) {
+            status = add_synonym(walk, alias->name, first->name);
+            continue;
+        }
+        first = alias;
+        struct mete__dwarf_found *found = find_in(unit->found, own_count, alias->target.addr);
+        if (found == NULL) {
+            status = add_found(unit, &alias->target);
+            found = status == 0 ? &unit->found[unit->count - 1] : NULL;
+        }
+        if (found != NULL) found->alias = alias->name;
+    }
+    if (unit->count > own_count)
+        qsort(unit->found, unit->count, sizeof *unit->found, found_in_order);
+    return status;
+}
+
+static int shared_in_order(const void *left, const void *right) {
+    const struct mete__dwarf_found *a = left, *b = right;
+
+    int order = compare_addresses(a->die.addr, b->die.addr);
+
+    return order != 0 ? order : a->number < b->number ? -1 : 1;
+}
+
+static void complete_shared(struct mete__dwarf_unit *unit) {
+    size_t kept = 0;
+
+    if (unit->shared_count == 0) return;
+    qsort(unit->shared, unit->shared_count, sizeof *unit->shared, shared_in_order);
+    for (size_t i = 0; i < unit->shared_count; i++)
+        if (kept == 0 || unit->shared[kept - 1].die.addr != unit->shared[i].die.addr)
+            unit->shared[kept++] = unit->shared[i];
+    unit->shared_count = kept;
+}
+
+static int share(struct mete__dwarf_unit *unit, Dwarf_Die *typedef_die, bool is_partial) {
+    const char *name = mete__dwarf_die_name(typedef_die);
+    Dwarf_Die target;
+
+    if (name == NULL || !mete__dwarf_die_follow(typedef_die, DW_AT_type, &target) ||
+        (target.cu == typedef_die->cu && !is_partial) ||
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&target)) || mete__dwarf_die_name(&target) != NULL)
+        return 0;
+    struct mete__dwarf_found *shared =
+        mete__array_room(unit->shared, unit->shared_count, &unit->shared_capacity, sizeof *shared);
+    if (shared == NULL) return -ENOMEM;
+    unit->shared = shared;
+    shared[unit->shared_count] =
+        (struct mete__dwarf_found){.die = target, .alias = name, .number = unit->shared_count};
+    unit->shared_count++;
+    return 0;
+}
+
+int mete__dwarf_unit_share(struct mete__dwarf_unit *unit, Dwarf_Die *root) {
+    bool is_partial = root != NULL && dwarf_tag(root) == DW_TAG_partial_unit;
+    Dwarf_Die die;
+    int status = 0;
+
+    if (root == NULL) {
+        complete_shared(unit);
+        return 0;
+    }
+    if (dwarf_child(root, &die) != 0) return 0;
+    do {
+        const void *last = die.addr;
+        if (dwarf_tag(&die) == DW_TAG_typedef) status = share(unit, &die, is_partial);
+        if (status != 0 || dwarf_siblingof(&die, &die) != 0 ||
+            (uintptr_t)die.addr <= (uintptr_t)last)
+            return status;
+    } while (true);
+}
+
+int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
+                          struct mete__names *names) {
+    struct walk walk = {.unit = unit, .names = names, .has_scopes = has_scopes, .last = root->addr};
+
+    unit->count = 0;
+    unit->scopes.count = 0;
+    unit->scope_count = 0;
+    int status = walk_children(&walk, root, 0);
+    mete__address_ranges_complete(&unit->scopes);
+    int named = name_aliases(&walk);
+    name_shared(unit);
+    free(walk.aliases);
+    return status != 0 ? status : named;
+}
+
+void mete__dwarf_unit_free(struct mete__dwarf_unit *unit) {
+    free(unit->found);
+    free(unit->shared);
+    free(unit->scope_texts);
+    mete__address_ranges_free(&unit->scopes);
+}
+
+struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *unit,
+                                                const void *die_address) {
+    struct mete__dwarf_found *found = find_in(unit->found, unit->count, die_address);
+
+    return found != NULL ? found : find_in(unit->shared, unit->shared_count, die_address);
+}
+
+const char *mete__dwarf_unit_scope(void *context, const void *die_address) {
+    struct mete__dwarf_unit *unit = context;
+    int64_t index = mete__address_ranges_find(&unit->scopes, (uintptr_t)die_address);
+
+    return index < 0 ? NULL : unit->scope_texts[index];
+}

@@ -1,0 +1,144 @@
+#include "analysis/dwarf/dwarf_die.h"
+
+#include <dwarf.h>
+#include <stdio.h>
+
+#include "analysis/dwarf/dwarf_split.h"
+
+#define DEPTH_MAX 512 /* typedefs and qualifiers in a row */
+
+bool mete__dwarf_die_is_qualifier(int tag) {
+    return tag == DW_TAG_const_type || tag == DW_TAG_volatile_type || tag == DW_TAG_restrict_type ||
+           tag == DW_TAG_atomic_type || tag == DW_TAG_immutable_type || tag == DW_TAG_packed_type ||
+           tag == DW_TAG_shared_type;
+}
+
+bool mete__dwarf_die_is_aggregate(int tag) {
+    return tag == DW_TAG_structure_type || tag == DW_TAG_union_type || tag == DW_TAG_class_type;
+}
+
+bool mete__dwarf_die_is_pointer(int tag) {
+    return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+           tag == DW_TAG_rvalue_reference_type || tag == DW_TAG_ptr_to_member_type;
+}
+
+bool mete__dwarf_die_is_c(int language) {
+    switch (language) {
+    case -1: /* not said */
+    case 0:
+    case DW_LANG_C:
+    case DW_LANG_C89:
+    case DW_LANG_C99:
+    case DW_LANG_C11:
+    case DW_LANG_ObjC:
+    case DW_LANG_Mips_Assembler: return true;
+    default: return false;
+    }
+}
+
+const char *mete__dwarf_die_name(Dwarf_Die *die) {
+    const char *name = dwarf_diename(die);
+
+    return name == NULL || name[0] == '\0' ? NULL : name;
+}
+
+bool mete__dwarf_die_follow(Dwarf_Die *die, unsigned int name, Dwarf_Die *to) {
+    Dwarf_Attribute attribute;
+
+    return dwarf_attr(die, name, &attribute) != NULL && mete__dwarf_split_follow(&attribute, to);
+}
+
+bool mete__dwarf_die_number(Dwarf_Die *die, unsigned int name, uint64_t *number) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word word;
+
+    if (dwarf_attr(die, name, &attribute) == NULL || dwarf_formudata(&attribute, &word) != 0)
+        return false;
+    *number = word;
+    return true;
+}
+
+bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare) {
+    Dwarf_Die die = *type;
+
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        int tag = dwarf_tag(&die);
+        if (tag != DW_TAG_typedef && !mete__dwarf_die_is_qualifier(tag)) {
+            /* A type in a unit of its own is a declaration here, with a signature. */
+            if (!mete__dwarf_die_is_aggregate(tag) ||
+                !mete__dwarf_die_follow(&die, DW_AT_signature, bare))
+                *bare = die;
+            return true;
+        }
+        if (!mete__dwarf_die_follow(&die, DW_AT_type, &die)) return false;
+    }
+    return false;
+}
+
+bool mete__dwarf_die_place(Dwarf_Die *member, uint64_t *offset, int64_t *bits) {
+    Dwarf_Attribute attribute;
+    Dwarf_Op *operations;
+    size_t count;
+    uint64_t number;
+
+    if (mete__dwarf_die_number(member, DW_AT_data_bit_offset, &number)) {
+        if (number > INT64_MAX) return false;
+        *bits = (int64_t)number;
+        *offset = number / 8;
+        return true;
+    }
+    *bits = -1;
+    if (mete__dwarf_die_number(member, DW_AT_data_member_location, offset)) return true;
+    if (dwarf_attr(member, DW_AT_data_member_location, &attribute) == NULL) {
+        *offset = 0; /* of a union; static ones say so */
+        return !dwarf_hasattr(member, DW_AT_external) && !dwarf_hasattr(member, DW_AT_declaration);
+    }
+    if (dwarf_getlocation(&attribute, &operations, &count) != 0 || count != 1) return false;
+    if (operations[0].atom != DW_OP_plus_uconst && operations[0].atom != DW_OP_constu) return false;
+    *offset = operations[0].number;
+    return true;
+}
+
+/* The elements of one dimension; false: it has no length. */
+static bool count_of(Dwarf_Die *dimension, uint64_t *count) {
+    Dwarf_Attribute attribute;
+    Dwarf_Sword upper;
+    uint64_t bound;
+
+    if (mete__dwarf_die_number(dimension, DW_AT_count, count)) return true;
+    if (dwarf_attr(dimension, DW_AT_upper_bound, &attribute) == NULL) return false;
+    /* The bound of an array of no elements is -1; but 255 in one byte is 255. */
+    unsigned int form = dwarf_whatform(&attribute);
+    if (form != DW_FORM_data1 && form != DW_FORM_data2 &&
+        dwarf_formsdata(&attribute, &upper) == 0 && upper == -1) {
+        *count = 0;
+        return true;
+    }
+    if (!mete__dwarf_die_number(dimension, DW_AT_upper_bound, &bound) || bound == UINT64_MAX)
+        return false;
+    *count = bound + 1;
+    return true;
+}
+
+bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *product) {
+    Dwarf_Die child;
+    size_t used = 0;
+    bool has_length = true;
+
+    text[0] = '\0';
+    *product = 1;
+    if (dwarf_child(array, &child) != 0) return false;
+    do {
+        uint64_t count = 0;
+        if (dwarf_tag(&child) != DW_TAG_subrange_type &&
+            dwarf_tag(&child) != DW_TAG_enumeration_type)
+            continue;
+        bool known = count_of(&child, &count);
+        if (used < size)
+            used += (size_t)(known ? snprintf(text + used, size - used, "[%llu]",
+                                              (unsigned long long)count)
+                                   : snprintf(text + used, size - used, "[]"));
+        has_length = has_length && known && !__builtin_mul_overflow(*product, count, product);
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return has_length && used > 0;
+}

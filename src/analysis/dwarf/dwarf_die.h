@@ -1,0 +1,46 @@
+/*
+ * analysis/dwarf/dwarf_die.h - small questions about DWARF entries, asked in many places.
+ *
+ * Nothing here trusts the DWARF: what cannot be read is not there.
+ */
+#ifndef METE_ANALYSIS_DWARF_DWARF_DIE_H
+#define METE_ANALYSIS_DWARF_DWARF_DIE_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* const, volatile and their kin */
+bool mete__dwarf_die_is_qualifier(int tag);
+/* struct, union, class */
+bool mete__dwarf_die_is_aggregate(int tag);
+/* pointers, references, pointers to members */
+bool mete__dwarf_die_is_pointer(int tag);
+
+/* Whether a language, of dwarf_srclang, is C: its tags have keywords and it has no scopes. It is
+ * where none is said. */
+bool mete__dwarf_die_is_c(int language);
+
+/* The name; NULL: none, or an empty one. */
+const char *mete__dwarf_die_name(Dwarf_Die *die);
+
+/* The DIE that an attribute refers to. */
+bool mete__dwarf_die_follow(Dwarf_Die *die, unsigned int attribute, Dwarf_Die *to);
+/* A constant. */
+bool mete__dwarf_die_number(Dwarf_Die *die, unsigned int attribute, uint64_t *number);
+
+/* The type that a type stands for: without typedefs and qualifiers; a declaration with a signature
+ * is resolved. false: void, or unreadable. */
+bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare);
+
+/* A member's place in an aggregate, in bytes. false: a static member, or one whose place is known
+ * at run time only (virtual bases). Bit-fields of DWARF 4 and later have a place in bits instead:
+ * `*bits` is it, from the aggregate's start, or -1. */
+bool mete__dwarf_die_place(Dwarf_Die *member, uint64_t *offset, int64_t *bits);
+
+/* The dimensions of an array as C writes them, "[4][]", and the number of all elements. false: some
+ * dimension has no length. */
+bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *elements);
+
+#endif

@@ -1,0 +1,236 @@
+#include "analysis/dwarf/dwarf_file.h"
+
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analysis/dwarf/debug_search.h"
+#include "analysis/dwarf/dwarf_split.h"
+
+struct part {
+    Dwarf *dwarf;
+    struct mete__dwarf_split *split; /* NULL: it has no package */
+};
+
+struct mete__dwarf_file {
+    struct mete__debug_search search;
+    Elf *core;           /* a core dump, which libdwfl refers to; else NULL */
+    int core_descriptor; /* its file's */
+    const char *missing; /* libdwfl's: the first file a core dump names and is not there */
+    struct part *parts;
+    size_t part_count;
+    const char *debug_directory; /* while it is opened */
+    int machine;
+    bool failed; /* memory ran out while parts were collected */
+};
+
+/* Adds a part, whose package, or NULL, becomes the file's. */
+static int add_part(struct mete__dwarf_file *file, Dwarf *dwarf, struct mete__dwarf_split *split) {
+    struct part *parts = reallocarray(file->parts, file->part_count + 1, sizeof *parts);
+
+    if (parts == NULL) {
+        mete__dwarf_split_close(split);
+        return -ENOMEM;
+    }
+    file->parts = parts;
+    parts[file->part_count++] = (struct part){dwarf, split};
+    return 0;
+}
+
+static void note_machine(struct mete__dwarf_file *file, Elf *elf) {
+    GElf_Ehdr header;
+
+    if (elf != NULL && file->machine == EM_NONE && gelf_getehdr(elf, &header) != NULL)
+        file->machine = header.e_machine;
+}
+
+static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
+                   void *context) {
+    struct mete__dwarf_file *file = context;
+    struct mete__dwarf_split *split;
+    Dwarf_Addr bias;
+    GElf_Addr elf_bias;
+
+    (void)user_data, (void)base;
+    Elf *elf = dwfl_module_getelf(module, &elf_bias);
+    /* What a core dump has of a file's beginning may do for its ELF, but holds no debug data. */
+    const char *read_from = NULL;
+    dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &read_from, NULL);
+    if (file->core != NULL && read_from == NULL && file->missing == NULL && name[0] == '/')
+        file->missing = name;
+    note_machine(file, elf);
+    Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
+    if (dwarf == NULL) return DWARF_CB_OK;
+    if (mete__dwarf_split_open_module(module, file->debug_directory, &split) == 0 &&
+        add_part(file, dwarf, split) == 0)
+        return DWARF_CB_OK;
+    file->failed = true;
+    return DWARF_CB_ABORT;
+}
+
+/* A .dwp package, in which libdwfl sees nothing. */
+static int add_package(struct mete__dwarf_file *file, const char *path) {
+    struct mete__dwarf_split *split;
+    Dwarf *dwarf;
+
+    int status = mete__dwarf_split_open_whole(path, &split, &dwarf);
+    if (status != 0) return status == -ENOENT ? 0 : status;
+    note_machine(file, dwarf_getelf(dwarf));
+    return add_part(file, dwarf, split);
+}
+
+/* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
+static int open_regular(const char *path, char *why, size_t why_size) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        int error = errno;
+        snprintf(why, why_size, "cannot open %s: %s", path, strerror(error));
+        if (fd >= 0) close(fd);
+        return -error;
+    }
+    if (S_ISREG(status.st_mode)) return fd;
+    snprintf(why, why_size, "%s is no regular file", path);
+    close(fd);
+    return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+}
+
+/* The core dump in a file, or NULL where it is something else. */
+static Elf *core_in(int fd) {
+    GElf_Ehdr header;
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+
+    if (elf != NULL && gelf_getehdr(elf, &header) != NULL && header.e_type == ET_CORE) return elf;
+    elf_end(elf);
+    return NULL;
+}
+
+/* A core dump has no types: they are in the program and the libraries that it names. */
+static int report_core(struct mete__dwarf_file *file) {
+    dwfl_report_begin(file->search.dwfl);
+    int modules = dwfl_core_file_report(file->search.dwfl, file->core, NULL);
+    dwfl_report_end(file->search.dwfl, NULL, NULL);
+    return modules < 0 ? -ENOEXEC : 0;
+}
+
+static int report(struct mete__dwarf_file *file, const char *path, int fd) {
+    file->core = core_in(fd);
+    if (file->core != NULL) {
+        file->core_descriptor = fd;
+        return report_core(file);
+    }
+    dwfl_report_begin(file->search.dwfl);
+    Dwfl_Module *module = dwfl_report_offline(file->search.dwfl, path, path, fd);
+    if (module == NULL) close(fd); /* else it is libdwfl's */
+    dwfl_report_end(file->search.dwfl, NULL, NULL);
+    return module == NULL ? -ENOEXEC : 0;
+}
+
+/* Whether the name is one of an object file or an archive, which only a compiler makes. */
+static bool is_object(const char *path) {
+    size_t length = strlen(path);
+
+    return length > 2 && path[length - 2] == '.' &&
+           (path[length - 1] == 'o' || path[length - 1] == 'a');
+}
+
+static void say_no_data(const char *path, bool is_core, char *why, size_t why_size) {
+    const char *servers = getenv("DEBUGINFOD_URLS");
+    bool has_servers = servers != NULL && servers[0] != '\0';
+
+    if (is_core)
+        snprintf(why, why_size,
+                 "%s is a core dump, and none of the files it names is here as it was and has "
+                 "debug information: give the program it is of, compiled with -g",
+                 path);
+    else if (is_object(path))
+        snprintf(why, why_size, "%s has no debug information: compile it with -g", path);
+    else
+        snprintf(why, why_size,
+                 "%s has no debug information: compile it with -g, or install its package's "
+                 "-dbgsym%s",
+                 path, has_servers ? "" : ", or set DEBUGINFOD_URLS");
+}
+
+/* `start` is how the file begins. */
+static void say_no_elf(const char *path, const char start[8], char *why, size_t why_size) {
+    if (memcmp(start, "!<thin>\n", 8) == 0)
+        snprintf(why, why_size, "%s is a thin archive: its objects are files of their own", path);
+    else if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
+        snprintf(why, why_size, "%s is compressed: unpack it with zstd -d", path);
+    else
+        snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
+}
+
+int mete__dwarf_file_open(const char *path, const char *debug_directory,
+                          struct mete__dwarf_file **out, char *why, size_t why_size) {
+    int fd = open_regular(path, why, why_size);
+    if (fd < 0) return fd;
+
+    int status = -ENOMEM;
+    char start[8] = {0};
+    if (pread(fd, start, sizeof start, 0) < 0) memset(start, 0, sizeof start);
+    snprintf(why, why_size, "out of memory");
+    struct mete__dwarf_file *file = calloc(1, sizeof *file);
+    if (file != NULL) file->debug_directory = debug_directory;
+    if (file == NULL || mete__debug_search_open(&file->search, debug_directory) != 0) {
+        close(fd);
+        goto fail_file;
+    }
+    status = report(file, path, fd);
+    if (status != 0) {
+        say_no_elf(path, start, why, why_size);
+        goto fail_file;
+    }
+    dwfl_getmodules(file->search.dwfl, collect, file, 0);
+    status = -ENOMEM;
+    if (file->failed || (file->part_count == 0 && add_package(file, path) != 0)) goto fail_file;
+    if (file->part_count == 0) {
+        status = -ENODATA;
+        say_no_data(path, file->core != NULL, why, why_size);
+        goto fail_file;
+    }
+    file->debug_directory = NULL;
+    *out = file;
+    return 0;
+
+fail_file:
+    mete__dwarf_file_close(file);
+    return status;
+}
+
+void mete__dwarf_file_close(struct mete__dwarf_file *file) {
+    if (file == NULL) return;
+    for (size_t i = 0; i < file->part_count; i++) mete__dwarf_split_close(file->parts[i].split);
+    mete__debug_search_close(&file->search);
+    if (file->core != NULL) {
+        elf_end(file->core);
+        close(file->core_descriptor);
+    }
+    free(file->parts);
+    free(file);
+}
+
+size_t mete__dwarf_file_parts(const struct mete__dwarf_file *file) {
+    return file->part_count;
+}
+
+Dwarf *mete__dwarf_file_part(const struct mete__dwarf_file *file, size_t number) {
+    return file->parts[number].dwarf;
+}
+
+int mete__dwarf_file_machine(const struct mete__dwarf_file *file) {
+    return file->machine;
+}
+
+const char *mete__dwarf_file_missing(const struct mete__dwarf_file *file) {
+    return file->missing;
+}

@@ -1,0 +1,142 @@
+#include "analysis/layout/layout_facts.h"
+
+/* Where a walk over the members stands; bits, from the type's start. */
+struct walk {
+    int64_t end;          /* of what was seen */
+    int64_t storage_end;  /* of the bit-field before; meaningless where there is none */
+    int64_t storage_bits; /* of it */
+    bool in_bits;         /* the member before was a bit-field */
+    bool unknown;         /* the member before ends nobody knows where */
+};
+
+bool mete__layout_facts_counts(const struct mete__member *member) {
+    if (member->flags & METE__MEMBER_VIRTUAL_BASE) return false;
+    if (!(member->flags & METE__MEMBER_BASE)) return true;
+    if (member->flags & METE__MEMBER_INCOMPLETE) return true;
+    return member->size != 0 && (member->nested == NULL || member->nested->member_count != 0);
+}
+
+bool mete__layout_facts_straddles(const struct mete__member *member, uint64_t line) {
+    return member->size > 1 && member->size <= line && member->bit_size == 0 &&
+           member->offset / line != (member->offset + member->size - 1) / line;
+}
+
+/* Offsets and sizes of a hostile file may be anything; those of real types fit. */
+static int64_t in_bits(uint64_t bytes) {
+    return bytes > INT64_MAX / 16 ? INT64_MAX / 2 : (int64_t)(bytes * 8);
+}
+
+static struct walk begin(const struct mete__type *type) {
+    return (struct walk){.storage_end = in_bits(type->size)};
+}
+
+static int64_t not_negative(int64_t number) {
+    return number < 0 ? 0 : number;
+}
+
+/* Keeps where the storage of the latest bit-field ends. A field that borrows bits of the storage
+ * before it ends in the next. */
+static void enter_storage(struct walk *walk, const struct mete__member *member) {
+    int64_t bits = in_bits(member->size);
+
+    if (walk->end <= walk->storage_end && bits <= walk->storage_bits) return;
+    walk->storage_bits = bits;
+    walk->storage_end = in_bits(member->offset) + bits;
+    if (walk->end > walk->storage_end) walk->storage_end += bits;
+}
+
+/* Takes the next member; the gap before it. */
+static struct mete__layout_gap step(struct walk *walk, const struct mete__member *member) {
+    int64_t base = in_bits(member->offset);
+    int64_t start = base + (member->bit_size != 0 ? member->bit_offset : 0);
+    int64_t bytes = 0, bits = 0;
+
+    if (walk->unknown) walk->end = start;
+    walk->unknown = member->flags & METE__MEMBER_INCOMPLETE;
+    if (walk->in_bits) {
+        int64_t rest = start < walk->storage_end ? start : walk->storage_end;
+        bits = rest - walk->end;
+        walk->end = rest;
+    }
+    if (member->bit_size != 0) {
+        if (walk->end < base && base <= start) {
+            bytes = base / 8 - walk->end / 8;
+            walk->end = base;
+        }
+        bits += start - walk->end;
+        walk->end = start + member->bit_size;
+        if (!walk->in_bits) walk->storage_bits = 0;
+        enter_storage(walk, member);
+        walk->in_bits = true;
+    } else {
+        bytes = start / 8 - walk->end / 8;
+        walk->end = start + in_bits(member->size);
+        walk->storage_end = walk->end;
+        walk->storage_bits = 0;
+        walk->in_bits = false;
+    }
+    return (struct mete__layout_gap){.bytes = (uint64_t)not_negative(bytes),
+                                     .bits = (uint64_t)not_negative(bits)};
+}
+
+void mete__layout_facts_gaps(const struct mete__type *type, struct mete__layout_gap *gaps) {
+    struct walk walk = begin(type);
+
+    for (uint32_t i = 0; i < type->member_count; i++) {
+        gaps[i] = (struct mete__layout_gap){0};
+        if (type->kind != METE__TYPE_UNION && mete__layout_facts_counts(&type->members[i]))
+            gaps[i] = step(&walk, &type->members[i]);
+    }
+}
+
+static void find_tail(const struct mete__type *type, struct walk *walk,
+                      struct mete__layout_facts *facts) {
+    int64_t size = in_bits(type->size);
+
+    /* A class of nothing has a byte, so that objects have addresses. */
+    bool is_empty_class =
+        type->member_count == 0 && type->size <= 1 && (type->flags & METE__TYPE_CXX);
+    if (walk->unknown || is_empty_class) return;
+    if (walk->in_bits) {
+        int64_t rest = size < walk->storage_end ? size : walk->storage_end;
+        facts->tail_padding_bits = (uint64_t)not_negative(rest - walk->end);
+        walk->end = rest;
+    }
+    facts->tail_padding = (uint64_t)not_negative(size / 8 - walk->end / 8);
+}
+
+static void find_union_tail(const struct mete__type *type, struct mete__layout_facts *facts) {
+    uint64_t largest = 0;
+
+    for (uint32_t i = 0; i < type->member_count; i++)
+        if (type->members[i].size > largest) largest = type->members[i].size;
+    facts->tail_padding =
+        type->size > largest && type->member_count != 0 ? type->size - largest : 0;
+}
+
+void mete__layout_facts_find(const struct mete__type *type, uint64_t line,
+                             struct mete__layout_facts *facts) {
+    struct walk walk = begin(type);
+
+    *facts = (struct mete__layout_facts){.lines = type->size / line + (type->size % line != 0)};
+    if (type->kind == METE__TYPE_UNION) {
+        find_union_tail(type, facts);
+        return;
+    }
+    for (uint32_t i = 0; i < type->member_count; i++) {
+        const struct mete__member *member = &type->members[i];
+        if (!mete__layout_facts_counts(member)) continue;
+        struct mete__layout_gap gap = step(&walk, member);
+        facts->holes += gap.bytes != 0;
+        facts->bit_holes += gap.bits != 0;
+        facts->hole_bytes += gap.bytes;
+        facts->hole_bits += gap.bits;
+        facts->straddling += mete__layout_facts_straddles(member, line);
+    }
+    find_tail(type, &walk, facts);
+}
+
+uint64_t mete__layout_facts_wasted(const struct mete__layout_facts *facts) {
+    return facts->hole_bytes + facts->hole_bits / 8 + facts->tail_padding +
+           facts->tail_padding_bits / 8;
+}

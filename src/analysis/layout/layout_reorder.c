@@ -1,0 +1,113 @@
+#include "analysis/layout/layout_reorder.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* A type that is to be proven. */
+struct candidate {
+    const char *producer;
+    struct mete__layout_reordered *reordered;
+};
+
+void mete__layout_reorder_free(struct mete__layout_reordered *reordered, size_t count) {
+    for (size_t i = 0; i < count && reordered != NULL; i++) {
+        mete__layout_order_free(&reordered[i].order);
+        free(reordered[i].type);
+    }
+    free(reordered);
+}
+
+/* The best order; of equals the one that leaves the head alone. */
+static int find_order(const struct mete__type *type,
+                      const struct mete__layout_order_options *options,
+                      struct mete__layout_reordered *reordered) {
+    struct mete__layout_order_options with_head = *options;
+    struct mete__layout_order kept;
+
+    int status = mete__layout_order_find(type, options, &reordered->order);
+    if (status != 0 || reordered->head == 0 || options->hot_count != 0 ||
+        !reordered->order.is_better)
+        return status;
+    with_head.head = reordered->head;
+    status = mete__layout_order_find(type, &with_head, &kept);
+    if (status != 0) return status;
+    reordered->keeps_head = kept.size == reordered->order.size;
+    if (reordered->keeps_head) {
+        struct mete__layout_order freed = reordered->order;
+        reordered->order = kept;
+        kept = freed;
+    }
+    mete__layout_order_free(&kept);
+    return 0;
+}
+
+int mete__layout_reorder_all(const struct mete__type *const *types, size_t count,
+                             const struct mete__layout_order_options *options,
+                             const struct mete__type_heads *heads,
+                             struct mete__layout_reordered **out) {
+    struct mete__layout_reordered *reordered = calloc(count + 1, sizeof *reordered);
+
+    if (reordered == NULL) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        reordered[i].head = mete__type_heads_find(heads, types[i], &reordered[i].relative);
+        if (find_order(types[i], options, &reordered[i]) != 0) goto fail_order;
+        if (!reordered[i].order.is_better) continue;
+        reordered[i].type = mete__layout_order_apply(types[i], &reordered[i].order);
+        if (reordered[i].type == NULL) goto fail_order;
+    }
+    *out = reordered;
+    return 0;
+
+fail_order:
+    mete__layout_reorder_free(reordered, count);
+    return -ENOMEM;
+}
+
+/* Those of one producer side by side. */
+static int in_order(const void *left, const void *right) {
+    const struct candidate *a = left, *b = right;
+
+    return (uintptr_t)a->producer < (uintptr_t)b->producer
+               ? -1
+               : (uintptr_t)a->producer > (uintptr_t)b->producer;
+}
+
+static void prove_group(const struct candidate *candidates, size_t count, int machine,
+                        const struct mete__type **types, enum mete__layout_proof *proofs) {
+    const char *producer = candidates[0].producer;
+
+    for (size_t i = 0; i < count; i++) types[i] = candidates[i].reordered->type;
+    if (mete__layout_proof_find(types, count, producer, machine, proofs) != 0) return;
+    for (size_t i = 0; i < count; i++) {
+        candidates[i].reordered->proof = proofs[i];
+        candidates[i].reordered->compiler = mete__layout_proof_compiler(producer);
+    }
+}
+
+int mete__layout_reorder_prove(const struct mete__layout_file *file,
+                               const struct mete__type *const *types,
+                               struct mete__layout_reordered *reordered, size_t count) {
+    struct candidate *candidates = calloc(count + 1, sizeof *candidates);
+    const struct mete__type **group = calloc(count + 1, sizeof(struct mete__type *));
+    enum mete__layout_proof *proofs = calloc(count + 1, sizeof *proofs);
+    size_t used = 0;
+    int status = -ENOMEM;
+
+    if (candidates == NULL || group == NULL || proofs == NULL) goto fail_memory;
+    status = 0;
+    for (size_t i = 0; i < count; i++)
+        if (reordered[i].type != NULL)
+            candidates[used++] =
+                (struct candidate){mete__layout_file_producer(file, types[i]), &reordered[i]};
+    if (used > 0) qsort(candidates, used, sizeof *candidates, in_order);
+    for (size_t i = 0, end; i < used; i = end) {
+        for (end = i + 1; end < used && candidates[end].producer == candidates[i].producer;) end++;
+        prove_group(candidates + i, end - i, mete__layout_file_machine(file), group, proofs);
+    }
+fail_memory:
+    free(candidates);
+    free(group);
+    free(proofs);
+    return status;
+}
