@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "os/lock.h"
+#include "os/meta.h"
+#include "os/process.h"
 
 static struct mete__lock lock;
 static struct mete__holder *newest;
@@ -176,4 +178,14 @@ void mete__registry_after_fork(void) {
         return;
     __atomic_store_n(&is_tree_lost, true, __ATOMIC_RELAXED);
     mete__lock_reset(&tree_lock);
+}
+
+static void after_fork_in_child(void) {
+    mete__meta_after_fork(); /* of what holders are made of */
+    mete__registry_after_fork();
+}
+
+/* Neither the heap need have begun nor a pool be there. */
+__attribute__((constructor(102))) static void watch_forks(void) {
+    mete__process_around_fork(NULL, NULL, after_fork_in_child);
 }
