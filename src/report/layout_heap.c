@@ -18,10 +18,11 @@
 struct row {
     const struct mete__type *type;
     const struct mete__layout_reordered *reordered;
-    const struct mete__type_use *use; /* NULL: there are none */
-    uint64_t padding;                 /* bytes of it in one object */
-    uint64_t smaller_by;              /* bytes that the best order saves in one object */
-    uint64_t won_peak, won_live;      /* bytes of the heap that this saves */
+    const struct mete__type_use *use;   /* NULL: there are none */
+    uint64_t padding;                   /* bytes of it in one object */
+    uint64_t smaller_by;                /* bytes that the best order saves in one object */
+    struct mete__type_saving won;       /* bytes of mete's heap that this saves */
+    struct mete__type_saving won_glibc; /* ... and of glibc's */
 };
 
 struct mete__layout_heap {
@@ -65,7 +66,10 @@ static struct row row_of(const struct mete__type *type,
     if (type->kind != METE__TYPE_UNION) row.padding = mete__layout_facts_wasted(&facts);
     if (reordered != NULL && reordered->type != NULL && reordered->type->size < type->size)
         row.smaller_by = type->size - reordered->type->size;
-    if (use != NULL) mete__type_uses_saving(use, row.smaller_by, &row.won_peak, &row.won_live);
+    if (use != NULL) {
+        row.won = mete__type_uses_saving(use, row.smaller_by, mete__type_uses_block);
+        row.won_glibc = mete__type_uses_saving(use, row.smaller_by, mete__type_uses_glibc_block);
+    }
     return row;
 }
 
@@ -131,7 +135,7 @@ void mete__layout_heap_close(struct mete__layout_heap *heap) {
 static int by_won(const void *left, const void *right) {
     const struct row *a = left, *b = right;
 
-    if (a->won_peak != b->won_peak) return a->won_peak > b->won_peak ? -1 : 1;
+    if (a->won.peak != b->won.peak) return a->won.peak > b->won.peak ? -1 : 1;
     if (a->use->peak.bytes != b->use->peak.bytes)
         return a->use->peak.bytes > b->use->peak.bytes ? -1 : 1;
     return strcmp(a->type->name, b->type->name);
@@ -199,7 +203,7 @@ static int write_edit(const struct mete__page *page, const struct row *row) {
     mete__page_print(page, METE__PAGE_PLAIN,
                      "%llu → %llu bytes: ", (unsigned long long)row->type->size,
                      (unsigned long long)(row->type->size - row->smaller_by));
-    if (row->won_peak == 0) {
+    if (row->won.peak == 0) {
         mete__page_print(page, METE__PAGE_PLAIN, "saves nothing, blocks stay as large\n");
         return 0;
     }
@@ -231,8 +235,8 @@ static uint64_t times(uint64_t count, uint64_t each) {
 static int write_row(const struct mete__page *page, const struct row *row) {
     const struct mete__type_amount *peak = &row->use->peak;
 
-    mete__page_print(page, row->won_peak != 0 ? METE__PAGE_GOOD : METE__PAGE_PLAIN, "%9s",
-                     row->won_peak == 0 ? "-" : mete__units_bytes(METE__UNITS, row->won_peak));
+    mete__page_print(page, row->won.peak != 0 ? METE__PAGE_GOOD : METE__PAGE_PLAIN, "%9s",
+                     row->won.peak == 0 ? "-" : mete__units_bytes(METE__UNITS, row->won.peak));
     mete__page_print(page, METE__PAGE_PLAIN, " %9s %9s %9s %9s %9s  ",
                      mete__units_bytes(METE__UNITS, peak->bytes),
                      mete__units_count(METE__UNITS, peak->objects),
@@ -252,7 +256,7 @@ static int write_row(const struct mete__page *page, const struct row *row) {
 
 static void write_head(const struct mete__page *page, const struct mete__layout_heap *heap,
                        const struct row *rows, size_t used) {
-    uint64_t whole = 0, typed = 0, here = 0, won = 0;
+    uint64_t whole = 0, typed = 0, here = 0, won = 0, won_glibc = 0;
 
     for (size_t i = 0; i < heap->uses->count; i++) {
         const struct mete__type_use *use = &heap->uses->items[i];
@@ -261,7 +265,8 @@ static void write_head(const struct mete__page *page, const struct mete__layout_
     }
     for (size_t i = 0; i < used; i++) {
         here += rows[i].use->peak.bytes;
-        won += rows[i].won_peak;
+        won += rows[i].won.peak;
+        won_glibc += rows[i].won_glibc.peak;
     }
     mete__page_text(page, METE__PAGE_HEADING, heap->path, METE__PAGE_ENDLESS, false);
     mete__page_print(page, METE__PAGE_PLAIN,
@@ -270,9 +275,10 @@ static void write_head(const struct mete__page *page, const struct mete__layout_
                      mete__units_share(METE__UNITS, typed, whole),
                      mete__units_share(METE__UNITS, here, whole),
                      mete__units_count(METE__UNITS, used), mete__units_plural(used));
-    if (won != 0)
-        mete__page_print(page, METE__PAGE_GOOD, "; %s can be won by reordering",
-                         mete__units_bytes(METE__UNITS, won));
+    if (won != 0 || won_glibc != 0)
+        mete__page_print(
+            page, METE__PAGE_GOOD, "; %s can be won by reordering (glibc's malloc: %s)",
+            mete__units_bytes(METE__UNITS, won), mete__units_bytes(METE__UNITS, won_glibc));
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
 }
 
@@ -310,16 +316,17 @@ uint64_t mete__layout_heap_objects(const struct mete__layout_heap *heap, size_t 
 }
 
 uint64_t mete__layout_heap_won(const struct mete__layout_heap *heap, size_t number) {
-    return heap->rows[number].won_peak;
+    return heap->rows[number].won.peak;
 }
 
-static json_t *amount_value(const struct mete__type_amount *amount, uint64_t padding,
-                            uint64_t won) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "objects", mete__json_count(amount->objects),
-                     "blocks", mete__json_count(amount->blocks), "bytes",
-                     mete__json_count(amount->bytes), "padding",
+static json_t *amount_value(const struct mete__type_amount *amount, uint64_t padding, uint64_t won,
+                            uint64_t won_glibc) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "objects",
+                     mete__json_count(amount->objects), "blocks", mete__json_count(amount->blocks),
+                     "bytes", mete__json_count(amount->bytes), "padding",
                      mete__json_count(times(amount->objects, padding)), "rounding",
-                     mete__json_count(amount->rounding), "won", mete__json_count(won));
+                     mete__json_count(amount->rounding), "won", mete__json_count(won), "won_glibc",
+                     mete__json_count(won_glibc));
 }
 
 json_t *mete__layout_heap_json(const struct mete__layout_heap *heap, size_t number) {
@@ -330,6 +337,7 @@ json_t *mete__layout_heap_json(const struct mete__layout_heap *heap, size_t numb
     return json_pack("{s:b, s:o, s:o, s:o, s:o}", "certain", use->is_certain, "allocations",
                      mete__json_count(use->allocations), "allocated_bytes",
                      mete__json_count(use->allocated_bytes), "live",
-                     amount_value(&use->live, row->padding, row->won_live), "peak",
-                     amount_value(&use->peak, row->padding, row->won_peak));
+                     amount_value(&use->live, row->padding, row->won.live, row->won_glibc.live),
+                     "peak",
+                     amount_value(&use->peak, row->padding, row->won.peak, row->won_glibc.peak));
 }

@@ -14,7 +14,10 @@ static void save(const struct mete__type_use_site *site, uint64_t size, uint64_t
     const struct mete__type_use use = {
         .name = "struct conn", .size = size, .sites = site, .site_count = 1};
 
-    mete__type_uses_saving(&use, smaller_by, &peak, &live);
+    struct mete__type_saving saving =
+        mete__type_uses_saving(&use, smaller_by, mete__type_uses_block);
+    peak = saving.peak;
+    live = saving.live;
 }
 
 static void blocks_are_of_size_classes(void **state) {
@@ -24,6 +27,22 @@ static void blocks_are_of_size_classes(void **state) {
     assert_int_equal(mete__type_uses_block(48), 48);
     assert_int_equal(mete__type_uses_block(65537), 69632);
     assert_true(mete__type_uses_block(UINT64_MAX) == UINT64_MAX);
+}
+
+/* As malloc_usable_size says with glibc, and its 8 bytes. */
+static void glibc_has_chunks_of_its_own(void **state) {
+    const struct mete__type_use_site site = {
+        .form = METE__SITE_TYPE_ONE, .block_bytes = 24, .peak_blocks = 1000};
+    const struct mete__type_use use = {.size = 24, .sites = &site, .site_count = 1};
+
+    (void)state;
+    assert_int_equal(mete__type_uses_glibc_block(0), 32);
+    assert_int_equal(mete__type_uses_glibc_block(24), 32);
+    assert_int_equal(mete__type_uses_glibc_block(25), 48);
+    assert_int_equal(mete__type_uses_glibc_block(1000), 1008);
+    assert_true(mete__type_uses_glibc_block(UINT64_MAX) == UINT64_MAX);
+    assert_int_equal(mete__type_uses_saving(&use, 8, mete__type_uses_block).peak, 16000);
+    assert_int_equal(mete__type_uses_saving(&use, 8, mete__type_uses_glibc_block).peak, 0);
 }
 
 static void what_stays_in_its_size_class_saves_nothing(void **state) {
@@ -71,6 +90,7 @@ static void nothing_becomes_smaller_than_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_of_size_classes),
+        cmocka_unit_test(glibc_has_chunks_of_its_own),
         cmocka_unit_test(what_stays_in_its_size_class_saves_nothing),
         cmocka_unit_test(each_object_of_an_array_saves),
         cmocka_unit_test(a_header_saves_once),

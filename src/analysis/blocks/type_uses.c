@@ -22,6 +22,14 @@ uint64_t mete__type_uses_block(uint64_t bytes) {
                                            : (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
+uint64_t mete__type_uses_glibc_block(uint64_t bytes) {
+    enum { HEADER = 8, GRAIN = 16, LEAST = 32 };
+
+    if (bytes > UINT64_MAX - HEADER - GRAIN) return bytes;
+    uint64_t chunk = (bytes + HEADER + GRAIN - 1) / GRAIN * GRAIN;
+    return chunk < LEAST ? LEAST : chunk;
+}
+
 static uint64_t at_most(uint64_t count, uint64_t each) {
     uint64_t product;
 
@@ -151,16 +159,18 @@ void mete__type_uses_free(struct mete__type_uses *uses) {
     free(uses);
 }
 
-void mete__type_uses_saving(const struct mete__type_use *use, uint64_t smaller_by, uint64_t *peak,
-                            uint64_t *live) {
-    *peak = *live = 0;
+struct mete__type_saving mete__type_uses_saving(const struct mete__type_use *use,
+                                                uint64_t smaller_by,
+                                                uint64_t (*block_of)(uint64_t bytes)) {
+    struct mete__type_saving saving = {0};
+
     for (size_t i = 0; i < use->site_count; i++) {
         const struct mete__type_use_site *site = &use->sites[i];
         uint64_t less = at_most(objects_in(site, use->size), smaller_by);
         if (less > site->block_bytes) less = site->block_bytes;
-        uint64_t saved = mete__type_uses_block(site->block_bytes) -
-                         mete__type_uses_block(site->block_bytes - less);
-        add(peak, at_most(site->peak_blocks, saved));
-        add(live, at_most(site->live_blocks, saved));
+        uint64_t saved = block_of(site->block_bytes) - block_of(site->block_bytes - less);
+        add(&saving.peak, at_most(site->peak_blocks, saved));
+        add(&saving.live, at_most(site->live_blocks, saved));
     }
+    return saving;
 }

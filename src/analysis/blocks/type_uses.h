@@ -55,12 +55,20 @@ METE_MUST_USE int mete__type_uses_make(struct mete__site_types *types,
                                        struct mete__type_uses **out);
 void mete__type_uses_free(struct mete__type_uses *uses);
 
-/* How many bytes of the heap at the peak, and when the profile ends, go if objects become smaller
- * by so many bytes: what is saved inside one size class is nothing. */
-void mete__type_uses_saving(const struct mete__type_use *use, uint64_t smaller_by, uint64_t *peak,
-                            uint64_t *live);
-
-/* Bytes of the heap that a request for so many takes. */
+/* Bytes of the heap that a request for so many takes: of mete's, and of glibc 2.36's malloc on
+ * 64-bit machines, whose chunks are multiples of 16 with 8 bytes of its own in each, and at least
+ * 32 (malloc.c, request2size). */
 uint64_t mete__type_uses_block(uint64_t bytes);
+uint64_t mete__type_uses_glibc_block(uint64_t bytes);
+
+struct mete__type_saving {
+    uint64_t peak, live; /* bytes: at the peak, and when the profile ends */
+};
+
+/* How many bytes of a heap go if objects become smaller by so many: what is saved inside one of its
+ * size classes is nothing. */
+struct mete__type_saving mete__type_uses_saving(const struct mete__type_use *use,
+                                                uint64_t smaller_by,
+                                                uint64_t (*block_of)(uint64_t bytes));
 
 #endif
