@@ -75,13 +75,11 @@ static demangler *find_demangler(void) {
 }
 
 char *mete__demangle(const char *symbol) {
-    int status = 0;
-
     if (strncmp(symbol, "_Z", 2) != 0 || strlen(symbol) > LONGEST_SYMBOL) return NULL;
     demangler *demangle = find_demangler();
     if (demangle == NULL) return NULL;
-    char *name = demangle(symbol, NULL, NULL, &status);
-    if (name == NULL || status != 0) return NULL;
+    char *name = demangle(symbol, NULL, NULL, NULL);
+    if (name == NULL) return NULL;
 
     size_t length = strlen(name);
     if (ends_in_rust_hash(name, length)) {
