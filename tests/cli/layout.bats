@@ -144,6 +144,38 @@ END
     diff <(sed 's/\(long\|short\) int/\1/' expected | grep -v 'types.c:') <(grep -v 'types.c:' out)
 }
 
+@test "enums_in_type_units_have_their_size" {
+    cat >enums.c <<'END'
+enum __attribute__((packed)) level { LOW, HIGH };
+typedef enum { RED, GREEN } color;
+struct lamp { enum level now; long since; const enum level before[3]; color shade; enum level next : 2; };
+struct lamp lamp;
+int main(void) { return 0; }
+END
+    gcc -gdwarf-5 enums.c -o program
+    mete layout program lamp >expected
+    grep -qE '^ +0 +1  a  enum level now;$' expected
+    for flags in "-gdwarf-4 -fdebug-types-section" "-gdwarf-5 -fdebug-types-section"; do
+        # shellcheck disable=SC2086
+        gcc $flags enums.c -o program
+        mete layout program lamp >out
+        diff <(grep -v 'enums.c:' expected) <(grep -v 'enums.c:' out)
+    done
+}
+
+@test "types_in_sections_that_cannot_be_read_are_not_left_out_in_silence" {
+    write_types
+    gcc -gdwarf-4 -fdebug-types-section -gsplit-dwarf types.c -o program
+    mete layout program >out 2>err
+    grep -q '1 .dwo file holds more than can be read of it.*-fdebug-types-section' err
+    gcc -gdwarf-5 -fdebug-types-section -gsplit-dwarf types.c -o program
+    run -125 mete layout program
+    [[ "$output" == *'1 .dwo file holds more than can be read of it'* ]]
+    gcc -gdwarf-5 -gsplit-dwarf types.c -o program
+    mete layout program >out 2>err
+    [ ! -s err ]
+}
+
 @test "debug_information_is_found_in_a_file_of_its_own" {
     write_types
     gcc -g types.c -o program

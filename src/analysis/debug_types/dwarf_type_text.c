@@ -203,12 +203,12 @@ static bool make_text(struct mete__dwarf_type_cache *cache, struct mete__dwarf_t
         break;
     }
     default:
-        if (mete__dwarf_die_is_aggregate(tag))
+        if (mete__dwarf_die_has_signature(tag))
             (void)mete__dwarf_die_follow(&entry->die, DW_AT_signature, &entry->type.bare);
         break;
     }
     /* The full type of a declaration has the name, the scope and the members. */
-    Dwarf_Die *named = mete__dwarf_die_is_aggregate(tag) ? &entry->type.bare : &entry->die;
+    Dwarf_Die *named = mete__dwarf_die_has_signature(tag) ? &entry->type.bare : &entry->die;
     const char *name = mete__dwarf_type_text_name(cache, named);
     return name != NULL && is_plain(cache, entry, name);
 }

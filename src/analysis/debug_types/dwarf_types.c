@@ -3,9 +3,11 @@
 #include <dwarf.h>
 #include <errno.h>
 #include <gelf.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/debug_types/dwarf_aggregate.h"
 #include "analysis/debug_types/dwarf_type.h"
@@ -22,6 +24,7 @@ struct reading {
     size_t damaged_count;
     size_t unreadable_count; /* units of a package that say nothing, not even what they are */
     size_t split_count;      /* units whose .dwo file or package is not there */
+    size_t scattered_count;  /* units whose .dwo file has several sections of one name */
 };
 
 static void say(const struct reading *reading, const char *text) {
@@ -112,6 +115,43 @@ static int read_package(struct reading *reading, struct mete__dwarf_split *packa
     return status;
 }
 
+/* gcc puts each type unit in a section of its own. Of sections of one name in a .dwo file libdw
+ * reads the first, be it the unit's or a type's. */
+static bool is_scattered(Dwarf *dwarf) {
+    Elf *elf = dwarf_getelf(dwarf);
+    Elf_Scn *section = NULL;
+    GElf_Shdr header;
+    size_t names, units = 0, types = 0;
+
+    if (elf_getshdrstrndx(elf, &names) != 0) return false;
+    while ((section = elf_nextscn(elf, section)) != NULL) {
+        const char *name =
+            gelf_getshdr(section, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
+        if (name == NULL) continue;
+        units += strcmp(name, ".debug_info.dwo") == 0;
+        types += strcmp(name, ".debug_types.dwo") == 0;
+    }
+    return units > 1 || types > 1;
+}
+
+/* Whether the .dwo file of a skeleton is there, though the unit was not found in it. */
+static bool has_file(Dwarf_Die *skeleton) {
+    Dwarf_Attribute attribute;
+    char path[PATH_MAX];
+
+    if (dwarf_attr(skeleton, DW_AT_dwo_name, &attribute) == NULL &&
+        dwarf_attr(skeleton, DW_AT_GNU_dwo_name, &attribute) == NULL)
+        return false;
+    const char *name = dwarf_formstring(&attribute);
+    const char *directory = dwarf_attr(skeleton, DW_AT_comp_dir, &attribute) == NULL
+                                ? NULL
+                                : dwarf_formstring(&attribute);
+    if (name == NULL || (name[0] != '/' && directory == NULL)) return false;
+    int length = name[0] == '/' ? snprintf(path, sizeof path, "%s", name)
+                                : snprintf(path, sizeof path, "%s/%s", directory, name);
+    return length >= 0 && (size_t)length < sizeof path && access(path, R_OK) == 0;
+}
+
 /* A unit that a skeleton stands for; with it the units of types that its .dwo file has. */
 static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
     Dwarf *dwarf = dwarf_cu_getdwarf(skeleton->cu);
@@ -123,10 +163,14 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
 
     if (package != NULL) mete__dwarf_split_trim(package);
     if (!mete__dwarf_split_unit(skeleton, &root)) {
-        reading->split_count++;
+        if (has_file(skeleton))
+            reading->scattered_count++;
+        else
+            reading->split_count++;
         return 0;
     }
     Dwarf *rest = dwarf_cu_getdwarf(root.cu);
+    if (package == NULL && is_scattered(rest)) reading->scattered_count++;
     status = read_unit(reading, &root);
     while (status == 0 && dwarf_get_units(rest, unit, &unit, NULL, &type, &root, NULL) == 0)
         if ((type == DW_UT_type || type == DW_UT_split_type) && root.addr != NULL &&
@@ -207,6 +251,15 @@ static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
     if (reading->damaged_count > NOTES_MAX) {
         snprintf(text, sizeof text, "%zu more units are damaged: left out",
                  reading->damaged_count - NOTES_MAX);
+        say(reading, text);
+    }
+    if (reading->scattered_count > 0) {
+        snprintf(text, sizeof text,
+                 "%zu .dwo file%s more than can be read of %s, as types have sections of their own "
+                 "there: left out (compile without -fdebug-types-section, or make a package: dwp "
+                 "-e FILE)",
+                 reading->scattered_count, reading->scattered_count == 1 ? " holds" : "s hold",
+                 reading->scattered_count == 1 ? "it" : "them");
         say(reading, text);
     }
     if (reading->split_count > 0) {

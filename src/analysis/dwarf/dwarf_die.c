@@ -17,6 +17,10 @@ bool mete__dwarf_die_is_aggregate(int tag) {
     return tag == DW_TAG_structure_type || tag == DW_TAG_union_type || tag == DW_TAG_class_type;
 }
 
+bool mete__dwarf_die_has_signature(int tag) {
+    return mete__dwarf_die_is_aggregate(tag) || tag == DW_TAG_enumeration_type;
+}
+
 bool mete__dwarf_die_is_pointer(int tag) {
     return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
            tag == DW_TAG_rvalue_reference_type || tag == DW_TAG_ptr_to_member_type;
@@ -64,8 +68,7 @@ bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare) {
     for (int depth = 0; depth < DEPTH_MAX; depth++) {
         int tag = dwarf_tag(&die);
         if (tag != DW_TAG_typedef && !mete__dwarf_die_is_qualifier(tag)) {
-            /* A type in a unit of its own is a declaration here, with a signature. */
-            if (!mete__dwarf_die_is_aggregate(tag) ||
+            if (!mete__dwarf_die_has_signature(tag) ||
                 !mete__dwarf_die_follow(&die, DW_AT_signature, bare))
                 *bare = die;
             return true;

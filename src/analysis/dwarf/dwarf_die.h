@@ -15,6 +15,9 @@
 bool mete__dwarf_die_is_qualifier(int tag);
 /* struct, union, class */
 bool mete__dwarf_die_is_aggregate(int tag);
+/* What may be described in a type unit of its own, and elsewhere be a declaration with that unit's
+ * signature: aggregates and enums. */
+bool mete__dwarf_die_has_signature(int tag);
 /* pointers, references, pointers to members */
 bool mete__dwarf_die_is_pointer(int tag);
 
