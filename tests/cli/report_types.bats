@@ -136,6 +136,54 @@ END
     ! grep -q 'By type' text
 }
 
+@test "where a function makes one of two things, neither is certain" {
+    cat >two.c <<'END'
+#include <stdlib.h>
+struct item { long a, b, c; };
+union un { char text[24]; double numbers[3]; };
+typedef struct item item_name;
+__attribute__((noinline)) void *either(int which) {
+    void *p = malloc(24);
+    if (which) {
+        struct item *i = p;
+        i->a = 1;
+    } else {
+        union un *u = p;
+        u->numbers[1] = 2;
+    }
+    return p;
+}
+__attribute__((noinline)) void *one(int which) {
+    void *p = malloc(24);
+    if (which) {
+        struct item *i = p;
+        i->a = 1;
+    } else {
+        item_name *other = p;
+        other->b = 2;
+    }
+    return p;
+}
+void *volatile kept;
+int main(void) {
+    for (int i = 0; i < 10; i++) {
+        kept = either(i & 1);
+        kept = one(i & 1);
+    }
+    return 0;
+}
+END
+    for flags in -O0 -O2; do
+        gcc -g $flags two.c -o two
+        mete run --quiet -o two.mete ./two
+        mete report two.mete --json r.json
+        holds '[.sites[] | select(.stack[0].function == "either")] | length > 0 and
+               all(.[]; .type_confidence != "certain")' r.json
+        holds '[.sites[] | select(.stack[0].function == "one")] | length > 0 and
+               all(.[]; .type_confidence == "certain")' r.json
+    done
+}
+
 @test "without capstone the types say why they are few" {
     prepare
     mkdir hidden

@@ -10,6 +10,7 @@
 #include "analysis/blocks/stated_types.h"
 #include "analysis/blocks/type_fit.h"
 #include "analysis/debug_types/type_name.h"
+#include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
 #include "base/bits.h"
 
@@ -105,12 +106,13 @@ struct choice {
     struct mete__type_fit_shape shape;
     enum mete__type_fit fit;
     int64_t header;
-    bool is_vague;   /* found where memory for others is got: they may know better */
-    bool is_passed;  /* what is returned to these others begins elsewhere in the block */
-    bool is_assumed; /* nobody saw the pointer returned from further in */
-    bool is_counted; /* a caller up to here multiplies by the type's size, or names it */
-    bool varies;     /* the blocks' sizes are apart by whole objects */
-    bool is_direct;  /* it is malloc's own caller that has it: no wrapper has rounded the size */
+    bool is_vague;    /* found where memory for others is got: they may know better */
+    bool is_passed;   /* what is returned to these others begins elsewhere in the block */
+    bool is_assumed;  /* nobody saw the pointer returned from further in */
+    bool is_counted;  /* a caller up to here multiplies by the type's size, or names it */
+    bool varies;      /* the blocks' sizes are apart by whole objects */
+    bool is_direct;   /* it is malloc's own caller that has it: no wrapper has rounded the size */
+    bool is_disputed; /* the same frame takes the block for something else that fits as well */
 };
 
 /* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
@@ -129,6 +131,27 @@ static bool is_better(const struct choice *a, const struct choice *b) {
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
     return a->clue->kind > b->clue->kind;
+}
+
+static bool is_seen(const struct choice *choice) {
+    return choice->clue->kind >= METE__CLUE_RETURNED;
+}
+
+/* Whether the two are different structs or unions, by typedefs or not, and equally likely: what a
+ * function makes on different ways through it, say. */
+static bool contradict(const struct choice *a, const struct choice *b) {
+    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
+
+    if (a->frame != b->frame || a->fit != b->fit || a->fit <= METE__TYPE_FIT_TAIL ||
+        a->header != b->header || !is_seen(a) || !is_seen(b))
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
+            !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
+            return false;
+    if (bare[0].addr == bare[1].addr) return false;
+    const char *names[2] = {mete__dwarf_die_name(&bare[0]), mete__dwarf_die_name(&bare[1])};
+    return names[0] == NULL || names[1] == NULL || strcmp(names[0], names[1]) != 0;
 }
 
 /* From malloc to a frame. */
@@ -190,7 +213,9 @@ static void consider(struct choice *best, const struct caller *caller, const str
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
         choice.is_counted =
             choice.clue->kind == METE__CLUE_CALL || counts(flow, choice.shape.bytes);
+        bool is_disputed = best->clue != NULL && contradict(&choice, best);
         if (is_better(&choice, best)) *best = choice;
+        best->is_disputed |= is_disputed;
     }
 }
 
@@ -236,16 +261,15 @@ static bool is_array(const struct choice *choice) {
 }
 
 static enum mete__site_type_confidence confidence_of(const struct choice *choice) {
-    bool is_seen = choice->clue->kind >= METE__CLUE_RETURNED;
-
     if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
+    if (choice->is_disputed) return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
     case METE__TYPE_FIT_BYTES:
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_LIKELY;
     case METE__TYPE_FIT_ONE:
-        return is_seen || (choice->clue->kind == METE__CLUE_ARGUMENT &&
-                           choice->shape.bytes > SCALAR_MAX)
+        return is_seen(choice) || (choice->clue->kind == METE__CLUE_ARGUMENT &&
+                                   choice->shape.bytes > SCALAR_MAX)
                    ? METE__SITE_TYPE_CERTAIN
                    : METE__SITE_TYPE_LIKELY;
     default:
@@ -257,7 +281,8 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
         /* Behind a header any struct with an open end fits: a pool's first object, too. */
         if (choice->fit == METE__TYPE_FIT_FLEXIBLE && choice->header > 0)
             return METE__SITE_TYPE_LIKELY;
-        return is_seen && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN : METE__SITE_TYPE_LIKELY;
+        return is_seen(choice) && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN
+                                                      : METE__SITE_TYPE_LIKELY;
     }
 }
 
