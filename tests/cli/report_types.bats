@@ -111,6 +111,42 @@ END
     done
 }
 
+@test "a second clue to one of two things settles nothing" {
+    cat >stored.c <<'END'
+#include <stdlib.h>
+struct item { char a; double d; char b; };
+union value { long l; char c[24]; };
+union value *value;
+struct list { struct item *head; } list, *lists = &list;
+__attribute__((noinline)) void *either(int which) {
+    void *p = malloc(24);
+    if (!which) {
+        value = p;
+        return p;
+    }
+    lists->head = p;
+    struct item *item = p;
+    item->d = 1;
+    return p;
+}
+int main(int argc, char **argv) {
+    (void)argv;
+    int made = 0;
+    for (int i = 0; i < 4; i++) made += either((argc + i) & 1) != NULL;
+    return made != 4;
+}
+END
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level stored.c -o stored
+            mete run --quiet --output stored.mete ./stored
+            mete report stored.mete --json r.json
+            holds '[.sites[] | select(any(.stack[]; .function == "either")) | .type_confidence] |
+                unique == ["likely"]' r.json
+        done
+    done
+}
+
 @test "types add up to the totals" {
     prepare
     mete report p.mete --json r.json

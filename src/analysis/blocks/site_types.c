@@ -214,6 +214,9 @@ static void consider(struct choice *best, const struct caller *caller, const str
         choice.is_counted =
             choice.clue->kind == METE__CLUE_CALL || counts(flow, choice.shape.bytes);
         bool is_disputed = best->clue != NULL && contradict(&choice, best);
+        /* A better clue to one of the two does not settle it. */
+        choice.is_disputed =
+            best->is_disputed && best->frame == choice.frame && best->fit == choice.fit;
         if (is_better(&choice, best)) *best = choice;
         best->is_disputed |= is_disputed;
     }
