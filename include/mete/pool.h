@@ -213,9 +213,14 @@ METE_API void *mete__pool_get(const mete_pool *pool,
 METE__POOL_BODY void *mete_pool_alloc(mete_pool *pool) {
     struct mete_pool_front *front = (struct mete_pool_front *)(void *)pool;
     size_t depth = mete__pool_depth_of(front);
-    void *block = mete__pool_front_alloc(front, depth);
+    void *block;
 
-    if (block == NULL && depth == 255) block = mete__pool_share_alloc(pool);
+    if (__builtin_expect(depth > front->floor, 1))
+        block = mete__pool_front_alloc_filled(front, depth);
+    else if (depth != 255)
+        block = mete__pool_front_alloc_bare(front, depth);
+    else
+        block = mete__pool_share_alloc(pool);
     return __builtin_expect(block != NULL, 1) ? block : METE__POOL_CALL(mete__pool_alloc)(pool);
 }
 

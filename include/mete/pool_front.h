@@ -29,7 +29,6 @@ struct mete_pool_front {
     uint8_t shift;         /* log2 of the other part */
     uint8_t floor;         /* with so many blocks in hand, or fewer, closed; 255: or not filled */
     uint8_t bare_floor;    /* the same, where they are not filled; 255: or filled */
-    uint8_t duties;        /* METE__POOL_FILLS, METE__POOL_COUNTS_LIVES */
     union {
         void *hand[256]; /* NULL above the blocks in hand */
         mete_pool_handle next[256];
@@ -45,35 +44,33 @@ struct mete_pool_front {
     struct mete__slab **slabs;      /* atomic: by number; each begins as struct mete_pool_near */
 };
 
-/* What there is to be done when a block ends: 64 bytes are filled; its life is counted. */
-#define METE__POOL_FILLS        1u
-#define METE__POOL_COUNTS_LIVES 2u
-#define METE__POOL_LIFE         ((mete_pool_handle)1 << 32) /* in a handle */
+#define METE__POOL_LIFE    ((mete_pool_handle)1 << 32) /* in a handle */
+#define METE__POOL_IN_HAND 128 /* blocks of a shared pool, of a thread at most */
 
 /* Goes into the functions of the library and into the bodies below, or nowhere. */
 #define METE__POOL_INLINE extern inline __attribute__((gnu_inline, always_inline))
 
-/* What it sees of a shared pool: the blocks that a thread has at hand, each with its byte, which is
- * 255 where the block is not the program's; and the same of a slab as above. */
-struct mete_pool_held {
-    void *block;
-    uint8_t *place; /* atomic */
-};
+/* What it sees of the slab of a block freed lately: of each block its byte, which is 255, in a
+ * shared pool, where the block is not the program's. */
 struct mete_pool_near {
     uintptr_t memory; /* all atomic */
     uint64_t limit;
     uint8_t *places;
     mete_pool_handle *handles; /* of each block; one more than its next, where it has none */
 };
+
+/* A thread's own of a shared pool: the blocks that it has in hand, from the second entry on. The
+ * first one stands for no block, and its place says that it is not to be handed out. */
 struct mete_pool_share {
-    struct mete_pool_held *top;     /* behind the one that is handed out next */
-    struct mete_pool_held *bottom;  /* at it, there is none */
-    struct mete_pool_held *ceiling; /* at it, no other one fits */
-    const mete_pool *open;          /* the pool; NULL: closed */
-    mete_pool *pool;
+    uint64_t count; /* atomic: its lowest byte: blocks in hand; the others: frees of this thread */
+    const mete_pool *filled; /* the pool, open to mete_pool_alloc; NULL: closed, or not filled */
+    const mete_pool *bare;   /* the same, not filled */
+    const mete_pool *filled_ending; /* the same two, open to mete_pool_free: no lives are counted */
+    const mete_pool *bare_ending;
     const struct mete_pool_near *near;
-    uint64_t frees;       /* of this thread, ever; atomic */
-    uint64_t allocations; /* the same */
+    mete_pool *pool;
+    void *blocks[METE__POOL_IN_HAND + 1];
+    uint8_t *places[METE__POOL_IN_HAND + 1]; /* atomic, each: 255: not the program's */
 };
 
 /* Of the shared pool that the calling thread has used last. */
@@ -128,34 +125,25 @@ METE__POOL_INLINE void mete__pool_add(uint64_t *counter, int change) {
 #endif
 }
 
-/* What there is to be done, but for a life that is the last one: false, and nothing is done. */
-METE__POOL_INLINE bool mete__pool_end(uint8_t duties, mete_pool_handle *handle, void *block) {
-    if ((duties & METE__POOL_COUNTS_LIVES) != 0) {
-        mete_pool_handle next = __atomic_load_n(handle, __ATOMIC_RELAXED) + METE__POOL_LIFE;
-        if (__builtin_expect(next < METE__POOL_LIFE, 0)) return false;
-        __atomic_store_n(handle, next, __ATOMIC_RELAXED);
-    }
-    if ((duties & METE__POOL_FILLS) != 0) mete__pool_fill_line(block);
-    return true;
-}
-
 METE__POOL_INLINE size_t mete__pool_depth_of(const struct mete_pool_front *front) {
     uint64_t count = front->count;
     __asm__("" : "+r"(count)); /* not a byte of it: that would wait for the whole to be stored */
     return (uint8_t)count;
 }
 
-/* A block, or NULL: not here. */
-METE__POOL_INLINE void *mete__pool_front_alloc(struct mete_pool_front *front, size_t depth) {
-    void *block;
+/* A block, or NULL: not here; of one that is filled, and of one that is not. */
+METE__POOL_INLINE void *mete__pool_front_alloc_filled(struct mete_pool_front *front, size_t depth) {
+    void *block = front->hand[depth - 1];
 
-    if (__builtin_expect(depth > front->floor, 1)) {
-        block = front->hand[depth - 1];
-        if (__builtin_expect(!mete__pool_is_line_filled(block), 0)) return NULL;
-    } else {
-        if (depth <= front->bare_floor) return NULL;
-        block = front->hand[depth - 1];
-    }
+    if (__builtin_expect(!mete__pool_is_line_filled(block), 0)) return NULL;
+    front->hand[depth - 1] = NULL;
+    mete__pool_add(&front->count, -1);
+    return block;
+}
+
+METE__POOL_INLINE void *mete__pool_front_alloc_bare(struct mete_pool_front *front, size_t depth) {
+    if (depth <= front->bare_floor) return NULL;
+    void *block = front->hand[depth - 1];
     front->hand[depth - 1] = NULL;
     mete__pool_add(&front->count, -1);
     return block;
@@ -204,48 +192,60 @@ METE__POOL_INLINE bool mete__pool_is_near(const struct mete_pool_front *front,
 #endif
 }
 
+/* Whether the block of the place, which another thread may be freeing, is not the program's. */
+METE__POOL_INLINE bool mete__pool_is_out(const uint8_t *place) {
+#ifdef __x86_64__
+    bool is_out;
+    __asm__("cmpb $-1, %1" : "=@cce"(is_out) : "m"(*place));
+    return is_out;
+#else
+    return __atomic_load_n(place, __ATOMIC_RELAXED) == 255;
+#endif
+}
+
+METE__POOL_INLINE size_t mete__pool_share_depth(const struct mete_pool_share *share) {
+    uint64_t count = __atomic_load_n(&share->count, __ATOMIC_RELAXED);
+    __asm__("" : "+r"(count)); /* as in mete__pool_depth_of */
+    return (uint8_t)count;
+}
+
 /* The same two of shared pools. */
 METE__POOL_INLINE void *mete__pool_share_alloc(const mete_pool *pool) {
-    const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     struct mete_pool_share *share = mete__pool_threads_share;
+    size_t depth = mete__pool_share_depth(share);
+    void *block = share->blocks[depth];
+    uint8_t *place = share->places[depth];
 
-    struct mete_pool_held *top = share->top;
-    if (__builtin_expect(share->open != pool || top == share->bottom, 0)) return NULL;
-    void *block = top[-1].block;
-    uint8_t *place = top[-1].place;
-    if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) != 255, 0)) return NULL;
-    if (__builtin_expect((front->duties & METE__POOL_FILLS) != 0, 1) &&
-        __builtin_expect(!mete__pool_is_line_filled(block), 0))
-        return NULL;
-    share->top = top - 1;
+    if (__builtin_expect(share->filled == pool, 1)) {
+        if (__builtin_expect(!mete__pool_is_out(place), 0) ||
+            __builtin_expect(!mete__pool_is_line_filled(block), 0))
+            return NULL;
+    } else {
+        if (share->bare != pool || !mete__pool_is_out(place)) return NULL;
+    }
     __atomic_store_n(place, 0, __ATOMIC_RELAXED);
-    mete__pool_add(&share->allocations, 1);
+    mete__pool_add(&share->count, -1);
     return block;
 }
 
 METE__POOL_INLINE bool mete__pool_share_free(const mete_pool *pool, void *block) {
     const struct mete_pool_front *front = (const struct mete_pool_front *)(const void *)pool;
     struct mete_pool_share *share = mete__pool_threads_share;
+    size_t depth = mete__pool_share_depth(share);
     uint64_t number;
 
-    struct mete_pool_held *top = share->top;
-    if (__builtin_expect(share->open != pool || top == share->ceiling, 0)) return false;
+    if (__builtin_expect(depth == METE__POOL_IN_HAND, 0)) return false;
+    bool is_filled = share->filled_ending == pool;
+    if (__builtin_expect(!is_filled, 0) && share->bare_ending != pool) return false;
     const struct mete_pool_near *near = share->near;
     if (__builtin_expect(!mete__pool_is_near(front, near, block, &number), 0)) return false;
     uint8_t *place = &near->places[number];
-    if (__builtin_expect(__atomic_load_n(place, __ATOMIC_RELAXED) == 255, 0)) return false;
-    __asm__("" : "+r"(place)); /* not one vector with the block: that takes longer to make */
-    if (__builtin_expect(front->duties != METE__POOL_FILLS, 0)) {
-        uint8_t duties = __atomic_load_n(&front->duties, __ATOMIC_RELAXED); /* not held till here */
-        if (!mete__pool_end(duties, &near->handles[number], block)) return false;
-    } else {
-        mete__pool_fill_line(block);
-    }
+    if (__builtin_expect(mete__pool_is_out(place), 0)) return false;
+    if (__builtin_expect(is_filled, 1)) mete__pool_fill_line(block);
     __atomic_store_n(place, 255, __ATOMIC_RELAXED);
-    top->block = block;
-    top->place = place;
-    share->top = top + 1;
-    mete__pool_add(&share->frees, 1);
+    share->blocks[depth + 1] = block;
+    share->places[depth + 1] = place;
+    mete__pool_add(&share->count, 257);
     return true;
 }
 

@@ -19,7 +19,7 @@ static METE_COLD void tell_of_write(mete_pool *pool, const char *block) {
     mete__pool_fault(pool, METE_POOL_WRITE_AFTER_FREE, block + offset, block, (size_t)offset);
 }
 
-void mete__pool_begin_block(mete_pool *pool, const struct mete_pool_held *held) {
+void mete__pool_begin_block(mete_pool *pool, const struct mete__pool_held *held) {
     if (pool->shared) mete__pool_set_place(held->place, METE__PLACE_LIVE);
     if (METE_UNLIKELY(mete__checkers_listen))
         mete__checkers_alloc(pool, held->block, pool->block_size);
@@ -41,15 +41,15 @@ void mete__pool_end_block(mete_pool *pool, struct mete__slab *slab, size_t index
 
 /* ---- of a pool that is not shared ---- */
 
-static struct mete_pool_held give_handle(const mete_pool *pool, mete_pool_handle next) {
+static struct mete__pool_held give_handle(const mete_pool *pool, mete_pool_handle next) {
     struct mete__slab *slab = mete__pool_slab_of(pool, next);
     uint32_t index = mete__pool_index_of(next);
 
     mete__pool_keep_handle(slab, index, next);
-    return (struct mete_pool_held){.block = mete__pool_block(pool, slab, index)};
+    return (struct mete__pool_held){.block = mete__pool_block(pool, slab, index)};
 }
 
-static int take_own(mete_pool *pool, struct mete_pool_held *out) {
+static int take_own(mete_pool *pool, struct mete__pool_held *out) {
     if (mete__pool_depth(pool) <= pool->floor) {
         int status = mete__pool_hand_reload(pool);
         if (status < 0) return status;
@@ -58,7 +58,7 @@ static int take_own(mete_pool *pool, struct mete_pool_held *out) {
     if (pool->is_named) {
         *out = give_handle(pool, pool->front.next[top]);
     } else {
-        *out = (struct mete_pool_held){.block = pool->front.hand[top]};
+        *out = (struct mete__pool_held){.block = pool->front.hand[top]};
         pool->front.hand[top] = NULL;
     }
     mete__pool_add(&pool->front.count, -1);
@@ -67,7 +67,7 @@ static int take_own(mete_pool *pool, struct mete_pool_held *out) {
 
 /* Of a block that is no more the program's. */
 static void put_own(mete_pool *pool, struct mete__slab *slab, size_t index) {
-    struct mete_pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
+    struct mete__pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
     if (mete__pool_is_worn(pool, slab, index)) {
         *held.place = METE__PLACE_OUT;
@@ -108,23 +108,25 @@ static METE_NOINLINE void free_own(mete_pool *pool, void *block) {
 
 /* ---- of a shared one ---- */
 
-static METE_COLD int take_without_cache(mete_pool *pool, struct mete_pool_held *out) {
+static METE_COLD int take_without_cache(mete_pool *pool, struct mete__pool_held *out) {
     int status = mete__pool_cache_take(pool, NULL, out, 1);
     if (status == 0) mete__pool_cache_settle(pool, out, 1, true);
     return status;
 }
 
-static int take_shared(mete_pool *pool, struct mete_pool_held *out) {
+static int take_shared(mete_pool *pool, struct mete__pool_held *out) {
     struct mete__pool_cache *cache = mete__pool_threads_cache(pool);
 
     if (METE_UNLIKELY(cache == NULL)) return take_without_cache(pool, out);
     for (;;) {
-        if (cache->share.top == cache->share.bottom) {
+        struct mete_pool_share *share = &cache->share;
+        if (mete__pool_share_depth(share) == 0) {
             int status = mete__pool_cache_reload(pool, cache);
             if (status < 0) return status;
         }
-        *out = *--cache->share.top;
-        mete__pool_add(&cache->share.allocations, 1);
+        size_t depth = mete__pool_share_depth(share);
+        *out = (struct mete__pool_held){share->blocks[depth], share->places[depth]};
+        mete__pool_add(&share->count, -1);
         if (METE_LIKELY(mete__pool_place(out->place) == METE__PLACE_OUT)) return 0;
         /* Two threads freed it at one instant, and it lives again already by the other's hand. */
         mete__pool_fault(pool, METE_POOL_DOUBLE_FREE, out->block, out->block, 0);
@@ -132,7 +134,7 @@ static int take_shared(mete_pool *pool, struct mete_pool_held *out) {
 }
 
 /* Shared pools with a limit count what is live; others know it without. */
-static int take_within_limit(mete_pool *pool, struct mete_pool_held *out) {
+static int take_within_limit(mete_pool *pool, struct mete__pool_held *out) {
     if (!pool->is_limited) return take_shared(pool, out);
     if (__atomic_add_fetch(&pool->live, 1, __ATOMIC_RELAXED) > pool->max_blocks) {
         __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
@@ -143,23 +145,33 @@ static int take_within_limit(mete_pool *pool, struct mete_pool_held *out) {
     return status;
 }
 
+/* But for the count. */
+METE_INLINE void put_in_hand(struct mete_pool_share *share, void *block, uint8_t *place) {
+    size_t at = mete__pool_share_depth(share) + 1;
+
+    share->blocks[at] = block;
+    share->places[at] = place;
+}
+
 /* `counts`: as a free. */
 static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct mete__slab *slab,
                        size_t index, bool counts) {
-    struct mete_pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
+    struct mete__pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
     if (pool->is_limited) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
     mete__pool_set_place(held.place, METE__PLACE_OUT);
-    bool has_room =
-        cache != NULL && !mete__pool_is_worn(pool, slab, index) &&
-        (cache->share.top < cache->share.ceiling || mete__pool_cache_unload(pool, cache));
-    if (has_room) {
-        *cache->share.top = held;
-        cache->share.top++;
-        if (counts) mete__pool_add(&cache->share.frees, 1);
-    } else {
+    bool has_room = cache != NULL && !mete__pool_is_worn(pool, slab, index) &&
+                    (mete__pool_share_depth(&cache->share) < METE__POOL_IN_HAND ||
+                     mete__pool_cache_unload(pool, cache));
+    if (!has_room) {
         mete__pool_cache_put(pool, held, counts);
+        return;
     }
+    put_in_hand(&cache->share, held.block, held.place);
+    if (counts)
+        mete__pool_add(&cache->share.count, 257);
+    else
+        mete__pool_add(&cache->share.count, 1);
 }
 
 static METE_NOINLINE void free_shared(mete_pool *pool, void *block) {
@@ -190,9 +202,6 @@ static METE_COLD void *fail_construct(mete_pool *pool, char *block, uint64_t pea
     mete__pool_end_block(pool, slab, index);
     if (pool->shared) {
         struct mete__pool_cache *cache = mete__pool_threads_cache(pool);
-        if (cache != NULL)
-            __atomic_store_n(&cache->share.allocations, cache->share.allocations - 1,
-                             __ATOMIC_RELEASE);
         put_shared(pool, cache, slab, index, cache == NULL);
     } else {
         put_own(pool, slab, index);
@@ -204,7 +213,7 @@ static METE_COLD void *fail_construct(mete_pool *pool, char *block, uint64_t pea
 }
 
 static METE_NOINLINE void *alloc_any(mete_pool *pool) {
-    struct mete_pool_held held;
+    struct mete__pool_held held;
     uint64_t peak = pool->shared ? 0 : pool->peak;
     int status = pool->shared ? take_within_limit(pool, &held) : take_own(pool, &held);
 
@@ -267,29 +276,29 @@ any:
 
 METE_INLINE void *alloc_shared_fast(mete_pool *pool, uint8_t kind) {
     struct mete_pool_share *share = mete__pool_threads_share;
+    size_t depth = mete__pool_share_depth(share);
+    uint8_t *place = share->places[depth];
+    char *block = share->blocks[depth];
 
-    if (METE_UNLIKELY(share->pool != pool || share->top == share->bottom)) return alloc_any(pool);
-    char *block = share->top[-1].block;
-    uint8_t *place = share->top[-1].place;
-    if (METE_UNLIKELY(mete__pool_place(place) != METE__PLACE_OUT) ||
+    if (METE_UNLIKELY(share->pool != pool) || METE_UNLIKELY(!mete__pool_is_out(place)) ||
         METE_UNLIKELY(!is_whole(pool, block, kind)))
         return alloc_any(pool);
-    share->top--;
     mete__pool_set_place(place, METE__PLACE_LIVE);
-    mete__pool_add(&share->allocations, 1);
+    mete__pool_add(&share->count, -1);
     return block;
 }
 
 METE_INLINE void free_shared_fast(mete_pool *pool, void *block, uint8_t kind) {
     struct mete_pool_share *share = mete__pool_threads_share;
+    uint64_t index;
 
-    if (METE_UNLIKELY(share->pool != pool || share->top == share->ceiling)) goto any;
+    if (METE_UNLIKELY(share->pool != pool) ||
+        METE_UNLIKELY(mete__pool_share_depth(share) == METE__POOL_IN_HAND))
+        goto any;
     const struct mete_pool_near *near = share->near;
-    uintptr_t memory = __atomic_load_n(&near->memory, __ATOMIC_RELAXED);
-    uint64_t index = mete__pool_number(&pool->front, memory, block);
-    if (METE_UNLIKELY(index >= __atomic_load_n(&near->limit, __ATOMIC_RELAXED))) goto any;
+    if (METE_UNLIKELY(!mete__pool_is_near(&pool->front, near, block, &index))) goto any;
     uint8_t *place = &near->places[index];
-    if (METE_UNLIKELY(mete__pool_place(place) == METE__PLACE_OUT)) goto any;
+    if (METE_UNLIKELY(mete__pool_is_out(place))) goto any;
     if (METE_UNLIKELY(pool->handles)) {
         struct mete__slab *slab = mete__slab_of_near(near);
         mete_pool_handle next = mete__pool_kept_handle(slab, index) + METE__POOL_LIFE;
@@ -298,8 +307,8 @@ METE_INLINE void free_shared_fast(mete_pool *pool, void *block, uint8_t kind) {
     }
     fill(pool, block, kind);
     mete__pool_set_place(place, METE__PLACE_OUT);
-    *share->top++ = (struct mete_pool_held){block, place};
-    mete__pool_add(&share->frees, 1);
+    put_in_hand(share, block, place);
+    mete__pool_add(&share->count, 257);
     return;
 any:
     free_shared(pool, block);

@@ -13,7 +13,10 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
         errno = EINVAL;
         return NULL;
     }
-    void *block = mete__pool_front_alloc(&pool->front, mete__pool_depth_of(&pool->front));
+    size_t depth = mete__pool_depth_of(&pool->front);
+    void *block = NULL;
+    if (METE_LIKELY(depth > pool->front.floor))
+        block = mete__pool_front_alloc_filled(&pool->front, depth);
     return METE_LIKELY(block != NULL) ? block : mete_pool_alloc(pool);
 }
 

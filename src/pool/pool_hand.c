@@ -7,7 +7,7 @@ void mete__pool_hand_set_floor(mete_pool *pool) {
     uint64_t floor = pool->used > pool->peak ? pool->used - pool->peak : 0;
 
     pool->floor = (uint32_t)floor; /* no more than the hand has: P5 */
-    bool fills = (pool->front.duties & METE__POOL_FILLS) != 0;
+    bool fills = pool->fills;
     pool->front.floor = pool->is_inline && fills ? (uint8_t)floor : UINT8_MAX;
     pool->front.bare_floor = pool->is_inline && !fills ? (uint8_t)floor : UINT8_MAX;
     pool->front.named_floor = pool->kind == METE__POOL_NAMED ? (uint32_t)floor : UINT32_MAX;
@@ -18,13 +18,13 @@ static void set_depth(mete_pool *pool, size_t depth) {
     __atomic_store_n(&pool->front.count, count, __ATOMIC_RELAXED);
 }
 
-static mete_pool_handle next_handle(const mete_pool *pool, const struct mete_pool_held *held) {
+static mete_pool_handle next_handle(const mete_pool *pool, const struct mete__pool_held *held) {
     const struct mete__slab *slab = mete__pool_slab(pool, held->block);
     return mete__pool_handle_at(slab, (size_t)(held->place - slab->places));
 }
 
 static int load(mete_pool *pool) {
-    struct mete_pool_held blocks[MOVED];
+    struct mete__pool_held blocks[MOVED];
     long taken = mete__slab_take(pool, blocks, MOVED);
 
     for (long i = 0; i < taken; i++) {
@@ -55,7 +55,7 @@ int mete__pool_hand_reload(mete_pool *pool) {
 void mete__pool_hand_approach(mete_pool *pool, struct mete__slab *slab) {
     struct mete_pool_front *front = &pool->front;
     uint32_t named = pool->kind == METE__POOL_NAMED ? (uint32_t)slab->limit : 0;
-    bool fills = (front->duties & METE__POOL_FILLS) != 0;
+    bool fills = pool->fills;
 
     pool->near = slab;
     pool->near_limit = pool->is_named ? 0 : slab->limit;
@@ -83,15 +83,15 @@ static uint8_t *place_of(const mete_pool *pool, const struct mete__slab **slab, 
     return &(*slab)->places[mete__pool_number(&pool->front, (uintptr_t)(*slab)->memory, block)];
 }
 
-static struct mete_pool_held named_by(const mete_pool *pool, mete_pool_handle next) {
+static struct mete__pool_held named_by(const mete_pool *pool, mete_pool_handle next) {
     const struct mete__slab *slab = mete__pool_slab_of(pool, next);
     uint32_t index = mete__pool_index_of(next);
-    return (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
+    return (struct mete__pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
 }
 
 /* The `count` blocks that would be handed out first. */
 static void unload(mete_pool *pool, size_t count) {
-    struct mete_pool_held blocks[METE__HAND_BLOCKS];
+    struct mete__pool_held blocks[METE__HAND_BLOCKS];
     size_t depth = mete__pool_depth(pool);
     const struct mete__slab *slab = &mete__slab_none;
 
@@ -102,7 +102,7 @@ static void unload(mete_pool *pool, size_t count) {
         }
         char *block = pool->front.hand[--depth];
         pool->front.hand[depth] = NULL;
-        blocks[i] = (struct mete_pool_held){block, place_of(pool, &slab, block)};
+        blocks[i] = (struct mete__pool_held){block, place_of(pool, &slab, block)};
         *blocks[i].place = METE__PLACE_OUT;
     }
     set_depth(pool, depth);

@@ -91,8 +91,7 @@ static void open_front(mete_pool *pool) {
     pool->is_inline = is_open && pool->kind == METE__POOL_OWN;
     pool->is_inline_shared = is_open && pool->kind == METE__POOL_SHARED;
     if (pool->shared) pool->front.count = METE__PLACE_OUT; /* in no hand of the pool's own */
-    if (pool->checked_lines != 0) pool->front.duties |= METE__POOL_FILLS;
-    if (pool->handles) pool->front.duties |= METE__POOL_COUNTS_LIVES;
+    pool->fills = pool->checked_lines != 0;
     mete__pool_hand_set_floor(pool);
     mete__pool_hand_approach(pool, &mete__slab_none);
 }

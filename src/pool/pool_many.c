@@ -41,7 +41,7 @@ static int take_many_own(mete_pool *pool, void **blocks, size_t count) {
 }
 
 /* All of them, or none and why. */
-static int construct_many(mete_pool *pool, const struct mete_pool_held *held, size_t count) {
+static int construct_many(mete_pool *pool, const struct mete__pool_held *held, size_t count) {
     for (size_t i = 0; i < count; i++) {
         int error = pool->construct(pool->context, held[i].block);
         if (error == 0) continue;
@@ -53,7 +53,7 @@ static int construct_many(mete_pool *pool, const struct mete_pool_held *held, si
 }
 
 /* From the program, as if they had never been its. */
-static void unbegin_many(mete_pool *pool, const struct mete_pool_held *held, size_t count) {
+static void unbegin_many(mete_pool *pool, const struct mete__pool_held *held, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct mete__slab *slab = mete__pool_slab(pool, held[i].block);
         mete__pool_end_block(pool, slab, (size_t)(held[i].place - slab->places));
@@ -61,7 +61,7 @@ static void unbegin_many(mete_pool *pool, const struct mete_pool_held *held, siz
     }
 }
 
-static int take_held(mete_pool *pool, struct mete_pool_held *held, size_t count) {
+static int take_held(mete_pool *pool, struct mete__pool_held *held, size_t count) {
     int status = mete__pool_cache_take(pool, mete__pool_threads_cache(pool), held, count);
 
     if (status < 0) return status;
@@ -83,7 +83,7 @@ static int count_live(mete_pool *pool, size_t count) {
 }
 
 static int take_many_shared(mete_pool *pool, void **blocks, size_t count) {
-    struct mete_pool_held at_hand[MANY_AT_HAND], *held = at_hand;
+    struct mete__pool_held at_hand[MANY_AT_HAND], *held = at_hand;
     size_t bytes;
     int status = pool->is_limited ? count_live(pool, count) : 0;
 

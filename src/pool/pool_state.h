@@ -106,6 +106,12 @@ struct mete__slab_table {
 #define METE__KEY_NONE ((uintptr_t)0)
 #define METE__KEY_GONE UINTPTR_MAX /* a slab that was given back */
 
+/* A block that is not the program's, with its place. */
+struct mete__pool_held {
+    void *block;
+    uint8_t *place;
+};
+
 struct mete__pool_cache;
 struct mete__magazine;
 
@@ -123,6 +129,7 @@ struct mete_pool {
     bool is_limited;
     bool is_inline;         /* the header's fast path may serve it */
     bool is_inline_shared;  /* that for shared pools may */
+    bool fills;             /* freed blocks, as far as whole lines go */
     uint8_t pieces[3];      /* bytes from a block's start to the second and later pieces */
     bool has_checked_rest;  /* checked_lines are not all that is filled */
     uint16_t checked_lines; /* bytes at a block's start that are filled in whole lines */
@@ -288,9 +295,10 @@ METE_HIDDEN int mete__slab_provide(mete_pool *pool, uint64_t count);
 METE_HIDDEN size_t mete__slab_drop_unused(mete_pool *pool);
 /* Takes 1 to `count` blocks from slabs that are there, or from a new one where they have none: how
  * many; -ENOBUFS, -ENOMEM. What a slab gives first comes last. */
-METE_HIDDEN long mete__slab_take(mete_pool *pool, struct mete_pool_held *out, size_t count);
+METE_HIDDEN long mete__slab_take(mete_pool *pool, struct mete__pool_held *out, size_t count);
 /* Puts blocks back that are METE__PLACE_OUT; or retires them, where their lives are used up. */
-METE_HIDDEN void mete__slab_put(mete_pool *pool, const struct mete_pool_held *blocks, size_t count);
+METE_HIDDEN void mete__slab_put(mete_pool *pool, const struct mete__pool_held *blocks,
+                                size_t count);
 /* Frees all blocks of all slabs, whoever has them. */
 METE_HIDDEN void mete__slab_reset_all(mete_pool *pool);
 METE_HIDDEN void mete__slab_end_all(mete_pool *pool);
@@ -310,7 +318,7 @@ METE_HIDDEN METE_COLD void mete__pool_fault_of_free(mete_pool *pool, const void 
 /* A block ends being the program's, but for its place and `destruct`. */
 METE_HIDDEN void mete__pool_end_block(mete_pool *pool, struct mete__slab *slab, size_t index);
 /* A block in hand becomes the program's: tells of a write to it. */
-METE_HIDDEN void mete__pool_begin_block(mete_pool *pool, const struct mete_pool_held *held);
+METE_HIDDEN void mete__pool_begin_block(mete_pool *pool, const struct mete__pool_held *held);
 /* NULL with errno, counted as a failure. */
 METE_HIDDEN METE_COLD void *mete__pool_fail(mete_pool *pool, int error);
 
@@ -341,15 +349,17 @@ METE_HIDDEN void mete__pool_audit_writes(mete_pool *pool);
 /* ---- pool_cache.c: shared pools ---- */
 
 struct mete__pool_cache {
-    struct mete_pool_share share; /* in `loaded`; its pool NULL: destroyed */
-    struct mete__magazine *loaded;
-    struct mete__magazine *other;
+    struct mete_pool_share share; /* its pool NULL: destroyed */
+    uint64_t drawn; /* blocks that came into the hand from the pool, less those that went back:
+                     * modulo 2^64; under the pool's lock */
     struct mete__pool_cache *next; /* of the pool's, under its lock */
     struct mete__pool_cache *previous;
 };
 
-/* Gives it magazines: false where there is no memory, or no room within max_bytes. Under the lock.
- */
+/* The place of the first entry of every hand. */
+extern METE_HIDDEN uint8_t mete__pool_cache_no_place;
+
+/* An empty one; false where there is no room within max_bytes. Under the lock. */
 METE_HIDDEN bool mete__pool_cache_enter(mete_pool *pool, struct mete__pool_cache *cache);
 /* Its blocks and counts become the pool's. Under the lock. */
 METE_HIDDEN void mete__pool_cache_leave(mete_pool *pool, struct mete__pool_cache *cache);
@@ -362,11 +372,11 @@ METE_HIDDEN bool mete__pool_cache_unload(mete_pool *pool, struct mete__pool_cach
 /* `count` blocks, none of them the program's yet: 0, or a negative errno and nothing done. The
  * cache may be NULL. The caller settles, soon: it keeps them all, or gives them back. */
 METE_HIDDEN int mete__pool_cache_take(mete_pool *pool, struct mete__pool_cache *cache,
-                                      struct mete_pool_held *out, size_t count);
-METE_HIDDEN void mete__pool_cache_settle(mete_pool *pool, const struct mete_pool_held *blocks,
+                                      struct mete__pool_held *out, size_t count);
+METE_HIDDEN void mete__pool_cache_settle(mete_pool *pool, const struct mete__pool_held *blocks,
                                          size_t count, bool keeps);
 /* Takes a block back that is METE__PLACE_OUT, without a cache; `counts`: as a free. */
-METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, struct mete_pool_held held, bool counts);
+METE_HIDDEN void mete__pool_cache_put(mete_pool *pool, struct mete__pool_held held, bool counts);
 /* As mete_pool_reserve, within the limit of blocks. */
 METE_HIDDEN int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cache *cache,
                                          size_t count);

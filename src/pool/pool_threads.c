@@ -23,7 +23,11 @@ struct thread_caches {
     struct mete__pool_cache *caches[];
 };
 
-static struct mete_pool_share nobodys; /* of no pool */
+/* Of no pool. */
+static struct mete_pool_share nobodys = {
+    .near = (const struct mete_pool_near *)(const void *)&mete__slab_none,
+    .places = {&mete__pool_cache_no_place},
+};
 __thread struct mete_pool_share *mete__pool_threads_share = &nobodys;
 static __thread struct thread_caches *mine;
 

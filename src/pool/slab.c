@@ -346,7 +346,7 @@ int mete__slab_provide(mete_pool *pool, uint64_t count) {
 
 /* ---- between slabs and hands ---- */
 
-static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct mete_pool_held *out,
+static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct mete__pool_held *out,
                         size_t count) {
     size_t taken = 0, words = free_words(pool), word = slab->first_free;
 
@@ -355,7 +355,7 @@ static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct m
         for (; bits != 0 && taken < count; bits &= bits - 1) {
             size_t index = word * 64 + (unsigned)__builtin_ctzll(bits);
             out[taken++] =
-                (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
+                (struct mete__pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
         }
         slab->free[word] = bits;
         if (bits != 0) break;
@@ -364,28 +364,28 @@ static size_t take_free(const mete_pool *pool, struct mete__slab *slab, struct m
     return taken;
 }
 
-static size_t carve(const mete_pool *pool, struct mete__slab *slab, struct mete_pool_held *out,
+static size_t carve(const mete_pool *pool, struct mete__slab *slab, struct mete__pool_held *out,
                     size_t count) {
     size_t taken = 0;
 
     for (; taken < count && slab->carved < pool->slab_blocks; taken++) {
         uint32_t index = slab->carved++;
         out[taken] =
-            (struct mete_pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
+            (struct mete__pool_held){mete__pool_block(pool, slab, index), &slab->places[index]};
         if (!mete__checkers_listen) mete__pool_fill_block(pool, out[taken].block);
     }
     return taken;
 }
 
-static void reverse(struct mete_pool_held *first, struct mete_pool_held *end) {
+static void reverse(struct mete__pool_held *first, struct mete__pool_held *end) {
     while (first < --end) {
-        struct mete_pool_held held = *first;
+        struct mete__pool_held held = *first;
         *first++ = *end;
         *end = held;
     }
 }
 
-long mete__slab_take(mete_pool *pool, struct mete_pool_held *out, size_t count) {
+long mete__slab_take(mete_pool *pool, struct mete__pool_held *out, size_t count) {
     size_t taken = 0;
 
     while (pool->partial == NULL) { /* a new slab may have retired blocks only */
@@ -406,13 +406,13 @@ long mete__slab_take(mete_pool *pool, struct mete_pool_held *out, size_t count) 
 }
 
 /* A block that two threads have freed at one instant comes twice. */
-static bool is_back(const struct mete__slab *slab, const struct mete_pool_held *held,
+static bool is_back(const struct mete__slab *slab, const struct mete__pool_held *held,
                     size_t index) {
     return mete__pool_place(held->place) != METE__PLACE_OUT ||
            mete__pool_is_free_in_slab(slab, index);
 }
 
-void mete__slab_put(mete_pool *pool, const struct mete_pool_held *blocks, size_t count) {
+void mete__slab_put(mete_pool *pool, const struct mete__pool_held *blocks, size_t count) {
     struct mete__slab *slab = &mete__slab_none;
     uint64_t used = pool->used;
 

@@ -25,8 +25,8 @@ void mete__checkers_settle(void) {
 
 /*
  * LeakSanitizer keeps its roots under a mutex that it does not see to at a fork: a child forked
- * while another thread held it would wait for it for ever. So our calls take turns, and a fork waits
- * for its turn. No other lock of ours is taken under this one, and all others before it.
+ * while another thread held it would wait for it for ever. So our calls take turns, and a fork
+ * waits for its turn. No other lock of ours is taken under this one, and all others before it.
  */
 static struct mete__lock roots_lock;
 static bool fork_holds_roots; /* under the lock; of the thread that forks */
