@@ -48,11 +48,11 @@ static void write_row(const struct mete__layout_map *map, const struct mete__pag
     for (uint64_t i = start; i < end;) {
         uint64_t run = i + 1; /* of one letter, within a group */
         while (run < end && run % GROUP != 0 && map->letters[run] == map->letters[i]) run++;
-        mete__page_print(page, style_of(map->letters[i]), "%.*s", (int)(run - i), map->letters + i);
+        mete__page_put(page, style_of(map->letters[i]), map->letters + i, run - i);
         if (run % GROUP == 0 && run < end) mete__page_gap(page, 1);
         i = run;
     }
-    mete__page_print(page, METE__PAGE_PLAIN, "\n");
+    mete__page_put(page, METE__PAGE_PLAIN, "\n", 1);
 }
 
 void mete__layout_map_write(const struct mete__layout_map *map, const struct mete__page *page) {

@@ -9,8 +9,10 @@
 #include "report/page.h"
 #include "report/units.h"
 
-#define DEPTH_MAX 32     /* types in each other that are shown */
-#define ROWS_MAX  100000 /* of a type, of which a hostile file can have any number */
+#define DEPTH_MAX  32     /* types in each other that are shown */
+#define ROWS_MAX   100000 /* of a type, of which a hostile file can have any number */
+#define INDENT     4      /* columns for each of them */
+#define PLACE_SIZE 64     /* bytes of an offset or a size as a text: more than 64 bits need */
 
 /* Of one type that is being written. */
 struct sheet {
@@ -27,11 +29,32 @@ static const char *plural(uint64_t count) {
     return mete__units_plural(count);
 }
 
+/* Trusted words that are in every line. */
+static void put(struct sheet *sheet, enum mete__page_style style, const char *text) {
+    mete__page_put(&sheet->page, style, text, strlen(text));
+}
+
+/* A text at the right end of so many columns. */
+static char *put_right(char *to, const char *text, size_t columns) {
+    size_t length = strlen(text);
+
+    if (length < columns) to = (char *)memset(to, ' ', columns - length) + columns - length;
+    return mempcpy(to, text, length);
+}
+
 /* The columns before a declaration. */
 static void write_place(struct sheet *sheet, const char *offset, const char *size, char letter,
                         int depth) {
-    mete__page_print(&sheet->page, METE__PAGE_FAINT, "%9s %7s  %c  %*s", offset, size, letter,
-                     4 * depth, "");
+    char columns[PLACE_SIZE + 1 + PLACE_SIZE + 5 + INDENT * DEPTH_MAX];
+    size_t indent = INDENT * (size_t)depth;
+
+    char *to = put_right(columns, offset, 9);
+    *to++ = ' ';
+    to = put_right(to, size, 7);
+    memset(to, ' ', 5 + indent);
+    to[2] = letter;
+    to += 5 + indent;
+    mete__page_put(&sheet->page, METE__PAGE_FAINT, columns, (size_t)(to - columns));
 }
 
 static void write_boundary(struct sheet *sheet, uint64_t offset) {
@@ -50,7 +73,7 @@ static void write_boundary(struct sheet *sheet, uint64_t offset) {
 
 static void write_gap(struct sheet *sheet, const char *what, uint64_t count, const char *unit,
                       int depth) {
-    char size[32];
+    char size[PLACE_SIZE];
 
     if (count == 0) return;
     snprintf(size, sizeof size, unit[0] == 'b' && unit[1] == 'i' ? "%llu bit%s" : "%llu%.0s",
@@ -67,18 +90,19 @@ static void write_text(struct sheet *sheet, enum mete__page_style style, const c
 /* "int (*done)(void)" */
 static void write_declaration(struct sheet *sheet, const struct mete__member *member) {
     char most[256]; /* are shorter */
-    int length = mete__type_declare(most, sizeof most, member->type, member->name_at, member->name);
+    size_t length =
+        mete__type_declare(most, sizeof most, member->type, member->name_at, member->name);
 
-    if (length >= 0 && (size_t)length < sizeof most) {
+    if (length < sizeof most) {
         write_text(sheet, METE__PAGE_PLAIN, most);
         return;
     }
-    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+    char *text = malloc(length + 1);
     if (text == NULL) {
         sheet->status = -ENOMEM;
         return;
     }
-    mete__type_declare(text, (size_t)length + 1, member->type, member->name_at, member->name);
+    mete__type_declare(text, length + 1, member->type, member->name_at, member->name);
     write_text(sheet, METE__PAGE_PLAIN, text);
     free(text);
 }
@@ -124,7 +148,7 @@ static void write_closing(struct sheet *sheet, const struct mete__member *member
         closing.name_at = member->name_at > skip ? (uint32_t)(member->name_at - skip) : 0;
     }
     bool is_bare = member->name == NULL && closing.type[0] == '\0';
-    mete__page_print(&sheet->page, METE__PAGE_PLAIN, is_bare ? "}" : "} ");
+    put(sheet, METE__PAGE_PLAIN, is_bare ? "}" : "} ");
     write_declaration(sheet, &closing);
 }
 
@@ -168,7 +192,7 @@ static bool is_mapped_inside(const struct mete__member *member) {
 static void write_member(struct sheet *sheet, const struct mete__member *member, uint64_t base,
                          int depth, bool in_union) {
     uint64_t offset = base + member->offset;
-    char place[48], size[32];
+    char place[PLACE_SIZE], size[PLACE_SIZE];
     bool is_bits = member->bit_size != 0;
     bool expanded = is_expanded(sheet, member, depth);
     const char *sign = sheet->is_elsewhere ? "+" : "";
@@ -180,8 +204,8 @@ static void write_member(struct sheet *sheet, const struct mete__member *member,
                  member->bit_offset);
         snprintf(size, sizeof size, "%u bit%s", member->bit_size, plural(member->bit_size));
     } else {
-        snprintf(place, sizeof place, "%s%llu", sign, (unsigned long long)offset);
-        snprintf(size, sizeof size, "%llu", (unsigned long long)member->size);
+        mete__units_digits(stpcpy(place, sign), offset);
+        mete__units_digits(size, member->size);
     }
     bool is_mapped =
         !in_union && mete__layout_facts_counts(member) && !(expanded && is_mapped_inside(member));
@@ -194,12 +218,12 @@ static void write_member(struct sheet *sheet, const struct mete__member *member,
     else
         write_declaration(sheet, member);
     if (is_bits) mete__page_print(&sheet->page, METE__PAGE_PLAIN, ":%u", member->bit_size);
-    mete__page_print(&sheet->page, METE__PAGE_PLAIN, ";");
+    put(sheet, METE__PAGE_PLAIN, ";");
     if (!expanded)
         write_remarks(sheet, member, offset);
     else if (strstr(member->type, member->nested->name) == NULL)
         mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* %s */", member->type);
-    mete__page_print(&sheet->page, METE__PAGE_PLAIN, "\n");
+    put(sheet, METE__PAGE_PLAIN, "\n");
 }
 
 static void write_members(struct sheet *sheet, const struct mete__type *type, uint64_t base,

@@ -75,6 +75,13 @@ void mete__page_print(const struct mete__page *page, enum mete__page_style style
     va_end(arguments);
 }
 
+void mete__page_put(const struct mete__page *page, enum mete__page_style style, const char *text,
+                    size_t length) {
+    if (page->colour) fputs(style_on(page, style), page->out);
+    fwrite_unlocked(text, 1, length, page->out); /* nobody else writes a page */
+    if (page->colour) fputs(style_off(page, style), page->out);
+}
+
 /* The bytes of the character at `text`, valid or not: at least 1. */
 static size_t step(const char *text) {
     size_t length = mete__utf8_character(text);
@@ -102,34 +109,35 @@ static void put_character(const struct mete__page *page, const char *text) {
         fwrite(text, 1, length, page->out);
 }
 
-/* All of it; what is plain ASCII, as nearly everything is, at once. */
-static void put_whole(const struct mete__page *page, const char *text) {
+/* All of it; what is plain ASCII, as nearly everything is, at once. Returns its columns. */
+static size_t put_whole(const struct mete__page *page, const char *text) {
+    size_t columns = 0;
+
     while (*text != '\0') {
         const char *end = text;
         while (*end >= 0x20 && *end < 0x7f) end++;
         if (end == text) {
             put_character(page, text);
             text += step(text);
+            columns++;
         } else {
-            fwrite(text, 1, (size_t)(end - text), page->out);
+            fwrite_unlocked(text, 1, (size_t)(end - text), page->out);
+            columns += (size_t)(end - text);
             text = end;
         }
     }
+    return columns;
 }
 
-size_t mete__page_text(const struct mete__page *page, enum mete__page_style style, const char *text,
-                       size_t columns, bool keep_end) {
+/* At most `columns` of a text that has more. */
+static void put_part(const struct mete__page *page, const char *text, size_t columns,
+                     bool keep_end) {
     const char *mark = page->unicode ? "…" : "~";
-    size_t total = mete__page_columns(text);
-    size_t left = total < columns ? total : columns;
+    size_t left = columns;
 
-    if (page->colour) fputs(style_on(page, style), page->out);
-    if (total <= columns) {
-        put_whole(page, text);
-        left = 0;
-    }
-    if (total > columns && keep_end && columns > 0) {
-        for (size_t skip = total - columns + 1; skip > 0; skip--) text += step(text);
+    if (keep_end && columns > 0) {
+        for (size_t skip = mete__page_columns(text) - columns + 1; skip > 0; skip--)
+            text += step(text);
         fputs(mark, page->out);
         left--;
     }
@@ -139,12 +147,24 @@ size_t mete__page_text(const struct mete__page *page, enum mete__page_style styl
         else
             put_character(page, text);
     }
+}
+
+size_t mete__page_text(const struct mete__page *page, enum mete__page_style style, const char *text,
+                       size_t columns, bool keep_end) {
+    /* A column has at least a byte: mostly there is no need to count. */
+    bool fits = strnlen(text, columns) < columns || mete__page_columns(text) <= columns;
+
+    if (page->colour) fputs(style_on(page, style), page->out);
+    if (fits)
+        columns = put_whole(page, text);
+    else
+        put_part(page, text, columns, keep_end);
     if (page->colour) fputs(style_off(page, style), page->out);
-    return total < columns ? total : columns;
+    return columns;
 }
 
 void mete__page_gap(const struct mete__page *page, size_t columns) {
-    if (columns > 0) fprintf(page->out, "%*s", (int)columns, "");
+    for (; columns > 0; columns--) putc_unlocked(' ', page->out);
 }
 
 void mete__page_heading(const struct mete__page *page, const char *title, const char *format, ...) {

@@ -38,6 +38,11 @@ void mete__page_open(struct mete__page *page, FILE *out);
 void mete__page_print(const struct mete__page *page, enum mete__page_style style,
                       const char *format, ...) METE_PRINTF(3, 4);
 
+/* Writes the first `length` bytes of a trusted text as they are: for what is written so often that
+ * a format would cost too much. */
+void mete__page_put(const struct mete__page *page, enum mete__page_style style, const char *text,
+                    size_t length);
+
 /* Writes a text that is not trusted: control characters become '?', and so does what is not UTF-8.
  * At most `columns` of them; of a longer text the start is replaced by "…" where `keep_end`, else
  * the end. Returns the columns written. */

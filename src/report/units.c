@@ -1,6 +1,8 @@
 #include "report/units.h"
 
 #include <stdio.h>
+#include <string.h>
+
 static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
 char *mete__units_bytes(char *buffer, uint64_t bytes) {
@@ -25,12 +27,24 @@ char *mete__units_power(char *buffer, uint64_t power) {
     return buffer;
 }
 
-char *mete__units_count(char *buffer, uint64_t count) {
+char *mete__units_digits(char *buffer, uint64_t number) {
     char digits[METE__UNITS_SIZE];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    char *end = digits + sizeof digits - 1, *first = end;
+
+    *end = '\0';
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    return memcpy(buffer, first, (size_t)(end - first) + 1);
+}
+
+char *mete__units_count(char *buffer, uint64_t count) {
+    const char *digits = mete__units_digits(METE__UNITS, count);
+    size_t length = strlen(digits);
     char *to = buffer;
 
-    for (int i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++) {
         if (i != 0 && (length - i) % 3 == 0) *to++ = ',';
         *to++ = digits[i];
     }

@@ -20,6 +20,9 @@ char *mete__units_bytes(char *buffer, uint64_t bytes);
 /* A power of two without digits after the point: "64 B", "2 KiB", "512 MiB". */
 char *mete__units_power(char *buffer, uint64_t power);
 
+/* "1234567" */
+char *mete__units_digits(char *buffer, uint64_t number);
+
 /* "1,234,567" */
 char *mete__units_count(char *buffer, uint64_t count);
 

@@ -82,6 +82,19 @@ static void styles_are_escapes_only_with_colour(void **state) {
     assert_written("\033[1;31m1\033[0m");
     mete__page_print(&page, METE__PAGE_PLAIN, "%d", 1);
     assert_written("1");
+    mete__page_put(&page, METE__PAGE_FAINT, "100 %d", 5);
+    assert_written("\033[2m100 %\033[0m");
+    page.colour = false;
+    mete__page_put(&page, METE__PAGE_FAINT, "100 %d", 6);
+    assert_written("100 %d");
+}
+
+static void gaps_are_spaces(void **state) {
+    (void)state;
+    mete__page_gap(&page, 3);
+    assert_written("   ");
+    mete__page_gap(&page, 0);
+    assert_written("");
 }
 
 static void a_file_has_no_width_and_no_colour(void **state) {
@@ -102,6 +115,7 @@ int main(void) {
         FACT(control_characters_cannot_reach_the_terminal),
         FACT(without_unicode_everything_is_ascii),
         FACT(styles_are_escapes_only_with_colour),
+        FACT(gaps_are_spaces),
         cmocka_unit_test(a_file_has_no_width_and_no_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

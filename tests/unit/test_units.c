@@ -43,6 +43,9 @@ static void powers_have_no_point(void **state) {
 
 static void counts_have_commas(void **state) {
     (void)state;
+    assert_string_equal(mete__units_digits(METE__UNITS, 0), "0");
+    assert_string_equal(mete__units_digits(METE__UNITS, 1234567), "1234567");
+    assert_string_equal(mete__units_digits(METE__UNITS, UINT64_MAX), "18446744073709551615");
     assert_string_equal(mete__units_count(METE__UNITS, 0), "0");
     assert_string_equal(mete__units_count(METE__UNITS, 999), "999");
     assert_string_equal(mete__units_count(METE__UNITS, 1000), "1,000");

@@ -121,10 +121,10 @@ static uint32_t find_records(const uint32_t *words, size_t word_count, uint32_t 
 /* Types that typedefs name, as their only name or besides. */
 static int find_aliases(struct mete__btf_types *types, struct mete__type_synonyms *synonyms) {
     for (uint32_t id = 1; id < types->count; id++) {
+        if (mete__btf_types_kind(types, id) != METE__BTF_TYPEDEF) continue;
         struct mete__btf_record record = mete__btf_types_record(types, id);
         struct mete__btf_record of = mete__btf_types_record(types, record.size_or_type);
-        if (record.kind != METE__BTF_TYPEDEF || record.name == NULL ||
-            (of.kind != METE__BTF_STRUCT && of.kind != METE__BTF_UNION))
+        if (record.name == NULL || (of.kind != METE__BTF_STRUCT && of.kind != METE__BTF_UNION))
             continue;
         if (of.name != NULL) {
             const char *name = mete__names_keep(types->names, record.name);
@@ -192,7 +192,7 @@ static const char *name_of(struct reading *reading, uint32_t id) {
 }
 
 static int name_target(struct reading *reading, uint32_t target, struct mete__member *member) {
-    enum mete__btf_kind kind = mete__btf_types_record(&reading->types, target).kind;
+    enum mete__btf_kind kind = mete__btf_types_kind(&reading->types, target);
 
     if (kind != METE__BTF_STRUCT && kind != METE__BTF_UNION && kind != METE__BTF_FORWARD) return 0;
     member->target = name_of(reading, target);
@@ -287,7 +287,7 @@ static const struct mete__type *make_new(struct reading *reading, uint32_t id, i
 
 /* The type, if it is an aggregate; NULL where it is not, or lies within itself. */
 static const struct mete__type *make(struct reading *reading, uint32_t id, int *status) {
-    enum mete__btf_kind kind = mete__btf_types_record(&reading->types, id).kind;
+    enum mete__btf_kind kind = mete__btf_types_kind(&reading->types, id);
 
     *status = 0;
     if (kind != METE__BTF_STRUCT && kind != METE__BTF_UNION) return NULL;
@@ -309,12 +309,11 @@ static const struct mete__type *make(struct reading *reading, uint32_t id, int *
 /* Equal types are one in BTF: an anonymous one may have several typedefs, each of which is a type
  * in its own right. The first is made already. */
 static int make_further_name(struct reading *reading, uint32_t id) {
-    struct mete__btf_record record = mete__btf_types_record(&reading->types, id);
     bool is_new;
 
-    if (record.kind != METE__BTF_TYPEDEF || record.name == NULL ||
-        record.size_or_type >= reading->types.count)
-        return 0;
+    if (mete__btf_types_kind(&reading->types, id) != METE__BTF_TYPEDEF) return 0;
+    struct mete__btf_record record = mete__btf_types_record(&reading->types, id);
+    if (record.name == NULL || record.size_or_type >= reading->types.count) return 0;
     const struct mete__btf_entry *of = mete__btf_types_entry(&reading->types, record.size_or_type);
     if (of == NULL) return -ENOMEM;
     if (of->made == NULL || of->alias == NULL || strcmp(of->alias, record.name) == 0) return 0;

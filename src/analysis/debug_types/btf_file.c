@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "analysis/debug_types/btf.h"
@@ -58,7 +61,21 @@ end:
     return status;
 }
 
-/* A file that is all BTF. Its size, as the kernel says it, may be a page too much. */
+/* The running kernel's own data, which it shares from Linux 6.16 on. They cannot be cut short, as
+ * any other file might be while somebody looks at them. */
+static int map_whole(int fd, size_t size, struct mete__btf_file *file) {
+    struct statfs system;
+
+    if (fstatfs(fd, &system) != 0 || system.f_type != SYSFS_MAGIC) return -ENOTSUP;
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) return -errno;
+    file->data = data;
+    file->size = size;
+    file->is_mapped = true;
+    return 0;
+}
+
+/* Its size, as older kernels say it, may be a page too much. */
 static int read_whole(int fd, size_t size, struct mete__btf_file *file) {
     size_t used = 0;
     char *data = malloc(size);
@@ -70,12 +87,17 @@ static int read_whole(int fd, size_t size, struct mete__btf_file *file) {
         if (bytes <= 0) break;
         used += (size_t)bytes;
     }
-    bool is_foreign = mete__btf_swap(data, used);
-    file->machine = is_foreign ? EM_NONE : OWN_MACHINE;
-    file->address_size = sizeof(void *);
+    if (mete__btf_swap(data, used)) file->machine = EM_NONE;
     file->data = data;
     file->size = used;
     return 0;
+}
+
+/* A file that is all BTF. */
+static int take_whole(int fd, size_t size, struct mete__btf_file *file) {
+    file->machine = OWN_MACHINE;
+    file->address_size = sizeof(void *);
+    return map_whole(fd, size, file) == 0 ? 0 : read_whole(fd, size, file);
 }
 
 static bool begins_as_btf(int fd) {
@@ -105,8 +127,16 @@ int mete__btf_file_read(const char *path, struct mete__btf_file *file) {
         if (!is_whole)
             result = read_section(fd, file);
         else if ((uint64_t)status.st_size <= SIZE_MOST)
-            result = read_whole(fd, (size_t)status.st_size, file);
+            result = take_whole(fd, (size_t)status.st_size, file);
     }
     close(fd);
     return result;
+}
+
+void mete__btf_file_free(struct mete__btf_file *file) {
+    if (file->is_mapped)
+        munmap(file->data, file->size);
+    else
+        free(file->data);
+    *file = (struct mete__btf_file){0};
 }

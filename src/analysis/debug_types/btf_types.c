@@ -11,19 +11,33 @@
 #define DEPTH_MAX 64  /* declarators in declarators, aggregates in aggregates */
 #define CHAIN_MAX 128 /* typedefs and qualifiers in a row */
 
-struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *types, uint32_t id) {
-    if (id == 0 || id >= types->count) return (struct mete__btf_record){.kind = METE__BTF_VOID};
+/* Name, kind and count, size or type: what every record begins with. */
+static const uint32_t *head_of(const struct mete__btf_types *types, uint32_t id) {
+    static const uint32_t none[3] = {0, METE__BTF_VOID << 24, 0};
 
-    const uint32_t *record = types->words + types->places[id];
-    const char *name = record[0] < types->string_bytes ? types->strings + record[0] : "";
+    return id == 0 || id >= types->count ? none : types->words + types->places[id];
+}
+
+static enum mete__btf_kind kind_of(const uint32_t *head) {
+    return (enum mete__btf_kind)(head[1] >> 24 & 0x1f);
+}
+
+struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *types, uint32_t id) {
+    const uint32_t *head = head_of(types, id);
+    const char *name = head[0] < types->string_bytes ? types->strings + head[0] : "";
+
     return (struct mete__btf_record){
         .name = name[0] == '\0' ? NULL : name,
-        .kind = (enum mete__btf_kind)(record[1] >> 24 & 0x1f),
-        .flag = record[1] >> 31,
-        .count = record[1] & 0xffff,
-        .size_or_type = record[2],
-        .words = record + 3,
+        .kind = kind_of(head),
+        .flag = head[1] >> 31,
+        .count = head[1] & 0xffff,
+        .size_or_type = head[2],
+        .words = head + 3,
     };
+}
+
+enum mete__btf_kind mete__btf_types_kind(const struct mete__btf_types *types, uint32_t id) {
+    return kind_of(head_of(types, id));
 }
 
 static bool add_chunk(struct mete__btf_types *types) {
@@ -62,9 +76,9 @@ static bool is_qualifier(enum mete__btf_kind kind) {
 
 uint32_t mete__btf_types_bare(const struct mete__btf_types *types, uint32_t id) {
     for (int i = 0; i < CHAIN_MAX; i++) {
-        struct mete__btf_record record = mete__btf_types_record(types, id);
-        if (record.kind != METE__BTF_TYPEDEF && !is_qualifier(record.kind)) return id;
-        id = record.size_or_type;
+        const uint32_t *head = head_of(types, id);
+        if (kind_of(head) != METE__BTF_TYPEDEF && !is_qualifier(kind_of(head))) return id;
+        id = head[2];
     }
     return 0;
 }
@@ -72,9 +86,9 @@ uint32_t mete__btf_types_bare(const struct mete__btf_types *types, uint32_t id) 
 uint32_t mete__btf_types_element(const struct mete__btf_types *types, uint32_t id) {
     for (int i = 0; i < CHAIN_MAX; i++) {
         id = mete__btf_types_bare(types, id);
-        struct mete__btf_record record = mete__btf_types_record(types, id);
-        if (record.kind != METE__BTF_ARRAY) return id;
-        id = record.words[0];
+        const uint32_t *head = head_of(types, id);
+        if (kind_of(head) != METE__BTF_ARRAY) return id;
+        id = head[3];
     }
     return 0;
 }
@@ -83,16 +97,15 @@ void mete__btf_types_place(const struct mete__btf_types *types,
                            const struct mete__btf_record *aggregate, uint32_t index, uint32_t *bits,
                            uint32_t *bit_size) {
     const uint32_t *member = aggregate->words + (size_t)3 * index;
-    struct mete__btf_record type =
-        mete__btf_types_record(types, mete__btf_types_bare(types, member[1]));
 
     *bits = aggregate->flag ? member[2] & 0xffffff : member[2];
     *bit_size = aggregate->flag ? member[2] >> 24 : 0;
+    if (*bit_size != 0) return;
     /* Before sizes were with the offsets, bit-fields had types of their own. */
-    if (*bit_size == 0 && type.kind == METE__BTF_INT &&
-        (type.words[0] & 0xff) != type.size_or_type * 8) {
-        *bit_size = type.words[0] & 0xff;
-        *bits += type.words[0] >> 16 & 0xff;
+    const uint32_t *type = head_of(types, mete__btf_types_bare(types, member[1]));
+    if (kind_of(type) == METE__BTF_INT && (type[3] & 0xff) != type[2] * 8) {
+        *bit_size = type[3] & 0xff;
+        *bits += type[3] >> 16 & 0xff;
     }
 }
 

@@ -55,7 +55,7 @@ struct mete__btf_entry {
     uint64_t size;
     uint32_t align;  /* 0: not measured yet */
     uint32_t target; /* of a pointer, through further ones: the bare type; 0: none */
-    bool has_size, is_array, is_packed, is_being_made, is_being_measured;
+    bool has_size, is_array, is_packed, is_being_made;
 };
 
 struct mete__btf_types {
@@ -75,6 +75,8 @@ struct mete__btf_types {
 
 /* A type of the data; one that is not there is void. */
 struct mete__btf_record mete__btf_types_record(const struct mete__btf_types *types, uint32_t id);
+/* Its kind alone. */
+enum mete__btf_kind mete__btf_types_kind(const struct mete__btf_types *types, uint32_t id);
 
 /* The entry of a type, made when it is first asked for: most types are functions, and nobody asks.
  * NULL: memory ran out. */

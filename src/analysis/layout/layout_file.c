@@ -124,8 +124,8 @@ static int read_btf(struct mete__layout_file *file, char *why, size_t why_size) 
     if (mete__btf_file_read(file->path, &btf) != 0) return -ENODATA;
     int status =
         mete__btf_read(btf.data, btf.size, btf.machine, btf.address_size, file->names, file->table);
-    free(btf.data);
     file->machine = btf.machine;
+    mete__btf_file_free(&btf);
     file->unit_count = 1;
     if (status == -EBADMSG)
         snprintf(why, why_size, "%s has damaged BTF, or some of a kind that is not known",

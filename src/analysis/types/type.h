@@ -97,8 +97,9 @@ bool mete__type_points_to_anonymous(const struct mete__member *member);
 const char *mete__type_keyword(enum mete__type_kind kind);
 
 /* Writes a declaration of `name` (NULL: none) of a type whose text has the name at `name_at`:
- * "int (*done)(void)". Returns what snprintf would. */
-int mete__type_declare(char *buffer, size_t size, const char *type, size_t name_at,
-                       const char *name);
+ * "int (*done)(void)". What exceeds the buffer, which has at least a byte, is cut. Returns the
+ * length of the whole. */
+size_t mete__type_declare(char *buffer, size_t size, const char *type, size_t name_at,
+                          const char *name);
 
 #endif
