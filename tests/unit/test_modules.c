@@ -135,7 +135,7 @@ static METE_NOINLINE int capture(void) {
 
 /* The node of a stack whose innermost frame is in the plugin, its address, and what it is called
  * in. */
-static uint32_t capture_in(const char *name, uintptr_t *pc, const char **path) {
+static METE_NOINLINE uint32_t capture_in(const char *name, uintptr_t *pc, const char **path) {
     void *plugin = load(name);
     int (*call)(int (*)(void)) = (int (*)(int (*)(void)))(uintptr_t)dlsym(plugin, "plugin_call");
     call(capture);
@@ -158,7 +158,7 @@ static void another_module_at_the_same_place_makes_other_nodes(void **state) {
     uintptr_t first_pc, second_pc, known_pc = 0;
     uint32_t known = 0;
     memo = mete__stack_memo_create();
-    for (int i = 0; i < 20; i++) {
+    for (volatile int i = 0; i < 20; i++) { /* one place, however it is compiled */
         uint32_t first = capture_in("plugin_one.so", &first_pc, &first_path);
         uint32_t second = capture_in("plugin_two.so", &second_pc, &second_path);
         assert_true(first_path != NULL && strstr(first_path, "plugin_one.so") != NULL);

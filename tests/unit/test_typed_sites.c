@@ -37,7 +37,7 @@ static METE_NOINLINE void make_conn(void) {
 
 static void type_is_recorded_where_it_is_said(void) {
     begin();
-    for (int i = 0; i < 10; i++) make_conn();
+    for (volatile int i = 0; i < 10; i++) make_conn(); /* not unrolled: one place */
     CHECK(count() == 1);
     const struct mete_profile_type *type = mete__writer_record(METE_SECTION_TYPES, 0);
     CHECK(type->stack != 0 && type->bytes == sizeof(struct conn));
