@@ -13,6 +13,8 @@
 static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
                                                Dwarf_Die *die, struct mete__dwarf_found *found,
                                                int depth, int *status);
+static int read_variants(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                         Dwarf_Die *part, int depth);
 
 static int add_member(struct mete__dwarf_aggregate_reader *reader,
                       const struct mete__member *member) {
@@ -151,15 +153,85 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
 
 static int read_members(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
     Dwarf_Die child;
+    int status = 0;
 
     if (dwarf_child(die, &child) != 0) return 0;
     do {
         int tag = dwarf_tag(&child);
-        if (tag != DW_TAG_member && tag != DW_TAG_inheritance) continue;
-        int status = read_member(reader, &child, depth);
-        if (status != 0) return status;
-    } while (dwarf_siblingof(&child, &child) == 0);
-    return 0;
+        if (tag == DW_TAG_member || tag == DW_TAG_inheritance)
+            status = read_member(reader, &child, depth);
+        else if (tag == DW_TAG_variant_part)
+            status = read_variants(reader, die, &child, depth);
+    } while (status == 0 && dwarf_siblingof(&child, &child) == 0);
+    return status;
+}
+
+/* ---- variants: parts of a record that are there one at a time, in Rust and Ada ---- */
+
+/* Makes the members from `first` on, which may share bytes, those of one anonymous union, which
+ * takes their place. */
+static int join(struct mete__dwarf_aggregate_reader *reader, size_t first) {
+    struct mete__member *members = first == 0 ? reader->members : &reader->members[first];
+    size_t count = reader->member_count - first;
+    const char *name = mete__names_keep(reader->names, "union {...}");
+    struct mete__member whole = {.type = name, .name_at = 11, .offset = UINT64_MAX, .align = 1};
+    uint64_t end = 0;
+    bool is_new;
+
+    if (name == NULL) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t behind = members[i].offset + members[i].size;
+        if (members[i].offset < whole.offset) whole.offset = members[i].offset;
+        if (behind > end && behind >= members[i].size) end = behind;
+        if (members[i].align > whole.align) whole.align = members[i].align;
+    }
+    for (size_t i = 0; i < count; i++) members[i].offset -= whole.offset;
+    whole.size = end > whole.offset ? end - whole.offset : 0;
+    struct mete__type type = {
+        .name = name,
+        .size = whole.size,
+        .align = whole.align,
+        .kind = METE__TYPE_UNION,
+        .flags = reader->type_flags | METE__TYPE_ANONYMOUS,
+        .unit = reader->unit_number,
+        .member_count = (uint32_t)count,
+    };
+    whole.nested = mete__type_table_keep(reader->table, &type, members, false, &is_new);
+    reader->member_count = first;
+    return whole.nested == NULL ? -ENOMEM : add_member(reader, &whole);
+}
+
+/* What tells which variant there is, and the members of all of them. */
+static int read_variants(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
+                         Dwarf_Die *part, int depth) {
+    size_t first = reader->member_count;
+    Dwarf_Die child;
+    uint64_t size = 0;
+    int status = 0;
+
+    if (depth > DEPTH_MAX || dwarf_child(part, &child) != 0) return 0;
+    (void)mete__dwarf_die_number(die, DW_AT_byte_size, &size);
+    do {
+        int tag = dwarf_tag(&child);
+        reader->variant_size = tag == DW_TAG_variant ? size : 0;
+        if (tag == DW_TAG_member)
+            status = read_member(reader, &child, depth);
+        else if (tag == DW_TAG_variant)
+            status = read_members(reader, &child, depth + 1);
+    } while (status == 0 && dwarf_siblingof(&child, &child) == 0);
+    reader->variant_size = 0;
+    return status != 0 || reader->member_count == first ? status : join(reader, first);
+}
+
+/* ---- a whole type ---- */
+
+/* Those without a size may share an offset. */
+static int by_offset(const void *one, const void *other) {
+    const struct mete__member *a = one, *b = other;
+
+    if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
+    if (a->size != b->size) return a->size < b->size ? -1 : 1;
+    return strcmp(a->name == NULL ? "" : a->name, b->name == NULL ? "" : b->name);
 }
 
 static enum mete__type_kind kind_of(int tag) {
@@ -206,6 +278,8 @@ static int describe(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
     if (measured->packed) type->flags |= METE__TYPE_PACKED;
     if (mete__dwarf_die_number(die, DW_AT_alignment, &declared))
         type->flags |= METE__TYPE_DECLARED_ALIGN;
+    if (type->size != 0 && type->size == reader->variant_size) type->flags |= METE__TYPE_VARIANT;
+    reader->variant_size = 0; /* what is in it is none */
     return 0;
 }
 
@@ -242,6 +316,9 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
     struct mete__member *members = first == 0 ? reader->members : &reader->members[first];
     type.member_count = (uint32_t)(reader->member_count - first);
     type.flags |= flags_of_members(members, type.member_count);
+    /* Where the compiler orders members, the order in memory tells more than that in the source. */
+    if ((type.flags & METE__TYPE_FOREIGN) && type.kind != METE__TYPE_UNION && type.member_count > 1)
+        qsort(members, type.member_count, sizeof *members, by_offset);
     struct mete__type *kept =
         mete__type_table_keep(reader->table, &type, members, found != NULL, &is_new);
     reader->member_count = first;

@@ -33,7 +33,8 @@ struct mete__dwarf_aggregate_reader {
     struct mete__dwarf_unit unit; /* read already */
     uint32_t unit_number;         /* what new types say of it */
     bool is_big_endian;
-    uint16_t type_flags;          /* of all types of the unit: CXX or FOREIGN */
+    uint16_t type_flags;   /* of all types of the unit: CXX or FOREIGN */
+    uint64_t variant_size; /* of what the type read next is a variant of, as a whole; 0: of none */
     struct mete__member *members; /* of the types that are being made, one behind the other */
     size_t member_count, member_capacity;
     /* Names met before, by where the file has them: every unit has the same again. */

@@ -79,12 +79,16 @@ static struct mete__layout_gap step(struct walk *walk, const struct mete__member
                                      .bits = (uint64_t)not_negative(bits)};
 }
 
+static bool has_gaps(const struct mete__type *type) {
+    return type->kind != METE__TYPE_UNION && !(type->flags & METE__TYPE_VARIANT);
+}
+
 void mete__layout_facts_gaps(const struct mete__type *type, struct mete__layout_gap *gaps) {
     struct walk walk = begin(type);
 
     for (uint32_t i = 0; i < type->member_count; i++) {
         gaps[i] = (struct mete__layout_gap){0};
-        if (type->kind != METE__TYPE_UNION && mete__layout_facts_counts(&type->members[i]))
+        if (has_gaps(type) && mete__layout_facts_counts(&type->members[i]))
             gaps[i] = step(&walk, &type->members[i]);
     }
 }
@@ -126,14 +130,15 @@ void mete__layout_facts_find(const struct mete__type *type, uint64_t line,
     for (uint32_t i = 0; i < type->member_count; i++) {
         const struct mete__member *member = &type->members[i];
         if (!mete__layout_facts_counts(member)) continue;
-        struct mete__layout_gap gap = step(&walk, member);
+        struct mete__layout_gap gap = {0};
+        if (has_gaps(type)) gap = step(&walk, member);
         facts->holes += gap.bytes != 0;
         facts->bit_holes += gap.bits != 0;
         facts->hole_bytes += gap.bytes;
         facts->hole_bits += gap.bits;
         facts->straddling += mete__layout_facts_straddles(member, line);
     }
-    find_tail(type, &walk, facts);
+    if (has_gaps(type)) find_tail(type, &walk, facts);
 }
 
 uint64_t mete__layout_facts_wasted(const struct mete__layout_facts *facts) {

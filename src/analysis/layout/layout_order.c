@@ -133,7 +133,7 @@ static const char *refuse_member(const struct mete__type *type, uint32_t index) 
 
 static const char *refuse(const struct mete__type *type) {
     if (type->kind == METE__TYPE_UNION) return "it is a union";
-    if (type->flags & METE__TYPE_FOREIGN) return "its compiler orders members itself";
+    if (type->flags & METE__TYPE_FOREIGN) return "only structs of C and C++ are reordered";
     if (type->flags & METE__TYPE_BASES) return "it inherits";
     if (type->flags & METE__TYPE_VIRTUAL) return "it has a virtual table";
     if (type->flags & METE__TYPE_PACKED) return "it is packed";
