@@ -259,23 +259,22 @@ static void write_head(struct sheet *sheet, const struct mete__type *type) {
         mete__page_print(&sheet->page, METE__PAGE_STRONG, "%s ", keyword);
         write_text(sheet, METE__PAGE_STRONG, type->name);
     }
-    mete__page_print(&sheet->page, METE__PAGE_STRONG, " {");
+    put(sheet, METE__PAGE_STRONG, " {");
     if (type->file != NULL) {
         mete__page_print(&sheet->page, METE__PAGE_FAINT, "  /* ");
         write_text(sheet, METE__PAGE_FAINT, type->file);
         mete__page_print(&sheet->page, METE__PAGE_FAINT, ":%u */", type->line);
     }
-    mete__page_print(&sheet->page, METE__PAGE_FAINT, "\n%9s %7s\n", "offset", "size");
+    put(sheet, METE__PAGE_FAINT, "\n   offset    size\n");
 }
 
 static void write_foot(struct sheet *sheet, const struct mete__type *type) {
-    mete__page_print(&sheet->page, METE__PAGE_STRONG, "}");
+    put(sheet, METE__PAGE_STRONG, "}");
     if (type->flags & METE__TYPE_TYPEDEF) {
         mete__page_print(&sheet->page, METE__PAGE_STRONG, " ");
         write_text(sheet, METE__PAGE_STRONG, type->name);
     }
-    mete__page_print(&sheet->page, METE__PAGE_STRONG, ";%s\n",
-                     type->flags & METE__TYPE_PACKED ? " /* packed */" : "");
+    put(sheet, METE__PAGE_STRONG, type->flags & METE__TYPE_PACKED ? "; /* packed */\n" : ";\n");
 }
 
 static void write_figures(struct sheet *sheet, const struct mete__type *type) {
@@ -304,7 +303,7 @@ static void write_figures(struct sheet *sheet, const struct mete__type *type) {
     if (facts.straddling != 0)
         mete__page_print(page, METE__PAGE_PLAIN, "; %u member%s in two cache lines",
                          facts.straddling, plural(facts.straddling));
-    mete__page_print(page, METE__PAGE_PLAIN, "\n");
+    put(sheet, METE__PAGE_PLAIN, "\n");
 }
 
 static void write_type(struct sheet *sheet, const struct mete__type *type) {

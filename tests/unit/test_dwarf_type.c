@@ -156,8 +156,10 @@ static Dwarf_Die member_called(struct program *program, const char *name) {
 
 static const struct mete__dwarf_type *type_of_member(struct program *program, const char *name) {
     Dwarf_Die member = member_called(program, name);
-    const struct mete__dwarf_type *type = mete__dwarf_type_had(program->cache, &member);
+    struct mete__dwarf_member read;
 
+    mete__dwarf_member_read(&member, &read);
+    const struct mete__dwarf_type *type = mete__dwarf_type_of_member(program->cache, &read);
     assert_non_null(type);
     return type;
 }
@@ -215,17 +217,6 @@ static void typedefs_are_peeled(void **state) {
     assert_string_equal(dwarf_diename(&element), "int");
 }
 
-static void members_have_places(void **state) {
-    struct program *program = *state;
-    Dwarf_Die member = member_called(program, "real");
-    uint64_t offset;
-    int64_t bits;
-
-    assert_true(mete__dwarf_die_place(&member, &offset, &bits));
-    assert_int_equal(offset, offsetof(struct sample, real));
-    assert_int_equal(bits, -1);
-}
-
 static void what_was_forgotten_is_read_anew(void **state) {
     struct program *program = *state;
     const char *before = type_of_member(program, "pair")->text;
@@ -241,7 +232,6 @@ int main(void) {
         cmocka_unit_test(packed_and_aligned_aggregates_say_so),
         cmocka_unit_test(pointers_know_what_they_lead_to),
         cmocka_unit_test(typedefs_are_peeled),
-        cmocka_unit_test(members_have_places),
         cmocka_unit_test(what_was_forgotten_is_read_anew),
     };
 

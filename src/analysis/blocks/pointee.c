@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 #include "analysis/dwarf/dwarf_split.h"
 
 #define CHAIN_MAX   32     /* typedefs and qualifiers around one type */
@@ -53,6 +54,15 @@ struct search {
 static bool find(struct search *search, Dwarf_Die *type, uint64_t offset, Dwarf_Die *member,
                  const char **name);
 
+/* Where a member begins; false: nowhere in the type, or it is a bit-field. */
+static bool starts_at(Dwarf_Die *die, uint64_t *start) {
+    struct mete__dwarf_member member;
+
+    mete__dwarf_member_read(die, &member);
+    *start = member.offset;
+    return member.has_place && member.bit_place < 0;
+}
+
 static bool find_in_members(struct search *search, Dwarf_Die *type, uint64_t offset,
                             Dwarf_Die *member, const char **name) {
     bool is_union = dwarf_tag(type) == DW_TAG_union_type, found = false;
@@ -62,10 +72,8 @@ static bool find_in_members(struct search *search, Dwarf_Die *type, uint64_t off
     while (search->looks++ < LOOKS_MAX) {
         int tag = dwarf_tag(&child);
         uint64_t start;
-        int64_t bits;
         Dwarf_Word size;
-        if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) &&
-            mete__dwarf_die_place(&child, &start, &bits) && bits < 0 &&
+        if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) && starts_at(&child, &start) &&
             mete__pointee_type_of(&child, &child_type) && start <= offset &&
             dwarf_aggregate_size(&child_type, &size) == 0 && offset - start < size) {
             Dwarf_Die below, ignored;

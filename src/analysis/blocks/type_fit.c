@@ -4,6 +4,7 @@
 
 #include "analysis/blocks/pointee.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 
 #define MEMBERS_MAX 65536
 
@@ -12,8 +13,8 @@
 static bool ends_open(Dwarf_Die *type, uint64_t *start) {
     Dwarf_Die child, last = {0}, member_type, array;
     uint64_t elements;
+    struct mete__dwarf_member member;
     char text[64];
-    int64_t bits;
 
     if (dwarf_child(type, &child) != 0) return false;
     for (int i = 0; i < MEMBERS_MAX; i++) {
@@ -22,9 +23,11 @@ static bool ends_open(Dwarf_Die *type, uint64_t *start) {
         if (dwarf_siblingof(&child, &child) != 0) break;
     }
     if (last.addr == NULL || !mete__pointee_type_of(&last, &member_type) ||
-        !mete__dwarf_die_peel(&member_type, &array) || dwarf_tag(&array) != DW_TAG_array_type ||
-        !mete__dwarf_die_place(&last, start, &bits) || *start == 0)
+        !mete__dwarf_die_peel(&member_type, &array) || dwarf_tag(&array) != DW_TAG_array_type)
         return false;
+    mete__dwarf_member_read(&last, &member);
+    *start = member.offset;
+    if (*start == 0) return false;
     return !mete__dwarf_die_dimensions(&array, text, sizeof text, &elements) || elements <= 1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 
 #define DEPTH_MAX 64 /* aggregates in aggregates */
 
@@ -27,19 +28,19 @@ static int add_member(struct mete__dwarf_aggregate_reader *reader,
 }
 
 /* Where a bit-field lies: in storage of its type's size, at a multiple of that size. */
-static void place_bits(const struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
-                       int64_t bit_place, struct mete__member *member) {
-    uint64_t storage = member->size, from_left;
-    int64_t place = bit_place;
+static void place_bits(const struct mete__dwarf_aggregate_reader *reader,
+                       const struct mete__dwarf_member *read, struct mete__member *member) {
+    uint64_t storage = read->has_byte_size ? read->byte_size : member->size;
+    int64_t place = read->bit_place;
 
-    (void)mete__dwarf_die_number(die, DW_AT_byte_size, &storage);
     if (storage == 0 || storage > 64) return; /* no bit-field is that large */
     if (place < 0) {
         place = (int64_t)(member->offset * 8);
         /* DWARF 2 and 3 count from the most significant bit of the storage. */
-        if (mete__dwarf_die_number(die, DW_AT_bit_offset, &from_left))
-            place += reader->is_big_endian ? (int64_t)from_left
-                                           : (int64_t)(storage * 8 - from_left - member->bit_size);
+        if (read->has_bits_from_left)
+            place += reader->is_big_endian
+                         ? (int64_t)read->bits_from_left
+                         : (int64_t)(storage * 8 - read->bits_from_left - member->bit_size);
         if (place < 0) place = 0;
     }
     int64_t start = place / (int64_t)(storage * 8) * (int64_t)(storage * 8);
@@ -48,13 +49,11 @@ static void place_bits(const struct mete__dwarf_aggregate_reader *reader, Dwarf_
     member->bit_offset = (uint16_t)(place - start);
 }
 
-static void describe_bits(const struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
-                          int64_t bit_place, struct mete__member *member) {
-    uint64_t bits;
-
-    if (!mete__dwarf_die_number(die, DW_AT_bit_size, &bits) || bits == 0 || bits > 512) return;
-    member->bit_size = (uint16_t)bits;
-    place_bits(reader, die, bit_place, member);
+static void describe_bits(const struct mete__dwarf_aggregate_reader *reader,
+                          const struct mete__dwarf_member *read, struct mete__member *member) {
+    if (!read->has_bit_size || read->bit_size == 0 || read->bit_size > 512) return;
+    member->bit_size = (uint16_t)read->bit_size;
+    place_bits(reader, read, member);
 }
 
 /* The table's name of what a pointer leads to, where that is an aggregate. */
@@ -70,12 +69,12 @@ static int name_target(struct mete__dwarf_aggregate_reader *reader,
     return member->target == NULL ? -ENOMEM : 0;
 }
 
-static uint32_t flags_of_kind(Dwarf_Die *die, const struct mete__dwarf_type *type,
-                              const char *name) {
+static uint32_t flags_of_kind(const struct mete__dwarf_member *read,
+                              const struct mete__dwarf_type *type, const char *name) {
     uint32_t flags = 0;
 
-    if (dwarf_tag(die) == DW_TAG_inheritance) flags |= METE__MEMBER_BASE;
-    if (name != NULL && strncmp(name, "_vptr", 5) == 0 && dwarf_hasattr(die, DW_AT_artificial))
+    if (read->is_base) flags |= METE__MEMBER_BASE;
+    if (name != NULL && strncmp(name, "_vptr", 5) == 0 && read->is_artificial)
         flags |= METE__MEMBER_VPTR;
     if (type->is_array)
         flags |= type->has_size ? METE__MEMBER_ARRAY : METE__MEMBER_FLEXIBLE;
@@ -84,16 +83,12 @@ static uint32_t flags_of_kind(Dwarf_Die *die, const struct mete__dwarf_type *typ
     return flags;
 }
 
-static void align_member(Dwarf_Die *die, const struct mete__dwarf_type *type,
+static void align_member(const struct mete__dwarf_member *read, const struct mete__dwarf_type *type,
                          struct mete__member *member) {
-    uint64_t declared;
-
     member->align = type->align;
-    if (!mete__dwarf_die_number(die, DW_AT_alignment, &declared) || declared == 0 ||
-        declared > UINT32_MAX || (declared & (declared - 1)) != 0)
-        return;
+    if (read->align == 0) return;
     member->flags |= METE__MEMBER_DECLARED_ALIGN;
-    if (declared > member->align) member->align = (uint32_t)declared;
+    if (read->align > member->align) member->align = read->align;
 }
 
 static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const char *raw) {
@@ -117,15 +112,14 @@ static const struct mete__type *read_nested(struct mete__dwarf_aggregate_reader 
 /* Takes a member or a base class. */
 static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
     struct mete__member member = {0};
-    int64_t bit_place = -1;
+    struct mete__dwarf_member read;
     int status = 0;
-    bool is_placed = mete__dwarf_die_place(die, &member.offset, &bit_place);
-    bool is_base = dwarf_tag(die) == DW_TAG_inheritance;
 
-    if (!is_placed && !is_base) return 0; /* static */
-    const struct mete__dwarf_type *type = mete__dwarf_type_had(reader->cache, die);
+    mete__dwarf_member_read(die, &read);
+    if (!read.has_place && !read.is_base) return 0; /* static */
+    const struct mete__dwarf_type *type = mete__dwarf_type_of_member(reader->cache, &read);
     if (type == NULL) return -ENOMEM;
-    const char *name = is_base ? NULL : mete__dwarf_die_name(die);
+    const char *name = read.is_base ? NULL : mete__dwarf_member_name(&read);
     if (name != NULL) {
         member.name = keep_name(reader, name);
         if (member.name == NULL) return -ENOMEM;
@@ -133,13 +127,11 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     member.type = type->text;
     member.name_at = type->name_at;
     member.size = type->size;
-    member.flags = flags_of_kind(die, type, name);
-    if (!is_placed) {
-        member.offset = 0;
-        member.flags |= METE__MEMBER_VIRTUAL_BASE;
-    }
-    align_member(die, type, &member);
-    describe_bits(reader, die, bit_place, &member);
+    member.offset = read.offset;
+    member.flags = flags_of_kind(&read, type, name);
+    if (!read.has_place) member.flags |= METE__MEMBER_VIRTUAL_BASE;
+    align_member(&read, type, &member);
+    describe_bits(reader, &read, &member);
     Dwarf_Die element = type->element, target = type->target;
     if (name_target(reader, type, &member) != 0) return -ENOMEM;
     member.nested = read_nested(reader, &element, depth, &status);

@@ -118,9 +118,9 @@ struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cach
     return entry == NULL ? NULL : &entry->type;
 }
 
-const struct mete__dwarf_type *mete__dwarf_type_had(struct mete__dwarf_type_cache *cache,
-                                                    Dwarf_Die *die) {
-    struct mete__dwarf_type_entry *entry = mete__dwarf_type_size_had(cache, die);
+const struct mete__dwarf_type *mete__dwarf_type_of_member(struct mete__dwarf_type_cache *cache,
+                                                          struct mete__dwarf_member *member) {
+    struct mete__dwarf_type_entry *entry = mete__dwarf_type_size_of_member(cache, member);
 
     return entry == NULL ? NULL : &entry->type;
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/dwarf/dwarf_member.h"
 #include "analysis/names.h"
 
 struct mete__dwarf_type_cache;
@@ -54,10 +55,9 @@ void mete__dwarf_type_forget(struct mete__dwarf_type_cache *cache, int language,
 
 /* The type that a DIE is. NULL: memory ran out. */
 struct mete__dwarf_type *mete__dwarf_type_of(struct mete__dwarf_type_cache *cache, Dwarf_Die *type);
-/* The type that a DIE has (DW_AT_type): of a variable, a member, a parameter, a function's result.
- * void where it has none. NULL: memory ran out. */
-const struct mete__dwarf_type *mete__dwarf_type_had(struct mete__dwarf_type_cache *cache,
-                                                    Dwarf_Die *die);
+/* The type that a member has; void where it has none. NULL: memory ran out. */
+const struct mete__dwarf_type *mete__dwarf_type_of_member(struct mete__dwarf_type_cache *cache,
+                                                          struct mete__dwarf_member *member);
 
 /* "struct conn", "ns::conn", a typedef's name. Without a name: "struct {...}". */
 const char *mete__dwarf_type_name(struct mete__dwarf_type_cache *cache, Dwarf_Die *type);

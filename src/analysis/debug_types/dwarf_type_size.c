@@ -4,6 +4,7 @@
 
 #include "analysis/debug_types/dwarf_type_state.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 #include "analysis/types/packing.h"
 
 #define VECTOR_SIZE_MAX (UINT32_C(1) << 30) /* no compiler makes larger ones */
@@ -24,6 +25,14 @@ struct mete__dwarf_type_entry *mete__dwarf_type_size_had(struct mete__dwarf_type
     struct mete__dwarf_type_entry *entry = mete__dwarf_type_text_had(cache, die);
 
     return entry != NULL && measure(cache, entry) ? entry : NULL;
+}
+
+struct mete__dwarf_type_entry *mete__dwarf_type_size_of_member(struct mete__dwarf_type_cache *cache,
+                                                               struct mete__dwarf_member *member) {
+    Dwarf_Die type;
+
+    return mete__dwarf_member_type(member, &type) ? mete__dwarf_type_size_of(cache, &type)
+                                                  : &cache->nothing;
 }
 
 static uint32_t greatest_scalar_align(int machine) {
@@ -63,14 +72,16 @@ static uint32_t declared_align(Dwarf_Die *die) {
     return align == 0 || align > UINT32_MAX || (align & (align - 1)) != 0 ? 0 : (uint32_t)align;
 }
 
-static void measure_bits(Dwarf_Die *member, const struct mete__dwarf_type *type, uint64_t bits,
-                         uint64_t start, uint32_t align, struct mete__packing *packing) {
-    uint64_t width = type->size * 8, storage = type->size, from_left;
+static void measure_bits(const struct mete__dwarf_member *member,
+                         const struct mete__dwarf_type *type, uint32_t align,
+                         struct mete__packing *packing) {
+    uint64_t width = type->size * 8, bits = member->bit_size;
+    uint64_t start = member->bit_place >= 0 ? (uint64_t)member->bit_place : member->offset * 8;
 
     /* DWARF 2 and 3 count from the storage's most significant bit, and even from before it. */
-    if (mete__dwarf_die_number(member, DW_AT_bit_offset, &from_left)) {
-        (void)mete__dwarf_die_number(member, DW_AT_byte_size, &storage);
-        start += storage * 8 - from_left - bits;
+    if (member->has_bits_from_left) {
+        uint64_t storage = member->has_byte_size ? member->byte_size : type->size;
+        start += storage * 8 - member->bits_from_left - bits;
     }
     /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed. */
     bool crosses = width != 0 && bits <= width && start % width + bits > width;
@@ -79,25 +90,22 @@ static void measure_bits(Dwarf_Die *member, const struct mete__dwarf_type *type,
 
 /* Takes one more member into account. */
 static bool measure_member(struct mete__dwarf_type_cache *cache,
-                           struct mete__dwarf_type_entry *entry, Dwarf_Die *member,
+                           struct mete__dwarf_type_entry *entry, Dwarf_Die *die,
                            struct mete__packing *packing) {
-    uint64_t offset, bits;
-    int64_t bit_place;
-    bool is_placed = mete__dwarf_die_place(member, &offset, &bit_place);
+    struct mete__dwarf_member member;
 
-    if (!is_placed && dwarf_tag(member) != DW_TAG_inheritance) return true; /* static */
-    struct mete__dwarf_type_entry *type = mete__dwarf_type_size_had(cache, member);
+    mete__dwarf_member_read(die, &member);
+    if (!member.has_place && !member.is_base) return true; /* static */
+    struct mete__dwarf_type_entry *type = mete__dwarf_type_size_of_member(cache, &member);
     if (type == NULL) return false;
-    uint32_t declared = declared_align(member);
-    uint32_t align = declared > type->type.align ? declared : type->type.align;
-    if (declared != 0 || type->type.declares_align) entry->type.declares_align = true;
-    if (!is_placed)
+    uint32_t align = member.align > type->type.align ? member.align : type->type.align;
+    if (member.align != 0 || type->type.declares_align) entry->type.declares_align = true;
+    if (!member.has_place)
         mete__packing_add_elsewhere(packing, align);
-    else if (mete__dwarf_die_number(member, DW_AT_bit_size, &bits))
-        measure_bits(member, &type->type, bits, bit_place >= 0 ? (uint64_t)bit_place : offset * 8,
-                     align, packing);
+    else if (member.has_bit_size)
+        measure_bits(&member, &type->type, align, packing);
     else
-        mete__packing_add(packing, offset, type->type.size, align, declared);
+        mete__packing_add(packing, member.offset, type->type.size, align, member.align);
     return true;
 }
 

@@ -54,6 +54,8 @@ struct mete__dwarf_type_entry *mete__dwarf_type_size_of(struct mete__dwarf_type_
                                                         Dwarf_Die *die);
 struct mete__dwarf_type_entry *mete__dwarf_type_size_had(struct mete__dwarf_type_cache *cache,
                                                          Dwarf_Die *die);
+struct mete__dwarf_type_entry *mete__dwarf_type_size_of_member(struct mete__dwarf_type_cache *cache,
+                                                               struct mete__dwarf_member *member);
 
 /* What mete__dwarf_type_name says. */
 const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwarf_Die *type);

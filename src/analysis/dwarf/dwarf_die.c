@@ -78,30 +78,6 @@ bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare) {
     return false;
 }
 
-bool mete__dwarf_die_place(Dwarf_Die *member, uint64_t *offset, int64_t *bits) {
-    Dwarf_Attribute attribute;
-    Dwarf_Op *operations;
-    size_t count;
-    uint64_t number;
-
-    if (mete__dwarf_die_number(member, DW_AT_data_bit_offset, &number)) {
-        if (number > INT64_MAX) return false;
-        *bits = (int64_t)number;
-        *offset = number / 8;
-        return true;
-    }
-    *bits = -1;
-    if (mete__dwarf_die_number(member, DW_AT_data_member_location, offset)) return true;
-    if (dwarf_attr(member, DW_AT_data_member_location, &attribute) == NULL) {
-        *offset = 0; /* of a union; static ones say so */
-        return !dwarf_hasattr(member, DW_AT_external) && !dwarf_hasattr(member, DW_AT_declaration);
-    }
-    if (dwarf_getlocation(&attribute, &operations, &count) != 0 || count != 1) return false;
-    if (operations[0].atom != DW_OP_plus_uconst && operations[0].atom != DW_OP_constu) return false;
-    *offset = operations[0].number;
-    return true;
-}
-
 /* The elements of one dimension; false: it has no length. */
 static bool count_of(Dwarf_Die *dimension, uint64_t *count) {
     Dwarf_Attribute attribute;

@@ -37,11 +37,6 @@ bool mete__dwarf_die_number(Dwarf_Die *die, unsigned int attribute, uint64_t *nu
  * is resolved. false: void, or unreadable. */
 bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare);
 
-/* A member's place in an aggregate, in bytes. false: a static member, or one whose place is known
- * at run time only (virtual bases). Bit-fields of DWARF 4 and later have a place in bits instead:
- * `*bits` is it, from the aggregate's start, or -1. */
-bool mete__dwarf_die_place(Dwarf_Die *member, uint64_t *offset, int64_t *bits);
-
 /* The dimensions of an array as C writes them, "[4][]", and the number of all elements. false: some
  * dimension has no length. */
 bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *elements);
