@@ -220,6 +220,60 @@ END
     done
 }
 
+@test "which of a union's pointers it is, the size tells, and that is not certain" {
+    cat >union.c <<'END'
+#include <stdlib.h>
+struct twin { long a, b, c; };
+struct other { char text[24]; };
+struct large { struct twin twins[3]; };
+struct cell {
+    int kind;
+    union {
+        struct twin *twin;
+        struct other *other;
+        struct large *large;
+        struct cell **cells;
+        char *text;
+    } to;
+};
+struct link { struct cell *cell; };
+__attribute__((noinline)) void twin(struct link *link) { link->cell->to.twin = malloc(24); }
+__attribute__((noinline)) void large(struct cell *cell) { cell->to.large = malloc(72); }
+__attribute__((noinline)) void cells(struct cell *cell, int n) { cell->to.cells = malloc(n * sizeof(void *)); }
+__attribute__((noinline)) void text(struct cell *cell, int n) { cell->to.text = malloc(n); }
+__attribute__((noinline)) void inner(struct cell *cell) { cell->to.large->twins[0].a = (long)malloc(24); }
+/* Where a variable says it there is no doubt. */
+__attribute__((noinline)) struct large *said(struct cell *cell) {
+    struct large *it = malloc(72);
+    cell->to.large = it;
+    return it;
+}
+int main(void) {
+    static struct cell cell;
+    static struct link link = {&cell};
+    twin(&link);
+    text(&cell, 8);
+    cells(&cell, 9);
+    large(&cell);
+    inner(&cell);
+    return said(&cell) == NULL;
+}
+END
+    for flags in -O0 -O2; do
+        gcc -g $flags union.c -o union
+        mete run --quiet -o union.mete ./union
+        mete report union.mete --json r.json
+        of() { # of FUNCTION: type, confidence
+            jq -r ".sites[] | select(.stack[0].function == \"$1\") | .type + \", \" + .type_confidence" r.json
+        }
+        [ "$(of large)" = "struct large, likely" ]
+        [ "$(of said)" = "struct large, certain" ]
+        [ "$(of cells)" = "struct cell *, likely" ]
+        [ "$(of text)" = "char, likely" ]
+        [[ $(of twin) == "struct "*", likely" ]]
+    done
+}
+
 @test "without capstone the types say why they are few" {
     prepare
     mkdir hidden

@@ -288,6 +288,39 @@ static void anonymous(void) {
     cache_reset(malloc(sizeof(struct cache))); //= struct cache
 }
 
+/* Which of a union's pointers it is, only the size tells. */
+struct leaf {
+    double value;
+    int line, column;
+    int width;
+};
+
+struct branch {
+    struct cell *left, *right;
+    long weight;
+    char name[16];
+};
+
+struct cell {
+    enum { LEAF, BRANCH, CELLS } kind;
+    union {
+        struct leaf *leaf;
+        struct branch *branch;
+        struct cell **cells;
+        void *any;
+    } to;
+};
+
+static void cell_fill(struct cell *cell, int kind, size_t count) {
+    cell->kind = (unsigned)kind % 3;
+    switch (cell->kind) {
+    case LEAF: cell->to.leaf = malloc(sizeof(struct leaf)); break;            //= struct leaf
+    case BRANCH: cell->to.branch = calloc(1, sizeof(struct branch)); break;   //= struct branch
+    case CELLS: cell->to.cells = calloc(count, sizeof(struct cell *)); break; //= struct cell *
+    }
+    use(cell->to.any);
+}
+
 static char *format(const char *form, ...) {
     va_list arguments;
     size_t size = 64;
@@ -314,6 +347,8 @@ int main(void) {
     for (struct event *event = events; event != NULL; event = event->next)
         event->handler(event->argument);
     anonymous();
+    static struct cell cells[6];
+    for (int i = 0; i < 6; i++) cell_fill(&cells[i], i, 7);
     puts(format("%d tokens", (int)tokens->count));
     return 0;
 }

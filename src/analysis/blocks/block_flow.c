@@ -160,8 +160,10 @@ static struct mete__block_value call(struct mete__block_walk *walk,
         if (!known) break;
         if (i == 0 && returns_argument(&callee)) result = *argument;
         if (declared(&callee, &function) && parameter_type(&function, i, &type))
-            mete__block_walk_clue(walk, METE__CLUE_ARGUMENT, &type, argument->offset,
-                                  mete__block_walk_name(&callee), NULL);
+            mete__block_walk_clue(walk, &type,
+                                  (struct mete__clue){.kind = METE__CLUE_ARGUMENT,
+                                                      .offset = argument->offset,
+                                                      .name = mete__block_walk_name(&callee)});
     }
     for (int8_t i = 0; i < METE__REGISTERS; i++)
         if ((convention->preserved >> i & 1) == 0) walk->state.registers[i] = unknown;
@@ -173,22 +175,22 @@ static struct mete__block_value call(struct mete__block_walk *walk,
 static void returned(struct mete__block_walk *walk, const struct mete__block_value *result) {
     struct mete__block_flow *flow = walk->flow;
     Dwarf_Die type, pointee;
-    const char *name = NULL;
+    struct mete__clue clue = {.kind = METE__CLUE_RETURNED};
     bool has_type =
         walk->source->function != NULL && mete__pointee_type_of(walk->source->function, &type);
     bool is_other = flow->returned && flow->returned_offset != result->offset;
 
-    if (has_type) name = mete__block_walk_name(walk->source->function);
+    if (has_type) clue.name = mete__block_walk_name(walk->source->function);
     if (result->kind == METE__BLOCK_INSIDE || (result->kind == METE__BLOCK_ADDRESS && is_other)) {
         if (!has_type || !mete__pointee_of(&type, &pointee)) return;
         flow->returned_inside = true;
-        mete__block_walk_inside(walk, METE__CLUE_RETURNED, &type, name, NULL);
+        mete__block_walk_inside(walk, &type, clue);
     }
     if (result->kind != METE__BLOCK_ADDRESS || is_other) return;
     flow->returned = true;
     flow->returned_offset = result->offset;
-    if (has_type)
-        mete__block_walk_clue(walk, METE__CLUE_RETURNED, &type, result->offset, name, NULL);
+    clue.offset = result->offset;
+    if (has_type) mete__block_walk_clue(walk, &type, clue);
 }
 
 /* --- Paths --- */

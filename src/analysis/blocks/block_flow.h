@@ -42,6 +42,7 @@ struct mete__clue {
     int64_t offset;     /* where in the block that is: behind a header of so many bytes */
     const char *name;   /* the variable's, the member's, the function's; NULL: unknown */
     const char *holder; /* of a member the struct's name, or NULL */
+    bool is_one_of;     /* one of several types that a union's pointers may point to */
 };
 
 #define METE__CLUES_MAX 16

@@ -10,18 +10,29 @@ static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
 /* --- Clues --- */
 
-void mete__block_walk_clue(struct mete__block_walk *walk, enum mete__clue_kind kind,
-                           Dwarf_Die *pointer_type, int64_t offset, const char *name,
-                           const char *holder) {
-    struct mete__block_flow *flow = walk->flow;
-    struct mete__clue clue = {.kind = kind, .offset = offset, .name = name, .holder = holder};
+/* Where a clue more goes; NULL: there is no room. Those of unions are many and weak: they make
+ * room.
+ */
+static struct mete__clue *room_for(struct mete__block_flow *flow, const struct mete__clue *clue) {
+    if (flow->clue_count < METE__CLUES_MAX) return &flow->clues[flow->clue_count++];
+    for (size_t i = METE__CLUES_MAX; !clue->is_one_of && i-- > 0;)
+        if (flow->clues[i].is_one_of) return &flow->clues[i];
+    return NULL;
+}
 
-    if (offset < 0 || !mete__pointee_of(pointer_type, &clue.type)) return;
-    for (size_t i = 0; i < flow->clue_count; i++)
-        if (flow->clues[i].type.addr == clue.type.addr && flow->clues[i].offset == offset &&
-            flow->clues[i].kind >= kind)
+void mete__block_walk_clue(struct mete__block_walk *walk, Dwarf_Die *pointer_type,
+                           struct mete__clue clue) {
+    struct mete__block_flow *flow = walk->flow;
+
+    if (clue.offset < 0 || !mete__pointee_of(pointer_type, &clue.type)) return;
+    for (size_t i = 0; i < flow->clue_count; i++) {
+        const struct mete__clue *known = &flow->clues[i];
+        if (known->type.addr == clue.type.addr && known->offset == clue.offset &&
+            known->kind >= clue.kind && known->is_one_of <= clue.is_one_of)
             return;
-    if (flow->clue_count < METE__CLUES_MAX) flow->clues[flow->clue_count++] = clue;
+    }
+    struct mete__clue *room = room_for(flow, &clue);
+    if (room != NULL) *room = clue;
 }
 
 const char *mete__block_walk_name(Dwarf_Die *die) {
@@ -49,61 +60,88 @@ static bool holds_at(const struct mete__variable_place *place, uint64_t address)
     return place->low <= address && address < place->high;
 }
 
-/* The type of the scalar `offset` bytes into a variable of which a piece is in `place`. */
+/* What lies somewhere: of a union all that may. */
+struct object {
+    struct mete__pointee_member members[METE__POINTEE_MEMBERS_MAX];
+    size_t count;
+    const char *whole; /* the variable or the struct that they are in; NULL: unknown */
+    bool is_variable;  /* a member without a name is all of it */
+    bool is_guess;     /* it is known to be there by one of a union's pointers only */
+};
+
+static struct mete__clue clue_of(enum mete__clue_kind kind, const struct object *object,
+                                 const struct mete__pointee_member *member) {
+    bool is_all = object->is_variable && member->name == NULL;
+
+    return (struct mete__clue){
+        .kind = kind,
+        .name = is_all ? object->whole : member->name,
+        .holder = is_all ? NULL : object->whole,
+        .is_one_of = object->is_guess || object->count > 1,
+    };
+}
+
+/* What is `offset` bytes into a variable of which a piece is in `place`. */
 static bool scalar_of(struct mete__variable *variable, const struct mete__variable_place *place,
-                      int64_t offset, Dwarf_Die *type, const char **member) {
+                      int64_t offset, struct object *object) {
     Dwarf_Word size;
 
     if (offset < 0 || dwarf_aggregate_size(&variable->type, &size) != 0 || size > INT64_MAX ||
         place->part > size || (uint64_t)offset >= size - place->part)
         return false;
-    return mete__pointee_member(&variable->type, offset + (int64_t)place->part, type, member);
+    object->whole = variable->name;
+    object->is_variable = true;
+    object->is_guess = false;
+    object->count =
+        mete__pointee_members(&variable->type, offset + (int64_t)place->part, object->members);
+    return object->count != 0;
 }
 
-void mete__block_walk_inside(struct mete__block_walk *walk, enum mete__clue_kind kind,
-                             Dwarf_Die *pointer_type, const char *name, const char *holder) {
+void mete__block_walk_inside(struct mete__block_walk *walk, Dwarf_Die *pointer_type,
+                             struct mete__clue clue) {
     Dwarf_Die pointee;
     struct mete__type_fit_shape shape;
 
     if (mete__pointee_of(pointer_type, &pointee) && mete__type_fit_shape_of(&pointee, &shape) &&
         shape.is_character)
-        mete__block_walk_clue(walk, kind, pointer_type, 0, name, holder);
+        mete__block_walk_clue(walk, pointer_type, clue);
 }
 
 static void add_variable(struct mete__block_walk *walk, const struct mete__variable_place *place,
                          int64_t offset, int64_t in_block) {
     struct mete__variable *variable = &walk->source->places->variables[place->variable];
-    const char *member = NULL;
-    Dwarf_Die type;
+    struct object object;
 
-    if (!scalar_of(variable, place, offset, &type, &member)) return;
-    /* What an inlined function calls its parameter is no more than another function would say. */
-    enum mete__clue_kind kind = member != NULL ? METE__CLUE_MEMBER
-                                : variable->is_parameter && variable->inlined != 0
-                                    ? METE__CLUE_ARGUMENT
-                                    : METE__CLUE_VARIABLE;
-    const char *function =
-        kind != METE__CLUE_ARGUMENT
-            ? NULL
-            : mete__block_walk_name(&walk->source->places->inlined[variable->inlined - 1]);
-    if (kind == METE__CLUE_ARGUMENT)
-        mete__block_walk_clue(walk, kind, &type, in_block, function, NULL);
-    else
-        mete__block_walk_clue(walk, kind, &type, in_block, member != NULL ? member : variable->name,
-                              member != NULL ? variable->name : NULL);
+    if (!scalar_of(variable, place, offset, &object)) return;
+    for (size_t i = 0; i < object.count; i++) {
+        struct mete__pointee_member *member = &object.members[i];
+        /* What an inlined function calls its parameter is no more than another function would say.
+         */
+        bool is_argument = member->name == NULL && variable->is_parameter && variable->inlined != 0;
+        struct mete__clue clue = clue_of(member->name != NULL ? METE__CLUE_MEMBER
+                                         : is_argument        ? METE__CLUE_ARGUMENT
+                                                              : METE__CLUE_VARIABLE,
+                                         &object, member);
+        if (is_argument)
+            clue.name =
+                mete__block_walk_name(&walk->source->places->inlined[variable->inlined - 1]);
+        clue.offset = in_block;
+        mete__block_walk_clue(walk, &member->type, clue);
+    }
 }
 
 /* The same where the value is an address somewhere in the block. */
 static void add_variable_inside(struct mete__block_walk *walk,
                                 const struct mete__variable_place *place, int64_t offset) {
     struct mete__variable *variable = &walk->source->places->variables[place->variable];
-    const char *member = NULL;
-    Dwarf_Die type;
+    struct object object;
 
-    if (!scalar_of(variable, place, offset, &type, &member)) return;
-    mete__block_walk_inside(walk, member != NULL ? METE__CLUE_MEMBER : METE__CLUE_VARIABLE, &type,
-                            member != NULL ? member : variable->name,
-                            member != NULL ? variable->name : NULL);
+    if (!scalar_of(variable, place, offset, &object)) return;
+    for (size_t i = 0; i < object.count; i++) {
+        struct mete__pointee_member *member = &object.members[i];
+        enum mete__clue_kind kind = member->name != NULL ? METE__CLUE_MEMBER : METE__CLUE_VARIABLE;
+        mete__block_walk_inside(walk, &member->type, clue_of(kind, &object, member));
+    }
 }
 
 /* Adds the variables that the block's address is the value of, before the instruction there. */
@@ -134,10 +172,12 @@ void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
     }
 }
 
-static struct mete__block_value pointer_to(Dwarf_Die *pointer_type) {
-    struct mete__block_value value = {.kind = METE__BLOCK_POINTER};
+/* What an object there points to; of several the first. */
+static struct mete__block_value pointer_in(struct object *object) {
+    struct mete__block_value value = {.kind = METE__BLOCK_POINTER,
+                                      .is_guess = object->is_guess || object->count > 1};
 
-    return mete__pointee_of(pointer_type, &value.pointee) ? value : unknown;
+    return mete__pointee_of(&object->members[0].type, &value.pointee) ? value : unknown;
 }
 
 /* --- Registers and memory --- */
@@ -152,13 +192,12 @@ struct mete__block_value mete__block_walk_register(const struct mete__block_walk
         return walk->state.registers[number];
     for (size_t i = 0; i < places->place_count; i++) {
         const struct mete__variable_place *place = &places->places[i];
-        const char *ignored;
-        Dwarf_Die type;
+        struct object object;
         if ((place->kind != METE__VARIABLE_IN_REGISTER && place->kind != METE__VARIABLE_IS_SUM) ||
             place->number != number || !holds_at(place, address) ||
-            !scalar_of(&places->variables[place->variable], place, 0, &type, &ignored))
+            !scalar_of(&places->variables[place->variable], place, 0, &object))
             continue;
-        struct mete__block_value value = pointer_to(&type);
+        struct mete__block_value value = pointer_in(&object);
         value.offset = mete__block_walk_sum(0, -place->offset);
         if (value.kind != METE__BLOCK_UNKNOWN) return value;
     }
@@ -171,22 +210,22 @@ void mete__block_walk_set(struct mete__block_walk *walk, int8_t number,
 }
 
 /* What lies `offset` bytes into an object of a type, or any number of strides further on. */
-static bool member_at(Dwarf_Die *type, int64_t offset, uint8_t stride, Dwarf_Die *member,
-                      const char **name) {
+static bool members_at(Dwarf_Die *type, int64_t offset, uint8_t stride, struct object *object) {
     Dwarf_Word size;
 
     /* A step from one object to the next, or along an array that is inside of one. */
     if (stride > 1 && dwarf_aggregate_size(type, &size) == 0 && size != stride) {
-        if (mete__pointee_element(type, stride, member, name)) return true;
+        object->count = mete__pointee_element(type, stride, object->members) ? 1 : 0;
+        if (object->count != 0) return true;
         if (size % stride != 0) return false;
     }
-    return mete__pointee_member(type, offset, member, name);
+    object->count = mete__pointee_members(type, offset, object->members);
+    return object->count != 0;
 }
 
 /* The variable that covers a word of the frame. */
 static bool variable_in_frame(struct mete__block_walk *walk, int64_t at, uint8_t stride,
-                              uint64_t address, Dwarf_Die *type, const char **name,
-                              const char **holder) {
+                              uint64_t address, struct object *object) {
     const struct mete__variable_places *places = walk->source->places;
 
     for (size_t i = 0; places != NULL && i < places->place_count; i++) {
@@ -194,10 +233,8 @@ static bool variable_in_frame(struct mete__block_walk *walk, int64_t at, uint8_t
         int64_t offset;
         if (!holds_at(place, address) || !frame_offset(&walk->state, place, &offset)) continue;
         struct mete__variable *variable = &places->variables[place->variable];
-        if (!scalar_of(variable, place, at - offset, type, name)) continue;
-        if (stride != 0 && !member_at(&variable->type, at - offset, stride, type, name)) continue;
-        *holder = *name == NULL ? NULL : variable->name;
-        if (*name == NULL) *name = variable->name;
+        if (!scalar_of(variable, place, at - offset, object)) continue;
+        if (stride != 0 && !members_at(&variable->type, at - offset, stride, object)) continue;
         return true;
     }
     return false;
@@ -262,32 +299,27 @@ struct mete__block_value mete__block_walk_address(const struct mete__block_walk 
 
 /* What has a type and lies at an address. False: nothing that is known. */
 static bool object_at(struct mete__block_walk *walk, const struct mete__block_value *at,
-                      uint64_t address, Dwarf_Die *type, const char **name, const char **holder) {
+                      uint64_t address, struct object *object) {
     Dwarf_Die variable_type, bare;
-    const char *variable;
     uint64_t offset;
 
-    *name = *holder = NULL;
+    *object = (struct object){.is_guess = at->is_guess};
     switch (at->kind) {
     case METE__BLOCK_POINTER:
         bare = at->pointee;
-        if (!member_at(&bare, at->offset, at->stride, type, name)) return false;
-        *holder = mete__block_walk_name(&bare);
-        if (*holder == NULL && mete__dwarf_die_peel(&bare, &bare))
-            *holder = mete__block_walk_name(&bare);
+        if (!members_at(&bare, at->offset, at->stride, object)) return false;
+        object->whole = mete__block_walk_name(&bare);
+        if (object->whole == NULL && mete__dwarf_die_peel(&bare, &bare))
+            object->whole = mete__block_walk_name(&bare);
         return true;
     case METE__BLOCK_CONSTANT:
-        if (walk->source->global == NULL ||
-            !walk->source->global(walk->source->context, (uint64_t)at->offset, &variable_type,
-                                  &variable, &offset) ||
-            offset > INT64_MAX ||
-            !member_at(&variable_type, (int64_t)offset, at->stride, type, name))
-            return false;
-        *holder = *name == NULL ? NULL : variable;
-        if (*name == NULL) *name = variable;
-        return true;
-    case METE__BLOCK_FRAME:
-        return variable_in_frame(walk, at->offset, at->stride, address, type, name, holder);
+        object->is_variable = true;
+        return walk->source->global != NULL &&
+               walk->source->global(walk->source->context, (uint64_t)at->offset, &variable_type,
+                                    &object->whole, &offset) &&
+               offset <= INT64_MAX &&
+               members_at(&variable_type, (int64_t)offset, at->stride, object);
+    case METE__BLOCK_FRAME: return variable_in_frame(walk, at->offset, at->stride, address, object);
     default: return false;
     }
 }
@@ -297,29 +329,32 @@ struct mete__block_value mete__block_walk_load(struct mete__block_walk *walk,
                                                uint64_t address) {
     const struct mete__block_slot *slot =
         at->kind == METE__BLOCK_FRAME ? slot_at(&walk->state, at->offset) : NULL;
-    const char *name, *holder;
-    Dwarf_Die type;
+    struct object object;
 
     if (slot != NULL && slot->value.kind != METE__BLOCK_UNKNOWN && at->stride == 0)
         return slot->value;
-    return object_at(walk, at, address, &type, &name, &holder) ? pointer_to(&type) : unknown;
+    return object_at(walk, at, address, &object) ? pointer_in(&object) : unknown;
 }
 
 void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__block_value *at,
                             struct mete__block_value value, uint64_t address) {
-    const char *name, *holder;
-    Dwarf_Die type;
+    enum mete__clue_kind kind =
+        at->kind == METE__BLOCK_CONSTANT ? METE__CLUE_GLOBAL : METE__CLUE_MEMBER;
+    struct object object;
 
     if (at->kind == METE__BLOCK_FRAME && at->stride == 0) {
         set_slot(&walk->state, at->offset, value); /* variables are looked at by the caller */
         return;
     }
-    if (value.kind == METE__BLOCK_ADDRESS && object_at(walk, at, address, &type, &name, &holder))
-        mete__block_walk_clue(
-            walk, at->kind == METE__BLOCK_CONSTANT ? METE__CLUE_GLOBAL : METE__CLUE_MEMBER, &type,
-            value.offset, name, holder);
-    if (value.kind == METE__BLOCK_INSIDE && object_at(walk, at, address, &type, &name, &holder))
-        mete__block_walk_inside(
-            walk, at->kind == METE__BLOCK_CONSTANT ? METE__CLUE_GLOBAL : METE__CLUE_MEMBER, &type,
-            name, holder);
+    if (!mete__block_walk_is_block(&value) || !object_at(walk, at, address, &object)) return;
+    for (size_t i = 0; i < object.count; i++) {
+        struct mete__pointee_member *member = &object.members[i];
+        struct mete__clue clue = clue_of(kind, &object, member);
+        if (value.kind == METE__BLOCK_INSIDE) {
+            mete__block_walk_inside(walk, &member->type, clue);
+        } else {
+            clue.offset = value.offset;
+            mete__block_walk_clue(walk, &member->type, clue);
+        }
+    }
 }

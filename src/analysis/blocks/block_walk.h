@@ -28,7 +28,8 @@ enum mete__block_value_kind {
 struct mete__block_value {
     enum mete__block_value_kind kind;
     uint8_t
-        stride; /* it may be any multiple of so many bytes further on; 1: of any; 0: it is not */
+        stride;    /* it may be any multiple of so many bytes further on; 1: of any; 0: it is not */
+    bool is_guess; /* what it points to is one of several things that a union may point to */
     int64_t offset;
     Dwarf_Die pointee;
 };
@@ -64,15 +65,14 @@ static inline int64_t mete__block_walk_sum(int64_t left, int64_t right) {
 /* A DIE's name, its own or its origin's; NULL: none. */
 const char *mete__block_walk_name(Dwarf_Die *die);
 
-/* Adds a clue, if the type is a pointer to something; `offset` bytes into the block. */
-void mete__block_walk_clue(struct mete__block_walk *walk, enum mete__clue_kind kind,
-                           Dwarf_Die *pointer_type, int64_t offset, const char *name,
-                           const char *holder);
+/* Adds a clue, if the type is a pointer to something: that is its type. */
+void mete__block_walk_clue(struct mete__block_walk *walk, Dwarf_Die *pointer_type,
+                           struct mete__clue clue);
 
 /* The same of an address somewhere in the block: a clue only where characters lie there, as text
  * behind a header whose size depends on it. */
-void mete__block_walk_inside(struct mete__block_walk *walk, enum mete__clue_kind kind,
-                             Dwarf_Die *pointer_type, const char *name, const char *holder);
+void mete__block_walk_inside(struct mete__block_walk *walk, Dwarf_Die *pointer_type,
+                             struct mete__clue clue);
 
 /* Adds the variables that the block's address is the value of, before the instruction at an
  * address. */

@@ -46,13 +46,27 @@ bool mete__pointee_of(Dwarf_Die *type, Dwarf_Die *pointee) {
 
 /* --- Members --- */
 
-/* What is looked for, and how much longer. */
+/* What has been found, and how much longer is looked for it. */
 struct search {
+    struct mete__pointee_member *found;
+    size_t count;
+    bool has_pointers; /* what was found are such */
     int depth, looks;
 };
 
-static bool find(struct search *search, Dwarf_Die *type, uint64_t offset, Dwarf_Die *member,
-                 const char **name);
+/* Keeps a scalar. Whatever is no pointer to something gives way to what is one. */
+static void keep(struct search *search, Dwarf_Die *type, const char *name) {
+    Dwarf_Die pointee, other;
+    bool is_pointer = mete__pointee_of(type, &pointee);
+
+    if (is_pointer && !search->has_pointers) search->count = 0;
+    search->has_pointers |= is_pointer;
+    if (search->count == METE__POINTEE_MEMBERS_MAX) return;
+    if (search->count > 0 && !is_pointer) return;
+    for (size_t i = 0; i < search->count; i++)
+        if (mete__pointee_of(&search->found[i].type, &other) && other.addr == pointee.addr) return;
+    search->found[search->count++] = (struct mete__pointee_member){*type, name};
+}
 
 /* Where a member begins; false: nowhere in the type, or it is a bit-field. */
 static bool starts_at(Dwarf_Die *die, uint64_t *start) {
@@ -63,12 +77,15 @@ static bool starts_at(Dwarf_Die *die, uint64_t *start) {
     return member.has_place && member.bit_place < 0;
 }
 
-static bool find_in_members(struct search *search, Dwarf_Die *type, uint64_t offset,
-                            Dwarf_Die *member, const char **name) {
-    bool is_union = dwarf_tag(type) == DW_TAG_union_type, found = false;
+static void find(struct search *search, Dwarf_Die *type, uint64_t offset, const char *name);
+
+/* In the member that the offset is in; in all such of a union. */
+static void find_in_members(struct search *search, Dwarf_Die *type, uint64_t offset,
+                            const char *name) {
+    bool is_union = dwarf_tag(type) == DW_TAG_union_type;
     Dwarf_Die child, child_type;
 
-    if (dwarf_child(type, &child) != 0) return false;
+    if (dwarf_child(type, &child) != 0) return;
     while (search->looks++ < LOOKS_MAX) {
         int tag = dwarf_tag(&child);
         uint64_t start;
@@ -76,60 +93,50 @@ static bool find_in_members(struct search *search, Dwarf_Die *type, uint64_t off
         if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) && starts_at(&child, &start) &&
             mete__pointee_type_of(&child, &child_type) && start <= offset &&
             dwarf_aggregate_size(&child_type, &size) == 0 && offset - start < size) {
-            Dwarf_Die below, ignored;
-            const char *name_below = NULL;
-            if (find(search, &child_type, offset - start, &below, &name_below)) {
-                *member = below;
-                *name = name_below != NULL ? name_below : dwarf_diename(&child);
-                found = true;
-                if (!is_union || mete__pointee_of(&below, &ignored)) return true;
-            }
+            const char *own = dwarf_diename(&child);
+            find(search, &child_type, offset - start, own != NULL ? own : name);
+            if (!is_union && search->count != 0) return;
         }
         if (dwarf_siblingof(&child, &child) != 0) break;
     }
-    return found;
 }
 
-static bool find(struct search *search, Dwarf_Die *type, uint64_t offset, Dwarf_Die *member,
-                 const char **name) {
+static void find(struct search *search, Dwarf_Die *type, uint64_t offset, const char *name) {
     Dwarf_Die bare, element;
     Dwarf_Word size;
-    bool found = false;
 
-    if (search->depth == NESTING_MAX || !mete__dwarf_die_peel(type, &bare)) return false;
+    if (search->depth == NESTING_MAX || !mete__dwarf_die_peel(type, &bare)) return;
     search->depth++;
     switch (dwarf_tag(&bare)) {
     case DW_TAG_structure_type:
     case DW_TAG_class_type:
-    case DW_TAG_union_type: found = find_in_members(search, &bare, offset, member, name); break;
+    case DW_TAG_union_type: find_in_members(search, &bare, offset, name); break;
     case DW_TAG_array_type:
-        found = mete__pointee_type_of(&bare, &element) &&
-                dwarf_aggregate_size(&element, &size) == 0 && size != 0 &&
-                find(search, &element, offset % size, member, name);
+        if (mete__pointee_type_of(&bare, &element) && dwarf_aggregate_size(&element, &size) == 0 &&
+            size != 0)
+            find(search, &element, offset % size, name);
         break;
     default:
-        found = offset == 0;
-        if (found) *member = *type;
+        if (offset == 0) keep(search, type, name);
         break;
     }
     search->depth--;
-    return found;
 }
 
-bool mete__pointee_member(Dwarf_Die *type, int64_t offset, Dwarf_Die *member, const char **name) {
-    struct search search = {0};
+size_t mete__pointee_members(Dwarf_Die *type, int64_t offset,
+                             struct mete__pointee_member found[METE__POINTEE_MEMBERS_MAX]) {
+    struct search search = {.found = found};
     Dwarf_Word size;
 
-    *name = NULL;
-    if (dwarf_aggregate_size(type, &size) != 0 || size == 0 || size > INT64_MAX) return false;
+    if (dwarf_aggregate_size(type, &size) != 0 || size == 0 || size > INT64_MAX) return 0;
     int64_t within = offset % (int64_t)size;
     if (within < 0) within += (int64_t)size;
-    return find(&search, type, (uint64_t)within, member, name);
+    find(&search, type, (uint64_t)within, NULL);
+    return search.count;
 }
 
-/* Counts the arrays of pointers; the last one found is in `element`. */
-static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes, Dwarf_Die *element,
-                        const char **name) {
+/* Counts the arrays of pointers; the last one found is in `found`. */
+static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes) {
     Dwarf_Die bare, child, inner;
     Dwarf_Word size;
     int count = 0;
@@ -140,7 +147,7 @@ static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes, 
         if (!mete__pointee_type_of(&bare, &inner) || dwarf_aggregate_size(&inner, &size) != 0 ||
             size != bytes || !is_pointer(&inner, &bare))
             return 0;
-        *element = inner;
+        search->found->type = inner;
         return 1;
     }
     if ((tag != DW_TAG_structure_type && tag != DW_TAG_class_type) ||
@@ -149,9 +156,9 @@ static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes, 
     search->depth++;
     while (search->looks++ < LOOKS_MAX) {
         int found = dwarf_tag(&child) == DW_TAG_member && mete__pointee_type_of(&child, &inner)
-                        ? count_arrays(search, &inner, bytes, element, name)
+                        ? count_arrays(search, &inner, bytes)
                         : 0;
-        if (found != 0 && *name == NULL) *name = dwarf_diename(&child);
+        if (found != 0 && search->found->name == NULL) search->found->name = dwarf_diename(&child);
         count += found;
         if (dwarf_siblingof(&child, &child) != 0) break;
     }
@@ -159,9 +166,9 @@ static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes, 
     return count;
 }
 
-bool mete__pointee_element(Dwarf_Die *type, uint64_t bytes, Dwarf_Die *element, const char **name) {
-    struct search search = {0};
+bool mete__pointee_element(Dwarf_Die *type, uint64_t bytes, struct mete__pointee_member *element) {
+    struct search search = {.found = element};
 
-    *name = NULL;
-    return count_arrays(&search, type, bytes, element, name) == 1;
+    element->name = NULL;
+    return count_arrays(&search, type, bytes) == 1;
 }

@@ -122,14 +122,34 @@ static bool is_void(const struct choice *choice) {
            (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE);
 }
 
+/* How well a size bears out that it is this one of a union's pointers that was stored. */
+static int support(const struct choice *choice) {
+    if (choice->is_counted && !choice->shape.is_character && choice->fit >= METE__TYPE_FIT_ARRAY)
+        return 3;
+    if (choice->shape.bytes > SCALAR_MAX && choice->fit >= METE__TYPE_FIT_ARRAY) return 2;
+    return choice->shape.is_character ? 1 : 0;
+}
+
+/* Whether what is said of the block without doubt weighs more than one of several things. */
+static bool outdoes(const struct choice *said, const struct choice *one_of) {
+    if (support(one_of) < 2 || said->fit > METE__TYPE_FIT_TAIL)
+        return said->fit >= METE__TYPE_FIT_BYTES;
+    return said->frame == one_of->frame ? !is_void(said) : !is_void(said) && !said->is_vague;
+}
+
 static bool is_better(const struct choice *a, const struct choice *b) {
     if (b->clue == NULL) return true;
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
+    if (a->clue->is_one_of != b->clue->is_one_of)
+        return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
+    if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
+        return support(a) > support(b);
     if (a->frame != b->frame && b->is_vague &&
         a->fit >= (b->fit <= METE__TYPE_FIT_TAIL ? METE__TYPE_FIT_BYTES : METE__TYPE_FIT_TAIL))
         return true;
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
+    if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
     return a->clue->kind > b->clue->kind;
 }
 
@@ -143,7 +163,8 @@ static bool contradict(const struct choice *a, const struct choice *b) {
     Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
 
     if (a->frame != b->frame || a->fit != b->fit || a->fit <= METE__TYPE_FIT_TAIL ||
-        a->header != b->header || !is_seen(a) || !is_seen(b))
+        a->header != b->header || !is_seen(a) || !is_seen(b) || a->clue->is_one_of ||
+        b->clue->is_one_of)
         return false;
     for (int i = 0; i < 2; i++)
         if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
@@ -265,7 +286,7 @@ static bool is_array(const struct choice *choice) {
 
 static enum mete__site_type_confidence confidence_of(const struct choice *choice) {
     if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
-    if (choice->is_disputed) return METE__SITE_TYPE_LIKELY;
+    if (choice->is_disputed || choice->clue->is_one_of) return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
     case METE__TYPE_FIT_BYTES:
