@@ -153,8 +153,8 @@ static const char *text_at(struct cursor *cursor, struct bytes section, uint64_t
 }
 
 static const char *read_text(struct cursor *cursor) {
+    if (cursor->is_bad) return ""; /* which ends a table: what does not move on would have no end */
     const char *text = text_at(cursor, cursor->data, cursor->at);
-
     if (!cursor->is_bad) cursor->at += strlen(text) + 1;
     return text;
 }
