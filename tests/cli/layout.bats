@@ -127,6 +127,27 @@ END
     mete layout types.o conn --json - | jq -e '.types | length == 1'
 }
 
+@test "alignments_of_members_are_those_declared" {
+    cat >aligned.c <<'END'
+typedef long low __attribute__((aligned(2)));
+struct lowered { char c; long l __attribute__((aligned(2), packed)); } lowered;
+struct raised { char c; long l __attribute__((aligned(32))); } raised;
+struct by_type { char c; low l; } by_type;
+/* Without packed it changes nothing; clang mentions it, gcc does not. */
+struct ignored { char c; long l __attribute__((aligned(2))); } ignored;
+END
+    for compiler in gcc clang; do
+        "$compiler" -g -c aligned.c -o aligned.o
+        mete layout aligned.o lowered | grep -qE '^ +2 +8  b  .* l;  /\* aligned to 2 \*/$'
+        mete layout aligned.o raised | grep -qE '^ +32 +8  b  .* l;  /\* aligned to 32 \*/$'
+        mete layout aligned.o by_type | grep -qE '^ +2 +8  b  low l;  /\* aligned to 2 \*/$'
+        mete layout aligned.o ignored | grep -qE '^ +8 +8  b  .* l;$'
+        json aligned.o
+        holds '[.types[] | select(.name | startswith("struct")) | {(.name): [.align, .members[1].align]}] | add ==
+            {"struct lowered": [2, 2], "struct raised": [32, 32], "struct by_type": [2, 2], "struct ignored": [8, 8]}'
+    done
+}
+
 @test "types_are_the_same_in_every_form_of_debug_information" {
     write_types
     gcc -gdwarf-5 types.c -o program

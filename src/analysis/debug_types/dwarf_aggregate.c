@@ -83,12 +83,15 @@ static uint32_t flags_of_kind(const struct mete__dwarf_member *read,
     return flags;
 }
 
-static void align_member(const struct mete__dwarf_member *read, const struct mete__dwarf_type *type,
+/* Less than the type's own alignment can be declared of what is packed only; clang says so also
+ * where it is not, and it changes nothing. */
+static void align_member(const struct mete__dwarf_aggregate_reader *reader,
+                         const struct mete__dwarf_member *read, const struct mete__dwarf_type *type,
                          struct mete__member *member) {
     member->align = type->align;
-    if (read->align == 0) return;
+    if (read->align == 0 || (read->align < type->align && !reader->in_packed)) return;
+    member->align = read->align;
     member->flags |= METE__MEMBER_DECLARED_ALIGN;
-    if (read->align > member->align) member->align = read->align;
 }
 
 static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const char *raw) {
@@ -130,7 +133,7 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     member.offset = read.offset;
     member.flags = flags_of_kind(&read, type, name);
     if (!read.has_place) member.flags |= METE__MEMBER_VIRTUAL_BASE;
-    align_member(&read, type, &member);
+    align_member(reader, &read, type, &member);
     describe_bits(reader, &read, &member);
     Dwarf_Die element = type->element, target = type->target;
     if (name_target(reader, type, &member) != 0) return -ENOMEM;
@@ -293,6 +296,17 @@ static void describe_place(struct mete__dwarf_aggregate_reader *reader, Dwarf_Di
     if (dwarf_decl_line(die, &line) == 0 && line > 0) type->line = (uint32_t)line;
 }
 
+/* Those of a type that is described but for them. */
+static int read_all_members(struct mete__dwarf_aggregate_reader *reader,
+                            const struct mete__type *type, Dwarf_Die *die, int depth) {
+    bool was_in_packed = reader->in_packed;
+
+    reader->in_packed = type->flags & METE__TYPE_PACKED;
+    int status = read_members(reader, die, depth);
+    reader->in_packed = was_in_packed;
+    return status;
+}
+
 static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
                                      struct mete__dwarf_found *found, int depth, int *status) {
     struct mete__type type;
@@ -300,7 +314,7 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
     bool is_new;
 
     *status = describe(reader, die, found == NULL ? NULL : found->alias, &type);
-    if (*status == 0) *status = read_members(reader, die, depth);
+    if (*status == 0) *status = read_all_members(reader, &type, die, depth);
     if (*status != 0) {
         reader->member_count = first;
         return NULL;

@@ -35,6 +35,7 @@ struct mete__dwarf_aggregate_reader {
     bool is_big_endian;
     uint16_t type_flags;   /* of all types of the unit: CXX or FOREIGN */
     uint64_t variant_size; /* of what the type read next is a variant of, as a whole; 0: of none */
+    bool in_packed;        /* what is read next is a member of something packed */
     struct mete__member *members; /* of the types that are being made, one behind the other */
     size_t member_count, member_capacity;
     /* Names met before, by where the file has them: every unit has the same again. */
