@@ -358,6 +358,16 @@ END
     holds '.types[0].members | .[0].size == 4 and (.[1].type | test("^int [*]{100}$"))'
 }
 
+@test "a_file_that_is_cut_short_is_said_to_be_so" {
+    echo 'struct conn { int fd; } conn; int main(void) { return conn.fd; }' >whole.c
+    gcc -g whole.c -o whole
+    for bytes in 64 4096 $(($(stat -c %s whole) - 1)); do
+        head -c "$bytes" whole >cut
+        run ! mete layout cut
+        [ "$output" = "mete: layout: cut is cut short: it has $bytes bytes, and by its ELF header at least $(stat -c %s whole)" ]
+    done
+}
+
 @test "the_other_byte_order_and_narrow_machines_are_read" {
     write_types
     sed -i 's/^int main.*//; s/long value/long long value/' types.c

@@ -160,8 +160,40 @@ static void say_no_data(const char *path, bool is_core, char *why, size_t why_si
                  path, has_servers ? "" : ", or set DEBUGINFOD_URLS");
 }
 
+/* Bytes that an ELF file must have for what its header says to be in it; 0 where it is none. */
+static uint64_t bytes_said(int fd) {
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    GElf_Ehdr header;
+    uint64_t end = 0;
+
+    if (elf != NULL && gelf_getehdr(elf, &header) != NULL) {
+        uint64_t sections = header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize;
+        uint64_t segments = header.e_phoff + (uint64_t)header.e_phnum * header.e_phentsize;
+        end = sections >= header.e_shoff && sections > segments ? sections : segments;
+    }
+    elf_end(elf);
+    return end;
+}
+
+/* Says so where the file ends too early. */
+static bool say_cut(const char *path, char *why, size_t why_size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+    uint64_t said = 0;
+
+    if (fd < 0) return false;
+    if (fstat(fd, &status) == 0) said = bytes_said(fd);
+    close(fd);
+    if (said <= (uint64_t)status.st_size) return false;
+    snprintf(why, why_size,
+             "%s is cut short: it has %lld bytes, and by its ELF header at least %llu", path,
+             (long long)status.st_size, (unsigned long long)said);
+    return true;
+}
+
 /* `start` is how the file begins. */
 static void say_no_elf(const char *path, const char start[8], char *why, size_t why_size) {
+    if (say_cut(path, why, why_size)) return;
     if (memcmp(start, "!<thin>\n", 8) == 0)
         snprintf(why, why_size, "%s is a thin archive: its objects are files of their own", path);
     else if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
@@ -195,7 +227,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     if (file->failed || (file->part_count == 0 && add_package(file, path) != 0)) goto fail_file;
     if (file->part_count == 0) {
         status = -ENODATA;
-        say_no_data(path, file->core != NULL, why, why_size);
+        if (!say_cut(path, why, why_size)) say_no_data(path, file->core != NULL, why, why_size);
         goto fail_file;
     }
     file->debug_directory = NULL;
