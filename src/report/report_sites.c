@@ -190,15 +190,19 @@ static int type_of_place(struct mete__report *report, const struct places *place
         else if (type.confidence < first.confidence)
             first.confidence = type.confidence;
         if (type.form == METE__SITE_TYPE_ARRAY) first.form = METE__SITE_TYPE_ARRAY;
+        if (type.header < first.header) first.header = type.header;
         type = first;
     }
     mete__progress_end(&report->progress);
     if (status != 0 || looked == 0 || type.name == NULL || strcmp(type.name, first.name) != 0 ||
         type.form == METE__SITE_TYPE_BYTES)
         return status;
-    snprintf(text, METE__REPORT_STACK_TEXT, "%s%s%s",
-             first.confidence == METE__SITE_TYPE_CERTAIN ? "" : "probably ", first.name,
-             first.form == METE__SITE_TYPE_ARRAY ? "[]" : "");
+    int length = snprintf(text, METE__REPORT_STACK_TEXT, "%s%s%s",
+                          first.confidence == METE__SITE_TYPE_CERTAIN ? "" : "probably ",
+                          first.name, first.form == METE__SITE_TYPE_ARRAY ? "[]" : "");
+    if (first.header != 0 && length > 0 && length < METE__REPORT_STACK_TEXT)
+        snprintf(text + length, METE__REPORT_STACK_TEXT - (size_t)length, " behind %s",
+                 mete__units_bytes(METE__UNITS, first.header));
     return 0;
 }
 

@@ -8,11 +8,12 @@ json_t *mete__types_json_site(struct mete__report *report, const struct mete__su
 
     if (mete__site_types_find(report->types, site, &type) != 0) return NULL;
     bool known = type.name != NULL;
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "type", mete__json_text(type.name),
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "type", mete__json_text(type.name),
                      "type_confidence", mete__site_types_confidence_name(type.confidence),
                      "type_evidence", mete__json_text(type.evidence), "type_form",
                      known ? json_string(mete__site_types_form_name(type.form)) : json_null(),
-                     "type_bytes", known ? mete__json_count(type.bytes) : json_null());
+                     "type_bytes", known ? mete__json_count(type.bytes) : json_null(),
+                     "type_header", known ? mete__json_count(type.header) : json_null());
 }
 
 static json_t *amount_value(const struct mete__type_amount *amount, bool known) {

@@ -57,6 +57,7 @@ def check_site:
     | expect(.type_evidence | type == "string" or type == "null"; "sites.type_evidence")
     | expect(.type_form | IN(null, "one", "array", "flexible", "tail", "bytes"); "sites.type_form")
     | expect(.type_bytes | type == "null" or is_count; "sites.type_bytes")
+    | expect(.type_header | type == "null" or is_count; "sites.type_header")
     | (.stack | check_stack("sites.stack")) as $ok | .;
 
 expect(.mete | type == "string"; "mete")

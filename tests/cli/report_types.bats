@@ -220,6 +220,35 @@ END
     done
 }
 
+@test "an array behind a header is said to be so" {
+    cat >behind.c <<'END'
+#include <stdlib.h>
+struct head { size_t count; void *owner[4]; };
+struct item { char tag; double value; char other; };
+void *volatile kept;
+__attribute__((noinline)) struct item *items(size_t count) {
+    struct head *head = malloc(sizeof *head + count * sizeof(struct item));
+    struct item *items = (struct item *)(head + 1);
+    head->count = count;
+    for (size_t i = 0; i < count; i++) items[i].value = (double)i;
+    return items;
+}
+int main(void) {
+    for (int i = 0; i < 10; i++) kept = items(5);
+    return 0;
+}
+END
+    for compiler in gcc clang; do
+        "$compiler" -g -O0 behind.c -o behind
+        mete run --quiet -o behind.mete ./behind
+        mete report behind.mete --json r.json
+        holds '.sites[] | select(.stack[0].function == "items") | .type == "struct item" and
+               .type_form == "array" and .type_header == 40' r.json
+        holds '.types[] | select(.name == "struct item") | .peak.objects == 50' r.json
+        mete report behind.mete | grep -F 'probably struct item[] behind 40 B'
+    done
+}
+
 @test "which of a union's pointers it is, the size tells, and that is not certain" {
     cat >union.c <<'END'
 #include <stdlib.h>

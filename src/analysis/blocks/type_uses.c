@@ -45,7 +45,8 @@ static void add(uint64_t *sum, uint64_t more) {
 static uint64_t objects_in(const struct mete__type_use_site *shape, uint64_t size) {
     bool many = shape->form == METE__SITE_TYPE_ARRAY || shape->form == METE__SITE_TYPE_BYTES;
 
-    return many && size != 0 ? shape->block_bytes / size : 1;
+    if (!many || size == 0) return 1;
+    return shape->block_bytes < shape->header ? 0 : (shape->block_bytes - shape->header) / size;
 }
 
 static struct part part_of(const struct mete__summary_site *site,
@@ -59,6 +60,7 @@ static struct part part_of(const struct mete__summary_site *site,
         .site = site,
         .shape = {.form = type->form,
                   .block_bytes = mean,
+                  .header = type->header,
                   .peak_blocks = mean == 0 ? 0
                                            : site->peak_live_bytes / mean +
                                                  (site->peak_live_bytes % mean > mean / 2),

@@ -28,6 +28,7 @@ struct mete__type_amount {
 struct mete__type_use_site {
     enum mete__site_type_form form;
     uint64_t block_bytes; /* mean */
+    uint64_t header;      /* of these so many in front of the objects */
     uint64_t peak_blocks, live_blocks;
 };
 
