@@ -249,6 +249,68 @@ END
     done
 }
 
+@test "a struct that is only declared is looked up where it is defined" {
+    cat >user.c <<'END'
+#include <stdlib.h>
+struct pool { struct state *state; struct twice *twice; };
+extern size_t state_bytes, twice_bytes;
+void state_use(struct state *);
+__attribute__((noinline)) void states(struct pool *pool) { pool->state = calloc(1, state_bytes); }
+__attribute__((noinline)) void twices(struct pool *pool) { pool->twice = calloc(1, twice_bytes); }
+int main(void) {
+    static struct pool pool;
+    states(&pool);
+    twices(&pool);
+    state_use(pool.state);
+    return pool.twice == NULL;
+}
+END
+    cat >state.c <<'END'
+#include <stddef.h>
+struct state { long count; void *slabs[3]; };
+struct twice { long a, b, c; } twice_here;
+size_t state_bytes = sizeof(struct state), twice_bytes = sizeof(struct twice);
+void state_use(struct state *state) { state->count++; }
+END
+    echo 'struct twice { char of_another[24], unit[8]; } twice_there;' >other.c
+    for flags in '-O0' '-O2' '-O2 -gdwarf-4' '-O2 -gsplit-dwarf'; do
+        gcc -g $flags user.c state.c other.c -o user
+        mete run --quiet -o user.mete ./user
+        mete report user.mete --json r.json
+        holds '.sites[] | select(.stack[0].function == "states") | .type == "struct state" and
+               .type_confidence == "certain"' r.json
+        # Nobody knows which of the two is meant.
+        holds '.sites[] | select(.stack[0].function == "twices") | .type == null' r.json
+    done
+}
+
+@test "who returns the end of its struct has made a struct" {
+    cat >end.c <<'END'
+#include <stdlib.h>
+#include <string.h>
+struct entry { struct entry *next; unsigned hash; size_t length; char text[]; };
+struct entry *entries;
+__attribute__((noinline)) const char *intern(const char *text) {
+    struct entry *entry = malloc(sizeof *entry + strlen(text) + 1);
+    entry->next = entries;
+    entries = entry;
+    entry->length = strlen(text);
+    strcpy(entry->text, text);
+    return entry->text;
+}
+int main(void) { return intern("thirteen and more")[0] == 0; }
+END
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level end.c -o end
+            mete run --quiet -o end.mete ./end
+            mete report end.mete --json r.json
+            holds '.sites[] | select(.stack[0].function == "intern") | .type == "struct entry" and
+                   .type_form == "flexible"' r.json
+        done
+    done
+}
+
 @test "which of a union's pointers it is, the size tells, and that is not certain" {
     cat >union.c <<'END'
 #include <stdlib.h>

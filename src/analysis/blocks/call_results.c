@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "analysis/blocks/call_site.h"
+#include "analysis/blocks/definition_table.h"
 #include "analysis/blocks/frame_table.h"
 #include "analysis/blocks/global_table.h"
 #include "analysis/blocks/pointee.h"
 #include "analysis/blocks/variable_places.h"
+#include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/symbols/inlines.h"
 
@@ -49,6 +51,8 @@ struct mete__call_results {
     struct mete__frame_table frames;
     bool has_globals;
     struct mete__global_table globals;
+    bool has_definitions;
+    struct mete__definition_table definitions;
     void *functions;                            /* tsearch tree of struct function */
     void *answers;                              /* tsearch tree of struct answer */
     const struct mete__variable_places *places; /* of the function that is walked */
@@ -130,6 +134,7 @@ void mete__call_results_close(struct mete__call_results *results) {
     tdestroy(results->functions, free_function);
     tdestroy(results->answers, free);
     mete__global_table_free(&results->globals);
+    mete__definition_table_free(&results->definitions);
     mete__frame_table_free(&results->frames);
     mete__instruction_decoder_close(results->decoder);
     free(results);
@@ -266,6 +271,25 @@ static void read_call_site(const struct mete__call_results *results, uint64_t ad
     flow->clues[flow->clue_count++] = (struct mete__clue){.kind = METE__CLUE_CALL, .type = type};
 }
 
+static bool is_declaration(Dwarf_Die *type) {
+    Dwarf_Die bare;
+
+    return mete__dwarf_die_peel(type, &bare) && dwarf_hasattr(&bare, DW_AT_declaration);
+}
+
+/* Of what the unit only declares, the definition. */
+static void complete(struct mete__call_results *results, struct mete__block_flow *flow) {
+    for (size_t i = 0; i < flow->clue_count; i++) {
+        if (!is_declaration(&flow->clues[i].type)) continue;
+        if (!results->has_definitions) {
+            results->has_definitions = true;
+            int status = mete__definition_table_read(&results->definitions, results->module);
+            (void)status; /* what there is will do */
+        }
+        (void)mete__definition_table_complete(&results->definitions, &flow->clues[i].type);
+    }
+}
+
 static void follow(struct mete__call_results *results, uint64_t address,
                    struct mete__block_flow *flow) {
     const struct segment *segment = segment_at(results, address - 1);
@@ -290,6 +314,7 @@ static void follow(struct mete__call_results *results, uint64_t address,
     uint64_t at = address - results->bias;
     (void)mete__block_flow_follow(&source, known ? before(&unit, &function, at) : at, at, flow);
     read_call_site(results, at, flow);
+    complete(results, flow);
 }
 
 static int by_address(const void *left, const void *right) {

@@ -108,6 +108,7 @@ struct choice {
     int64_t header;
     bool is_vague;    /* found where memory for others is got: they may know better */
     bool is_passed;   /* what is returned to these others begins elsewhere in the block */
+    bool passes_tail; /* the same, but that is the flexible array at its end */
     bool is_assumed;  /* nobody saw the pointer returned from further in */
     bool is_counted;  /* a caller up to here multiplies by the type's size, or names it */
     bool varies;      /* the blocks' sizes are apart by whole objects */
@@ -115,11 +116,27 @@ struct choice {
     bool is_disputed; /* the same frame takes the block for something else that fits as well */
 };
 
+enum sameness { NO_STRUCTS, SAME, DIFFERENT };
+
+/* By typedefs or not; units have types of their own, which names tell apart. */
+static enum sameness compare_structs(const struct choice *a, const struct choice *b) {
+    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
+
+    for (int i = 0; i < 2; i++)
+        if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
+            !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
+            return NO_STRUCTS;
+    if (bare[0].addr == bare[1].addr) return SAME;
+    const char *names[2] = {mete__dwarf_die_name(&bare[0]), mete__dwarf_die_name(&bare[1])};
+    bool is_same = names[0] != NULL && names[1] != NULL && strcmp(names[0], names[1]) == 0;
+    return is_same ? SAME : DIFFERENT;
+}
+
 /* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
  */
 static bool is_void(const struct choice *choice) {
     return choice->fit == METE__TYPE_FIT_NONE ||
-           (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE);
+           (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE && !choice->passes_tail);
 }
 
 /* How well a size bears out that it is this one of a union's pointers that was stored. */
@@ -144,6 +161,9 @@ static bool is_better(const struct choice *a, const struct choice *b) {
         return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
     if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
         return support(a) > support(b);
+    if (a->frame != b->frame && a->fit == b->fit && a->clue->kind < b->clue->kind &&
+        compare_structs(a, b) == SAME)
+        return false;
     if (a->frame != b->frame && b->is_vague &&
         a->fit >= (b->fit <= METE__TYPE_FIT_TAIL ? METE__TYPE_FIT_BYTES : METE__TYPE_FIT_TAIL))
         return true;
@@ -157,22 +177,12 @@ static bool is_seen(const struct choice *choice) {
     return choice->clue->kind >= METE__CLUE_RETURNED;
 }
 
-/* Whether the two are different structs or unions, by typedefs or not, and equally likely: what a
- * function makes on different ways through it, say. */
+/* Whether the two are different structs or unions, and equally likely: what a function makes on
+ * different ways through it, say. */
 static bool contradict(const struct choice *a, const struct choice *b) {
-    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
-
-    if (a->frame != b->frame || a->fit != b->fit || a->fit <= METE__TYPE_FIT_TAIL ||
-        a->header != b->header || !is_seen(a) || !is_seen(b) || a->clue->is_one_of ||
-        b->clue->is_one_of)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
-            !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
-            return false;
-    if (bare[0].addr == bare[1].addr) return false;
-    const char *names[2] = {mete__dwarf_die_name(&bare[0]), mete__dwarf_die_name(&bare[1])};
-    return names[0] == NULL || names[1] == NULL || strcmp(names[0], names[1]) != 0;
+    return a->frame == b->frame && a->fit == b->fit && a->fit > METE__TYPE_FIT_TAIL &&
+           a->header == b->header && is_seen(a) && is_seen(b) && !a->clue->is_one_of &&
+           !b->clue->is_one_of && compare_structs(a, b) == DIFFERENT;
 }
 
 /* From malloc to a frame. */
@@ -230,6 +240,9 @@ static void consider(struct choice *best, const struct caller *caller, const str
             choice.fit > METE__TYPE_FIT_BYTES)
             continue;
         choice.is_passed = is_passed(flow, &choice);
+        choice.passes_tail = choice.is_passed && choice.fit == METE__TYPE_FIT_FLEXIBLE &&
+                             choice.header == 0 && flow->returned &&
+                             (uint64_t)flow->returned_offset == choice.shape.flexible;
         choice.is_vague =
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
         choice.is_counted =
@@ -303,7 +316,7 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
             (choice->shape.bytes > SCALAR_MAX || !choice->is_direct))
             return METE__SITE_TYPE_LIKELY;
         /* Behind a header any struct with an open end fits: a pool's first object, too. */
-        if (choice->fit == METE__TYPE_FIT_FLEXIBLE && choice->header > 0)
+        if (choice->fit == METE__TYPE_FIT_FLEXIBLE && (choice->header > 0 || choice->passes_tail))
             return METE__SITE_TYPE_LIKELY;
         return is_seen(choice) && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN
                                                       : METE__SITE_TYPE_LIKELY;

@@ -1,0 +1,30 @@
+/*
+ * analysis/blocks/definition_table.h - where a module defines a struct that a unit only declares.
+ *
+ * In C a name stands for one type, in all units that share a pointer to it; where two units define
+ * different ones of a name, as they may, it is not known which a third means.
+ */
+#ifndef METE_ANALYSIS_BLOCKS_DEFINITION_TABLE_H
+#define METE_ANALYSIS_BLOCKS_DEFINITION_TABLE_H
+
+#include <elfutils/libdwfl.h>
+#include <stdbool.h>
+
+#include "base/compiler.h"
+
+/* Zero-initialised it is empty. */
+struct mete__definition_table {
+    void *definitions; /* tsearch tree, by kind and name */
+};
+
+/* Reads the structs and unions that units of C define outside of functions. -ENOMEM: there are
+ * fewer. */
+METE_MUST_USE int mete__definition_table_read(struct mete__definition_table *table,
+                                              Dwfl_Module *module);
+void mete__definition_table_free(struct mete__definition_table *table);
+
+/* Replaces a declaration, also a typedef of one, by its definition. False: it is none, or there is
+ * no definition, or more than one. */
+bool mete__definition_table_complete(const struct mete__definition_table *table, Dwarf_Die *type);
+
+#endif
