@@ -113,8 +113,8 @@ static json_t *reordered_object(struct mete__json *json, const struct mete__type
     return object;
 }
 
-static json_t *type_object(struct mete__json *json, const struct mete__type *type,
-                           const struct mete__layout_reordered *reordered, uint64_t line) {
+json_t *mete__layout_json_type(struct mete__json *json, const struct mete__type *type,
+                               uint64_t line) {
     struct mete__layout_facts facts;
     json_t *object = json_object();
 
@@ -138,10 +138,14 @@ static json_t *type_object(struct mete__json *json, const struct mete__type *typ
     put(json, object, "file", mete__json_text(type->file));
     put(json, object, "line", type->line == 0 ? json_null() : mete__json_count(type->line));
     put(json, object, "members", members_of(json, type, &(uint32_t){NESTED_MAX}));
+    return object;
+}
+
+static void put_reordered(struct mete__json *json, json_t *object, const struct mete__type *type,
+                          const struct mete__layout_reordered *reordered) {
     put(json, object, "reordered", reordered_object(json, type, reordered));
     if (reordered->order.refusal != NULL)
         put(json, object, "refusal", mete__json_text(reordered->order.refusal));
-    return object;
 }
 
 int mete__layout_json_write(const struct mete__type *const *types,
@@ -156,7 +160,8 @@ int mete__layout_json_write(const struct mete__type *const *types,
     fputs("[", out);
     for (size_t i = 0; i < count && json.status == 0; i++) {
         mete__json_begin_entry(&json, &any);
-        json_t *object = type_object(&json, types[i], &reordered[i], line);
+        json_t *object = mete__layout_json_type(&json, types[i], line);
+        put_reordered(&json, object, types[i], &reordered[i]);
         if (heap != NULL) put(&json, object, "heap", mete__layout_heap_json(heap, i));
         mete__json_write(&json, object);
     }

@@ -10,6 +10,7 @@
 #include "analysis/symbols/short_name.h"
 #include "report/json.h"
 #include "report/report_json.h"
+#include "report/web_layouts.h"
 #include "report/web_sites.h"
 
 #define SHORT_NAME_SIZE 512
@@ -171,6 +172,7 @@ static void write_tables(void *context, struct mete__json *json) {
     }
     mete__json_end_entries(json, any);
 
+    mete__web_layouts_write(tables->report, json);
     mete__json_member(json, "sort", sort_value(tables->report->options.sort));
     mete__json_member(json, "folder", mete__json_text(folder));
     mete__json_member(json, "site_count", mete__json_count(tables->report->summary->site_count));

@@ -71,6 +71,51 @@ END
     use leaks
 }
 
+@test "the_page_draws_the_types_of_blocks" {
+    cat >types.c <<'END'
+#include <stdlib.h>
+struct packet {
+    char kind;
+    struct packet *next;
+    unsigned state : 3, mode : 7;
+    struct { int x; char y; };
+    union { int number; void *pointer; };
+    char name[50];
+};
+union word { long number; double real; };
+static void *volatile kept[200];
+__attribute__((noinline)) static struct packet *packet_new(void) {
+    struct packet *packet = calloc(1, sizeof *packet);
+    packet->kind = 1;
+    return packet;
+}
+__attribute__((noinline)) static union word *word_new(void) {
+    union word *word = malloc(sizeof *word);
+    word->number = 1;
+    return word;
+}
+int main(void) {
+    for (int i = 0; i < 200; i += 2) {
+        kept[i] = packet_new();
+        kept[i + 1] = word_new();
+    }
+    return 0;
+}
+END
+    gcc -g -O1 types.c -o types
+    mete run --quiet -o types.mete ./types
+    page types.mete
+    grep -q '{"name": "struct packet", "kind": "struct"' page.html
+    cp page.html whole.html
+    # What was built anew since may be another layout by the same name.
+    echo 'struct packet { char pad[96]; } packet; int main(void) { return 0; }' >anew.c
+    gcc -g anew.c -o types
+    page types.mete
+    grep -qF '"layouts": [],' page.html
+    mv whole.html page.html
+    use types
+}
+
 @test "the_page_lists_pools_arenas_and_maps" {
     cat >holders.c <<'END'
 #include <mete/arena.h>

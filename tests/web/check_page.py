@@ -77,7 +77,7 @@ def check_bodies(page):
 
 
 def check_data(data, report, wrong):
-    for key in ("mete", "mode", "program", "totals", "sizes", "timeline", "tracker",
+    for key in ("mete", "mode", "program", "totals", "types", "sizes", "timeline", "tracker",
                 "modules_without_names"):
         if data[key] != report[key]:
             wrong.append(f"{key}: {data[key]} instead of {report[key]}")
@@ -96,6 +96,12 @@ def check_data(data, report, wrong):
                 for holder in report["holders"]]
     if figures(data) != figures(report):
         wrong.append(f"holders: {figures(data)} instead of {figures(report)}")
+    types = {(each["name"], each["size"]) for each in data["types"]}
+    for layout in data["layouts"]:
+        if (layout["name"], layout["size"]) not in types:
+            wrong.append(f"a layout of no type: {layout['name']}")
+    if len({(each["name"], each["size"]) for each in data["layouts"]}) != len(data["layouts"]):
+        wrong.append("a layout is there twice")
     for site in data["sites"] + data["holders"] + ([] if data["leaks"] is None else data["leaks"]["records"]):
         node, cut, first, last, *_ = site["stack"]
         if not (0 <= node <= len(data["nodes"]) / 3 and cut >= 0 and first <= last):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """use_page CHROMIUM PAGE KIND: uses a page of `mete report --html` as a person would.
 
-KIND says what is known of the profile: "leaks" or "holders" (of the bats file), "hostile" or "large". Whatever
-the page, nothing may be logged, thrown or loaded. Prints what is wrong; exits with 1.
+KIND says what is known of the profile: "leaks", "types" or "holders" (of the bats file), "hostile" or
+"large". Whatever the page, nothing may be logged, thrown or loaded. Prints what is wrong; exits with 1.
 """
 import os
 import sys
@@ -107,6 +107,35 @@ def use_holders(browser):
     expect("all", count(browser, "#holder-table tbody tr") > rows)
 
 
+def use_types(browser):
+    def cells(row):
+        return browser.run(f"[...document.querySelectorAll('#type-table tbody tr')[{row}].cells]"
+                           ".map((cell) => cell.textContent)")
+
+    def titles(row):
+        return browser.run(f"[...document.querySelectorAll('#type-table .stacks')[{row}]"
+                           ".querySelectorAll('title')].map((each) => each.textContent)")
+
+    expect("chapter", "Types of blocks" in text(browser, "#chapters"))
+    expect("packets", cells(0), ["struct packet", "9.38 KiB", "9.38 KiB", "100", "96 B", "1.86 KiB"])
+    expect("words", cells(1)[:5], ["union word", "800 B", "800 B", "100", "8 B"])
+    for row in range(2):
+        browser.run(f"document.querySelectorAll('#type-table .place')[{row}].click()")
+    expect("said", "types.c:2 · align 8 · 2 cache lines · 19 bytes wasted: 20 %"
+           in text(browser, "#type-table .stacks p"))
+    # A name that lies in two lines is drawn in both; what has no name is what is in there.
+    expect("pieces", titles(0), [
+        "kind: char\noffset 0, 1 byte", "hole: 7 bytes", "next: struct packet *\noffset 8, 8 bytes",
+        "state: unsigned int\noffset 16, 3 bits", "mode: unsigned int\noffset 16, 7 bits", "hole: 22 bits",
+        "x: int\noffset 20, 4 bytes", "y: char\noffset 24, 1 byte", "hole: 7 bytes",
+        "number | pointer: union\noffset 32, 8 bytes", "name: char[50]\noffset 40, 50 bytes",
+        "name: char[50]\noffset 40, 50 bytes", "hole: 6 bytes"])
+    expect("a union", titles(1), ["number | real: union\noffset 0, 8 bytes"])
+    expect("rows", count(browser, "#type-table .bytes .offset"), 3)
+    click(browser, "#type-table .place")
+    expect("folded again", count(browser, "#type-table .stacks"), 1)
+
+
 def use_hostile(browser):
     expect("title", browser.run("document.title"), "<b>bold — mete report")
     expect("no element of theirs", count(browser, "b, img, #page script"), 0)
@@ -137,7 +166,8 @@ def main(program, page, kind):
             expect("requests", len(browser.requests), 1)
             expect("nothing wider than the window",
                    browser.run("document.documentElement.scrollWidth <= innerWidth"))
-        {"leaks": use_leaks, "holders": use_holders, "hostile": use_hostile, "large": use_large}[kind](browser)
+        {"leaks": use_leaks, "types": use_types, "holders": use_holders, "hostile": use_hostile,
+         "large": use_large}[kind](browser)
         expect("complaints in the end", browser.complaints, [])
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0

@@ -66,6 +66,12 @@ function programPath() {
   return data.program.argv[0] ?? data.program.executable ?? "?";
 }
 
+/* A file's path, from the folder that the report was asked for in. */
+function pathWords(path) {
+  const isInside = data.folder && data.folder !== "/" && path.startsWith(data.folder + "/");
+  return isInside ? path.slice(data.folder.length + 1) : path;
+}
+
 /* --- Frames and stacks --- */
 
 const allFrames = data.frames.map((entry) => {
@@ -76,10 +82,7 @@ const allFrames = data.frames.map((entry) => {
   const place = baseName(frame.module) + "+0x" + offset.toString(16);
   frame.name = text(short) ?? place;
   frame.full = text(full) ?? place;
-  let path = frame.file;
-  if (path !== null && data.folder && data.folder !== "/" && path.startsWith(data.folder + "/"))
-    path = path.slice(data.folder.length + 1);
-  frame.where = path !== null ? path + (line === 0 ? "" : ":" + line)
+  frame.where = frame.file !== null ? pathWords(frame.file) + (line === 0 ? "" : ":" + line)
     : full < 0 ? "" : "(" + baseName(frame.module) + ")";
   /* What a search looks at, and what makes two frames one box of the flame graph. */
   frame.words = (frame.full + "\n" + (frame.file ?? "") + "\n" + frame.module).toLowerCase();

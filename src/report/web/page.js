@@ -154,6 +154,7 @@ drawErrors();
 leakList.start();
 flame.start();
 placeTable.start();
+typeTable.start();
 holderTable.start();
 drawSizes();
 drawNotes();
