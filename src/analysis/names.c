@@ -30,7 +30,7 @@ struct slot {
 };
 
 struct mete__names {
-    struct slot *slots; /* open addressing; a power of two of them, at most three quarters in use */
+    struct slot *slots; /* open addressing; a power of two of them, at most seven eighths in use */
     size_t slot_count;
     uint32_t name_count;
     char **chunks;
@@ -126,7 +126,7 @@ static uint32_t keep(struct mete__names *names, const char *text) {
     size_t length = strlen(text);
     uint32_t hash = hash_of(text, length);
 
-    if (names->name_count >= names->slot_count / 4 * 3 && grow(names) != 0) return 0;
+    if (names->name_count >= names->slot_count / 8 * 7 && grow(names) != 0) return 0;
     struct slot *slot = slot_of(names, hash, text);
     if (slot->reference == 0) *slot = (struct slot){hash, add(names, text, length)};
     return slot->reference;

@@ -136,7 +136,7 @@ static int find_aliases(struct mete__btf_types *types, struct mete__type_synonym
         }
         struct mete__btf_entry *entry = mete__btf_types_entry(types, record.size_or_type);
         if (entry == NULL) return -ENOMEM;
-        if (entry->alias == NULL) entry->alias = record.name;
+        if (entry->alias == 0) entry->alias = id;
     }
     return 0;
 }
@@ -186,8 +186,9 @@ static const char *name_of(struct reading *reading, uint32_t id) {
     struct mete__btf_record record = mete__btf_types_record(&reading->types, id);
     struct mete__btf_entry *entry = mete__btf_types_text(&reading->types, id);
 
-    if (entry != NULL && record.name == NULL && entry->alias != NULL)
-        return mete__names_keep(reading->types.names, entry->alias);
+    if (entry != NULL && record.name == NULL && entry->alias != 0)
+        return mete__names_keep(reading->types.names,
+                                mete__btf_types_record(&reading->types, entry->alias).name);
     return entry == NULL ? NULL : entry->text.text;
 }
 
@@ -259,7 +260,7 @@ static int describe(struct reading *reading, uint32_t id, struct mete__type *typ
     };
     if (type->name == NULL) return -ENOMEM;
     if (record.name == NULL)
-        type->flags |= entry->alias == NULL ? METE__TYPE_ANONYMOUS : METE__TYPE_TYPEDEF;
+        type->flags |= entry->alias == 0 ? METE__TYPE_ANONYMOUS : METE__TYPE_TYPEDEF;
     else
         type->plain_at = is_union ? sizeof "union " - 1 : sizeof "struct " - 1;
     if (entry->is_packed) type->flags |= METE__TYPE_PACKED;
@@ -316,7 +317,9 @@ static int make_further_name(struct reading *reading, uint32_t id) {
     if (record.name == NULL || record.size_or_type >= reading->types.count) return 0;
     const struct mete__btf_entry *of = mete__btf_types_entry(&reading->types, record.size_or_type);
     if (of == NULL) return -ENOMEM;
-    if (of->made == NULL || of->alias == NULL || strcmp(of->alias, record.name) == 0) return 0;
+    if (of->made == NULL || of->alias == 0 ||
+        strcmp(mete__btf_types_record(&reading->types, of->alias).name, record.name) == 0)
+        return 0;
     struct mete__type type = *of->made;
     type.name = mete__names_keep(reading->types.names, record.name);
     if (type.name == NULL) return -ENOMEM;

@@ -51,9 +51,9 @@ struct mete__btf_record {
 struct mete__btf_entry {
     struct mete__type_text text;   /* text NULL: not made yet */
     const struct mete__type *made; /* of an aggregate */
-    const char *alias;             /* the typedef's name, of an anonymous aggregate */
     uint64_t size;
     uint32_t align;  /* 0: not measured yet */
+    uint32_t alias;  /* of an anonymous aggregate: the typedef whose name it has; 0: none */
     uint32_t target; /* of a pointer, through further ones: the bare type; 0: none */
     bool has_size, is_array, is_packed, is_being_made;
 };
