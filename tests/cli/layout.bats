@@ -188,13 +188,37 @@ END
     write_types
     gcc -gdwarf-4 -fdebug-types-section -gsplit-dwarf types.c -o program
     mete layout program >out 2>err
-    grep -q '1 .dwo file holds more than can be read of it.*-fdebug-types-section' err
+    grep -qxF "mete: layout: $PWD/program-types.dwo has sections of types of its own that cannot be read: left out (compile without -fdebug-types-section)" err
     gcc -gdwarf-5 -fdebug-types-section -gsplit-dwarf types.c -o program
     run -125 mete layout program
-    [[ "$output" == *'1 .dwo file holds more than can be read of it'* ]]
+    [[ "$output" == *"program-types.dwo has sections of types of its own"* ]]
     gcc -gdwarf-5 -gsplit-dwarf types.c -o program
     mete layout program >out 2>err
     [ ! -s err ]
+}
+
+@test "types_of_an_object_file_in_sections_of_their_own_are_not_left_out_in_silence" {
+    write_types
+    for version in 4 5; do
+        gcc -gdwarf-$version -fdebug-types-section -c types.c -o types.o
+        mete layout types.o >out 2>err
+        grep -q '^mete: layout: types are in sections of their own, which cannot be read in an object file' err
+        gcc types.o -o program
+        mete layout program conn >out 2>err
+        [ ! -s err ]
+    done
+}
+
+@test "a_dwo_file_that_is_not_the_programs_is_named" {
+    write_types
+    echo 'struct other { int a; } other; int second;' >other.c
+    gcc -g -gsplit-dwarf types.c other.c -o program
+    gcc -g -gsplit-dwarf -DANEW=1 -Dvalue=anew -c types.c -o program-types.o # with a new .dwo file
+    mete layout program >out 2>err
+    grep -qxF "mete: layout: $PWD/program-types.dwo is of another build, or damaged: left out (compile the program anew)" err
+    head -c 100 program-other.dwo >cut && mv cut program-other.dwo
+    run -125 mete layout program
+    [[ $output == *"program-types.dwo and 1 more .dwo file are of another build, or damaged: left out"* ]]
 }
 
 @test "debug_information_is_found_in_a_file_of_its_own" {
@@ -305,7 +329,7 @@ END
     gcc -g -gsplit-dwarf -c types.c -o types.o
     rm types.dwo
     run -125 mete layout types.o
-    [[ $output == *"1 unit is in .dwo files that are not there"* ]]
+    [[ $output == *"$PWD/types.dwo is not there: left out ("* ]]
 }
 
 @test "what_is_no_program_is_refused_in_one_line" {

@@ -83,7 +83,7 @@ LINES
     mv program.dwp debug
     mete layout --debug-dir=debug program shared >/dev/null
     run -125 mete layout program shared
-    [[ $output == *"2 units are in .dwo files that are not there"* ]]
+    [[ $output == *".dwo and 1 more .dwo file are not there: left out ("* ]]
 }
 
 @test "a_damaged_package_is_named" {

@@ -14,6 +14,7 @@
 #include "analysis/debug_types/dwarf_unit.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
+#include "analysis/dwarf/dwo_file.h"
 
 #define NOTES_MAX 10 /* of damaged units, one by one */
 
@@ -23,8 +24,10 @@ struct reading {
     size_t unit_count;
     size_t damaged_count;
     size_t unreadable_count; /* units of a package that say nothing, not even what they are */
-    size_t split_count;      /* units whose .dwo file or package is not there */
-    size_t scattered_count;  /* units whose .dwo file has several sections of one name */
+    struct dwo_files {
+        size_t count;
+        char first[PATH_MAX];
+    } dwo_files[METE__DWO_FILE_STATES]; /* of units that are not read, or whose types are not */
 };
 
 static void say(const struct reading *reading, const char *text) {
@@ -115,41 +118,11 @@ static int read_package(struct reading *reading, struct mete__dwarf_split *packa
     return status;
 }
 
-/* gcc puts each type unit in a section of its own. Of sections of one name in a .dwo file libdw
- * reads the first, be it the unit's or a type's. */
-static bool is_scattered(Dwarf *dwarf) {
-    Elf *elf = dwarf_getelf(dwarf);
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    size_t names, units = 0, types = 0;
+/* Counts a .dwo file that is not read, or not whole, and keeps the first one's path. */
+static void count_file(struct reading *reading, enum mete__dwo_file_state state, const char *path) {
+    struct dwo_files *files = &reading->dwo_files[state];
 
-    if (elf_getshdrstrndx(elf, &names) != 0) return false;
-    while ((section = elf_nextscn(elf, section)) != NULL) {
-        const char *name =
-            gelf_getshdr(section, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
-        if (name == NULL) continue;
-        units += strcmp(name, ".debug_info.dwo") == 0;
-        types += strcmp(name, ".debug_types.dwo") == 0;
-    }
-    return units > 1 || types > 1;
-}
-
-/* Whether the .dwo file of a skeleton is there, though the unit was not found in it. */
-static bool has_file(Dwarf_Die *skeleton) {
-    Dwarf_Attribute attribute;
-    char path[PATH_MAX];
-
-    if (dwarf_attr(skeleton, DW_AT_dwo_name, &attribute) == NULL &&
-        dwarf_attr(skeleton, DW_AT_GNU_dwo_name, &attribute) == NULL)
-        return false;
-    const char *name = dwarf_formstring(&attribute);
-    const char *directory = dwarf_attr(skeleton, DW_AT_comp_dir, &attribute) == NULL
-                                ? NULL
-                                : dwarf_formstring(&attribute);
-    if (name == NULL || (name[0] != '/' && directory == NULL)) return false;
-    int length = name[0] == '/' ? snprintf(path, sizeof path, "%s", name)
-                                : snprintf(path, sizeof path, "%s/%s", directory, name);
-    return length >= 0 && (size_t)length < sizeof path && access(path, R_OK) == 0;
+    if (files->count++ == 0) snprintf(files->first, sizeof files->first, "%s", path);
 }
 
 /* A unit that a skeleton stands for; with it the units of types that its .dwo file has. */
@@ -158,19 +131,21 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
     struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     Dwarf_CU *unit = NULL;
     Dwarf_Die root;
+    char path[PATH_MAX];
     uint8_t type;
     int status = 0;
 
     if (package != NULL) mete__dwarf_split_trim(package);
     if (!mete__dwarf_split_unit(skeleton, &root)) {
-        if (has_file(skeleton))
-            reading->scattered_count++;
-        else
-            reading->split_count++;
+        enum mete__dwo_file_state state = mete__dwo_file_state(skeleton, path, sizeof path);
+        count_file(reading, state, path);
         return 0;
     }
     Dwarf *rest = dwarf_cu_getdwarf(root.cu);
-    if (package == NULL && is_scattered(rest)) reading->scattered_count++;
+    if (package == NULL && mete__dwo_file_is_scattered(dwarf_getelf(rest))) {
+        (void)mete__dwo_file_state(skeleton, path, sizeof path);
+        count_file(reading, METE__DWO_FILE_SCATTERED, path);
+    }
     status = read_unit(reading, &root);
     while (status == 0 && dwarf_get_units(rest, unit, &unit, NULL, &type, &root, NULL) == 0)
         if ((type == DW_UT_type || type == DW_UT_split_type) && root.addr != NULL &&
@@ -232,6 +207,32 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
     return status;
 }
 
+static void say_files(const struct reading *reading, enum mete__dwo_file_state state) {
+    static const char *const why[METE__DWO_FILE_STATES][2] = {
+        [METE__DWO_FILE_MISSING] = {" is not there", " are not there"},
+        [METE__DWO_FILE_SCATTERED] = {" has sections of types of its own that cannot be read",
+                                      " have sections of types of their own that cannot be read"},
+        [METE__DWO_FILE_FOREIGN] = {" is of another build, or damaged",
+                                    " are of another build, or damaged"},
+    };
+    static const char *const remedy[METE__DWO_FILE_STATES] = {
+        [METE__DWO_FILE_MISSING] =
+            "they are where the program was compiled, or in a .dwp package to be put beside it",
+        [METE__DWO_FILE_SCATTERED] = "compile without -fdebug-types-section",
+        [METE__DWO_FILE_FOREIGN] = "compile the program anew",
+    };
+    const struct dwo_files *files = &reading->dwo_files[state];
+    char text[PATH_MAX + 512], more[64] = "";
+
+    if (files->count > 1)
+        snprintf(more, sizeof more, " and %zu more .dwo file%s", files->count - 1,
+                 files->count == 2 ? "" : "s");
+    snprintf(text, sizeof text, "%s%s%s: left out (%s)",
+             files->first[0] == '\0' ? "a .dwo file without a name" : files->first, more,
+             why[state][files->count > 1], remedy[state]);
+    say(reading, text);
+}
+
 static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     char text[512];
@@ -253,22 +254,12 @@ static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
                  reading->damaged_count - NOTES_MAX);
         say(reading, text);
     }
-    if (reading->scattered_count > 0) {
-        snprintf(text, sizeof text,
-                 "%zu .dwo file%s more than can be read of %s, as types have sections of their own "
-                 "there: left out (compile without -fdebug-types-section, or make a package: dwp "
-                 "-e FILE)",
-                 reading->scattered_count, reading->scattered_count == 1 ? " holds" : "s hold",
-                 reading->scattered_count == 1 ? "it" : "them");
-        say(reading, text);
-    }
-    if (reading->split_count > 0) {
-        snprintf(text, sizeof text,
-                 "%zu unit%s in .dwo files that are not there: left out (they are where the "
-                 "program was compiled, or in a .dwp package to be put beside it)",
-                 reading->split_count, reading->split_count == 1 ? " is" : "s are");
-        say(reading, text);
-    }
+    if (package == NULL && mete__dwo_file_is_scattered(dwarf_getelf(dwarf)))
+        say(reading, "types are in sections of their own, which cannot be read in an object file: "
+                     "left out (link it, or compile without -fdebug-types-section)");
+    for (int state = 0; state < METE__DWO_FILE_STATES; state++)
+        if (reading->dwo_files[state].count > 0)
+            say_files(reading, (enum mete__dwo_file_state)state);
 }
 
 static bool is_big_endian(Dwarf *dwarf) {
