@@ -30,7 +30,8 @@
 METE_BEGIN_DECLS
 
 /* Where in the program's source a block is asked for. Static: allocators keep the pointer. From
- * mete's heap `mete run` has the type of its reports, without any debugging information. */
+ * mete's heap, and from malloc where that is mete's, `mete run` has the type of its reports,
+ * without any debugging information. */
 typedef struct mete_site {
     const char *file;
     const char *type; /* "struct conn"; NULL: not said */

@@ -31,6 +31,10 @@ METE_API METE_MALLOC METE_ALLOC_SIZE(1) void *mete_malloc(size_t size);
 
 /* count * size bytes, all zero; NULL with ENOMEM where the product overflows. */
 METE_API METE_MALLOC METE_ALLOC_SIZE(1, 2) void *mete_calloc(size_t count, size_t size);
+/* The same, for what METE_SITE of mete/allocator.h says (NULL: nothing): reports name the type. */
+struct mete_site;
+METE_API METE_MALLOC METE_ALLOC_SIZE(1, 2) void *mete_calloc_at(size_t count, size_t size,
+                                                                const struct mete_site *site);
 
 /* The block with room for `size` bytes, perhaps elsewhere; its first bytes are kept. NULL
  * allocates. size 0 frees and returns NULL. Where NULL is returned for a size that is not 0, the

@@ -31,6 +31,7 @@
 #define METE_SCOPE_H
 
 #include <errno.h>
+#include <mete/allocator.h>
 #include <mete/attributes.h>
 #include <mete/malloc.h>
 #include <stddef.h>
@@ -141,11 +142,12 @@ METE__SCOPE_INLINE void mete__auto_fd(const int *file) {
     errno = error;
 }
 
-/* METE_AUTO_ARRAY(T, name, count);  `count` elements of mete's heap, all zero; name is NULL (with
- * errno) where there is no memory, or not so much. */
+/* METE_AUTO_ARRAY(T, name, count);  `count` elements of mete's heap, all zero and typed in reports;
+ * name is NULL (with errno) where there is no memory, or not so much. */
 #define METE_AUTO_ARRAY(T, name, count)                                           \
     METE_STATIC_ASSERT(METE_ALIGN_OF(T) <= 16, "mete_calloc aligns to 16 bytes"); \
-    METE__CLEANUP(mete__auto_mete_free) T *name = (T *)mete_calloc((count), sizeof(T))
+    METE__CLEANUP(mete__auto_mete_free)                                           \
+    T *name = (T *)mete_calloc_at((count), sizeof(T), METE_SITE(T))
 
 /* --- Who owns it now */
 

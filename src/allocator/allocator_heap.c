@@ -1,6 +1,7 @@
 /* mete's heap as an allocator. The layout of a free is not needed: the heap knows its blocks. */
 #include <mete/allocator.h>
 
+#include "allocator/heap_take.h"
 #include "allocator/move.h"
 #include "base/bits.h"
 #include "base/caller.h"
@@ -21,7 +22,7 @@ static METE_NOINLINE void *take_slow(size_t size, const mete_site *site) {
     return mete__alloc_for(size, &caller);
 }
 
-static void *take(void *state, mete_layout layout, const mete_site *site) {
+void *mete__allocator_heap_take(void *state, mete_layout layout, const mete_site *site) {
     (void)state;
     if (METE_LIKELY(is_plain(layout))) {
         void *block = mete__alloc_listed(layout.size);
@@ -63,7 +64,7 @@ static size_t usable(void *state, const void *block, mete_layout layout) {
 static const mete_allocator_methods methods = {
     .name = "heap",
     .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES | METE_ALLOCATOR_KNOWS_SIZE,
-    .alloc = take,
+    .alloc = mete__allocator_heap_take,
     .free = give,
     .resize = resize,
     .remap = remap,

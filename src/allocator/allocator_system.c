@@ -2,8 +2,10 @@
 #include <mete/allocator.h>
 #include <stdlib.h>
 
+#include "allocator/heap_take.h"
 #include "allocator/move.h"
 #include "base/bits.h"
+#include "heap/malloc_family.h"
 #include "os/loader.h"
 
 /* Whether malloc aligns every block of that size so; false also for what is no layout. */
@@ -59,15 +61,29 @@ static void *remap(void *state, void *block, mete_layout layout, size_t new_size
     return mete__allocator_move(mete_allocator_system(), block, layout, new_size, NULL);
 }
 
-#define METHODS(free_method)                                                                 \
+/* Whether malloc is that of the library this stands in. */
+static bool is_own(void) {
+    return &mete__malloc_family_own != NULL && malloc == mete__malloc_family_own.malloc &&
+           realloc == mete__malloc_family_own.realloc && free == mete__malloc_family_own.free;
+}
+
+#define METHODS(alloc_method, free_method)                                                   \
     {                                                                                        \
         .name = "system", .capabilities = METE_ALLOCATOR_THREAD_SAFE | METE_ALLOCATOR_FREES, \
-        .alloc = take, .free = (free_method), .remap = remap,                                \
+        .alloc = (alloc_method), .free = (free_method), .remap = remap,                      \
     }
-static const mete_allocator_methods methods = METHODS(give);
-static const mete_allocator_methods careful_methods = METHODS(give_keeping_errno);
+static const mete_allocator_methods methods = METHODS(take, give);
+static const mete_allocator_methods careful_methods = METHODS(take, give_keeping_errno);
+/* malloc hears of no type; the heap behind it does. */
+static const mete_allocator_methods own_methods = METHODS(mete__allocator_heap_take, give);
 static const mete_allocator system_allocator = {&methods, NULL};
 static const mete_allocator careful_allocator = {&careful_methods, NULL};
+static const mete_allocator own_allocator = {&own_methods, NULL};
+
+static const mete_allocator *find(void) {
+    if (is_own()) return &own_allocator;
+    return free_keeps_errno() ? &system_allocator : &careful_allocator;
+}
 
 /* Found out once: whoever asks finds the same. */
 const mete_allocator *mete_allocator_system(void) {
@@ -75,7 +91,7 @@ const mete_allocator *mete_allocator_system(void) {
     const mete_allocator *allocator = __atomic_load_n(&found, __ATOMIC_RELAXED);
 
     if (METE_UNLIKELY(allocator == NULL)) {
-        allocator = free_keeps_errno() ? &system_allocator : &careful_allocator;
+        allocator = find();
         __atomic_store_n(&found, allocator, __ATOMIC_RELAXED);
     }
     return allocator;

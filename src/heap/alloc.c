@@ -160,6 +160,12 @@ void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller) {
     return piece.block;
 }
 
+void *mete__alloc_zeroed_at(size_t size, const struct mete__caller *caller) {
+    void *block = mete__alloc_listed(size);
+    return METE_LIKELY(block != NULL) ? memset(block, 0, size)
+                                      : mete__alloc_zeroed_for(size, caller);
+}
+
 static METE_NOINLINE void *zeroed_slow(size_t size) {
     struct mete__caller caller = METE__CALLER;
     return mete__alloc_zeroed_for(size, &caller);

@@ -27,6 +27,8 @@ METE_HIDDEN void *mete__alloc_for(size_t size, const struct mete__caller *caller
 METE_HIDDEN void *mete__alloc_aligned_for(size_t size, size_t align,
                                           const struct mete__caller *caller);
 METE_HIDDEN void *mete__alloc_zeroed_for(size_t size, const struct mete__caller *caller);
+/* As mete__alloc_zeroed, the program's call said outright. */
+METE_HIDDEN void *mete__alloc_zeroed_at(size_t size, const struct mete__caller *caller);
 /* calloc, aligned_alloc and realloc, called by the program itself. */
 METE_HIDDEN void *mete__alloc_zeroed(size_t size);
 METE_HIDDEN void *mete__alloc_aligned(size_t size, size_t align);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "heap/alloc.h"
 #include "heap/blocks.h"
+#include "heap/malloc_family.h"
 #include "heap/slices.h"
 #include "heap/stats.h"
 #include "os/memory.h"
@@ -24,8 +25,10 @@
 #include "shim/startup.h"
 
 #if __has_attribute(copy)
+#define OWN_AS(name)  __attribute__((alias(#name), copy(name)))
 #define SAME_AS(name) __attribute__((alias(#name), copy(name), visibility("default")))
 #else
+#define OWN_AS(name)  __attribute__((alias(#name)))
 #define SAME_AS(name) __attribute__((alias(#name), visibility("default")))
 #endif
 
@@ -132,6 +135,12 @@ METE_EXPORT void *pvalloc(size_t size) {
     size_t whole = size > SIZE_MAX - page ? SIZE_MAX : mete__round_up(size, page);
     return mete__alloc_aligned_for(whole, page, &caller);
 }
+
+/* By names that nobody else can define. */
+OWN_AS(malloc) static void *own_malloc(size_t size);
+OWN_AS(realloc) static void *own_realloc(void *block, size_t size);
+OWN_AS(free) static void own_free(void *block);
+const struct mete__malloc_family mete__malloc_family_own = {own_malloc, own_realloc, own_free};
 
 METE_EXPORT void free_sized(void *block, size_t size) {
     mete__alloc_free_sized(block, size);

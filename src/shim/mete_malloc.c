@@ -23,6 +23,15 @@ void *mete_calloc(size_t count, size_t size) {
     return mete__alloc_zeroed(total);
 }
 
+void *mete_calloc_at(size_t count, size_t size, const struct mete_site *site) {
+    struct mete__caller caller = METE__CALLER;
+    size_t total;
+
+    caller.site = site;
+    if (METE_UNLIKELY(mete__mul_overflows(count, size, &total))) total = SIZE_MAX;
+    return mete__alloc_zeroed_at(total, &caller);
+}
+
 void *mete_realloc(void *block, size_t size) {
     return mete__alloc_resize(block, size);
 }

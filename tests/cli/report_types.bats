@@ -441,14 +441,18 @@ END
     compile typed -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete -Wl,-rpath,"$METE_STAGE/lib" \
         <<'END'
 #include <mete/allocator.h>
+#include <mete/scope.h>
 struct conn { char state; void *peer; char flags; long counts[3]; };
+struct cell { int row, column; };
 static void *conns[20];
 __attribute__((noinline)) static struct conn *conn_new(void) {
     return METE_ALLOC(mete_allocator_heap(), struct conn);
 }
 int main(void) {
     for (int i = 0; i < 20; i++) conns[i] = conn_new();
-    return METE_ALLOC_ARRAY(mete_allocator_heap(), double, 7) == NULL;
+    METE_AUTO_ARRAY(struct cell, cells, 9);
+    short *system = METE_ALLOC_ARRAY(mete_allocator_system(), short, 50);
+    return METE_ALLOC_ARRAY(mete_allocator_heap(), double, 7) == NULL || !cells || !system;
 }
 END
     strip typed
@@ -456,8 +460,12 @@ END
     mete report p.mete --json r.json
     holds '[.sites[] | select(.type == "struct conn")] | length == 1 and
            .[0].type_confidence == "certain" and .[0].type_form == "one" and
-           .[0].type_bytes == 48 and (.[0].type_evidence | test("^stated at .*:5$"))' r.json
+           .[0].type_bytes == 48 and (.[0].type_evidence | test("^stated at .*:7$"))' r.json
     holds '[.sites[] | select(.type == "double")] | .[0].type_form == "array"' r.json
+    holds '[.sites[] | select(.type == "struct cell")] | .[0].type_form == "array" and
+           .[0].type_confidence == "certain"' r.json
+    holds '[.sites[] | select(.type == "short")] | .[0].type_form == "array" and
+           (.[0].type_evidence | test("^stated at"))' r.json
     run -0 mete report p.mete
     [[ "$output" == *'20  struct conn  48 B'* ]]
 }

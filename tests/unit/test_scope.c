@@ -146,6 +146,17 @@ static void array_that_is_too_large_is_null(void **state) {
     assert_int_equal(errno, ENOMEM);
 }
 
+static void array_of_none_is_a_block(void **state) {
+    volatile size_t none = 0;
+    (void)state;
+    METE_AUTO_ARRAY(uint64_t, numbers, none);
+    assert_non_null(numbers);
+    uint64_t *untyped = mete_calloc_at(3, sizeof *untyped, NULL);
+    assert_non_null(untyped);
+    assert_int_equal(untyped[0] | untyped[1] | untyped[2], 0);
+    mete_free(untyped);
+}
+
 static void files_and_descriptors_are_closed(void **state) {
     int number = -1;
     (void)state;
@@ -341,6 +352,7 @@ int main(void) {
         CLEAN(cleanups_keep_errno),
         CLEAN(blocks_go_back_to_the_heap_they_came_from),
         CLEAN(array_that_is_too_large_is_null),
+        CLEAN(array_of_none_is_a_block),
         CLEAN(files_and_descriptors_are_closed),
         CLEAN(what_is_stolen_is_not_destroyed),
         CLEAN(replace_gives_the_old_value_and_reset_destroys_it),
