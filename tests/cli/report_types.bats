@@ -470,6 +470,40 @@ END
     [[ "$output" == *'20  struct conn  48 B'* ]]
 }
 
+@test "a typedef that the program says is the struct that other clues name" {
+    compile stated -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete -Wl,-rpath,"$METE_STAGE/lib" \
+        <<'END'
+#include <mete/allocator.h>
+#include <stdlib.h>
+typedef struct conn { char state; void *peer; char flags; long counts[3]; } conn_t;
+typedef struct { long low, high; } range_t;
+conn_t *conns[2];
+range_t *range;
+__attribute__((noinline)) static conn_t *said(void) {
+    return METE_ALLOC(mete_allocator_heap(), conn_t);
+}
+__attribute__((noinline)) static struct conn *found(void) {
+    struct conn *conn = malloc(sizeof *conn);
+    return conn;
+}
+int main(void) {
+    range = METE_ALLOC(mete_allocator_heap(), range_t);
+    conns[0] = said();
+    conns[1] = found();
+    return 0;
+}
+END
+    mete run --quiet --output p.mete ./stated
+    mete report p.mete --json r.json
+    holds '[.sites[] | select(.type == "struct conn") | .type_evidence[:6]] | sort ==
+           ["stated", "variab"]' r.json
+    holds '[.sites[] | .type | select(. == "range_t")] | length == 1' r.json
+    strip stated # then the program's word is all there is
+    mete run --quiet --output p.mete ./stated
+    mete report p.mete --json r.json
+    holds '[.sites[] | .type | select(. == "conn_t")] | length == 1' r.json
+}
+
 @test "sizes of different blocks tell an array from what is large enough on average" {
     compile sizes <<'END'
 #include <stdlib.h>

@@ -339,3 +339,23 @@ const struct mete__block_flow *mete__call_results_at(struct mete__call_results *
     }
     return &answer->flow;
 }
+
+bool mete__call_results_typedef(const struct mete__call_results *results, uint64_t address,
+                                const char *name, uint64_t bytes, Dwarf_Die *type) {
+    Dwarf_Die function, unit;
+    uint64_t size;
+
+    if (results->inlines == NULL ||
+        !mete__inlines_function(results->inlines, address - 1, &function, &unit) ||
+        dwarf_child(&unit, type) != 0)
+        return false;
+    do {
+        const char *of = dwarf_tag(type) == DW_TAG_typedef ? dwarf_diename(type) : NULL;
+        Dwarf_Die bare;
+        if (of != NULL && strcmp(of, name) == 0)
+            return mete__dwarf_die_peel(type, &bare) &&
+                   mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) &&
+                   mete__dwarf_die_number(&bare, DW_AT_byte_size, &size) && size == bytes;
+    } while (dwarf_siblingof(type, type) == 0);
+    return false;
+}

@@ -9,6 +9,7 @@
 #ifndef METE_ANALYSIS_BLOCKS_CALL_RESULTS_H
 #define METE_ANALYSIS_BLOCKS_CALL_RESULTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analysis/blocks/block_flow.h"
@@ -26,5 +27,10 @@ void mete__call_results_close(struct mete__call_results *results);
  * results. NULL: nothing is known, or no memory. */
 const struct mete__block_flow *mete__call_results_at(struct mete__call_results *results,
                                                      uint64_t address);
+
+/* The type of so many bytes that the source around the call means by a name that is a typedef.
+ * False: there is none, or it is not known. */
+bool mete__call_results_typedef(const struct mete__call_results *results, uint64_t address,
+                                const char *name, uint64_t bytes, Dwarf_Die *type);
 
 #endif

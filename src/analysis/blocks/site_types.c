@@ -68,13 +68,27 @@ struct caller {
     bool is_wrapper;
 };
 
+/* What becomes of results in the image of a node; NULL: it is not known. -ENOMEM. */
+static int results_of(struct mete__site_types *types, uint32_t node, uint64_t *address,
+                      struct mete__call_results **out) {
+    uint32_t number;
+    struct mete__image *image = mete__symbols_image(types->symbols, node, &number, address);
+
+    *out = NULL;
+    if (image == NULL || number >= types->result_count) return 0;
+    if (types->results[number] == NULL &&
+        mete__call_results_open(image, &types->results[number]) != 0)
+        return -ENOMEM;
+    *out = types->results[number];
+    return 0;
+}
+
 /* -EAGAIN: its names are needed first. */
 static int read_caller(struct mete__site_types *types, uint32_t node, struct caller *caller) {
     const struct mete__frame *frames;
     size_t count = mete__symbols_frames(types->symbols, node, &frames);
-    struct mete__image *image;
+    struct mete__call_results *results;
     uint64_t address;
-    uint32_t number;
 
     *caller = (struct caller){.is_allocator = true};
     if (count == 0) return -EAGAIN;
@@ -89,13 +103,9 @@ static int read_caller(struct mete__site_types *types, uint32_t node, struct cal
     if (!caller->is_allocator && caller->frame->role != METE__FRAME_WRAPPER)
         caller->is_wrapper = false;
     if (caller->is_allocator) return 0;
-    image = mete__symbols_image(types->symbols, node, &number, &address);
-    if (image == NULL || number >= types->result_count) return 0;
-    if (types->results[number] == NULL &&
-        mete__call_results_open(image, &types->results[number]) != 0)
-        return -ENOMEM;
-    caller->flow = mete__call_results_at(types->results[number], address);
-    return 0;
+    int status = results_of(types, node, &address, &results);
+    if (results != NULL) caller->flow = mete__call_results_at(results, address);
+    return status;
 }
 
 /* --- Which clue is best --- */
@@ -364,6 +374,22 @@ static const char *evidence_of(struct mete__site_types *types, const struct choi
     return kept;
 }
 
+/* The name that blocks of the same type have elsewhere: that of the struct, where a typedef of one
+ * is stated and the debugging information is there. NULL: no memory. */
+static const char *name_stated(struct mete__site_types *types, uint32_t stack,
+                               const struct mete_profile_type *stated) {
+    const char *name = mete__profile_string(types->profile, stated->name);
+    struct mete__call_results *results;
+    uint64_t address;
+    Dwarf_Die type;
+
+    if (results_of(types, stack, &address, &results) != 0) return NULL;
+    if (results == NULL ||
+        !mete__call_results_typedef(results, address, name, stated->bytes, &type))
+        return name;
+    return mete__type_name_of(types->cache, types->names, &type);
+}
+
 /* What the program has said itself. 0 where it said nothing, or what its blocks cannot be. -ENOMEM.
  */
 static int find_stated(struct mete__site_types *types, const struct mete__summary_site *site,
@@ -382,13 +408,13 @@ static int find_stated(struct mete__site_types *types, const struct mete__summar
         return -ENOMEM;
     out->evidence = mete__names_keep(types->names, text);
     free(text);
-    out->name = mete__profile_string(types->profile, stated->name);
+    out->name = name_stated(types, site->stack, stated);
     out->bytes = stated->bytes;
     out->confidence = METE__SITE_TYPE_CERTAIN;
     out->form = fit == METE__TYPE_FIT_ONE     ? METE__SITE_TYPE_ONE
                 : fit == METE__TYPE_FIT_ARRAY ? METE__SITE_TYPE_ARRAY
                                               : METE__SITE_TYPE_TAIL;
-    return out->evidence == NULL ? -ENOMEM : 0;
+    return out->evidence == NULL || out->name == NULL ? -ENOMEM : 0;
 }
 
 int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
