@@ -85,7 +85,8 @@ typedef struct mete_pool_options {
     void *context;
 } mete_pool_options;
 
-/* Exact: reserved_bytes = live_bytes + free_bytes + metadata_bytes, once other threads pause. */
+/* reserved_bytes = live_bytes + free_bytes + metadata_bytes, of a shared pool at any time; exact
+ * once other threads pause. */
 typedef struct mete_pool_stats {
     uint64_t reserved_bytes;
     uint64_t live_bytes;     /* live_blocks times the distance of two blocks */

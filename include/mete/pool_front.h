@@ -63,6 +63,8 @@ struct mete_pool_near {
  * first one stands for no block, and its place says that it is not to be handed out. */
 struct mete_pool_share {
     uint64_t count; /* atomic: its lowest byte: blocks in hand; the others: frees of this thread */
+    /* Of the pool, while there is one: another thread may end it, and stores NULL. Atomic, but not
+     * read so here: compilers would not compare with memory then. */
     const mete_pool *filled; /* the pool, open to mete_pool_alloc; NULL: closed, or not filled */
     const mete_pool *bare;   /* the same, not filled */
     const mete_pool *filled_ending; /* the same two, open to mete_pool_free: no lives are counted */

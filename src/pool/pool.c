@@ -136,7 +136,7 @@ static int take_shared(mete_pool *pool, struct mete__pool_held *out) {
 /* Shared pools with a limit count what is live; others know it without. */
 static int take_within_limit(mete_pool *pool, struct mete__pool_held *out) {
     if (!pool->is_limited) return take_shared(pool, out);
-    if (__atomic_add_fetch(&pool->live, 1, __ATOMIC_RELAXED) > pool->max_blocks) {
+    if (__atomic_add_fetch(&pool->live, 1, __ATOMIC_ACQUIRE) > pool->max_blocks) {
         __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
         return -ENOBUFS;
     }
@@ -154,11 +154,10 @@ METE_INLINE void put_in_hand(struct mete_pool_share *share, void *block, uint8_t
 }
 
 /* `counts`: as a free. */
-static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct mete__slab *slab,
-                       size_t index, bool counts) {
+static void return_shared(mete_pool *pool, struct mete__pool_cache *cache, struct mete__slab *slab,
+                          size_t index, bool counts) {
     struct mete__pool_held held = {mete__pool_block(pool, slab, index), &slab->places[index]};
 
-    if (pool->is_limited) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELAXED);
     mete__pool_set_place(held.place, METE__PLACE_OUT);
     bool has_room = cache != NULL && !mete__pool_is_worn(pool, slab, index) &&
                     (mete__pool_share_depth(&cache->share) < METE__POOL_IN_HAND ||
@@ -172,6 +171,13 @@ static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct m
         mete__pool_add(&cache->share.count, 257);
     else
         mete__pool_add(&cache->share.count, 1);
+}
+
+/* Another block may live only when this one is known not to: statistics keep the limit, too. */
+static void put_shared(mete_pool *pool, struct mete__pool_cache *cache, struct mete__slab *slab,
+                       size_t index, bool counts) {
+    return_shared(pool, cache, slab, index, counts);
+    if (pool->is_limited) __atomic_sub_fetch(&pool->live, 1, __ATOMIC_RELEASE);
 }
 
 static METE_NOINLINE void free_shared(mete_pool *pool, void *block) {
@@ -280,8 +286,8 @@ METE_INLINE void *alloc_shared_fast(mete_pool *pool, uint8_t kind) {
     uint8_t *place = share->places[depth];
     char *block = share->blocks[depth];
 
-    if (METE_UNLIKELY(share->pool != pool) || METE_UNLIKELY(!mete__pool_is_out(place)) ||
-        METE_UNLIKELY(!is_whole(pool, block, kind)))
+    if (METE_UNLIKELY(!mete__pool_is_share_of(share, pool)) ||
+        METE_UNLIKELY(!mete__pool_is_out(place)) || METE_UNLIKELY(!is_whole(pool, block, kind)))
         return alloc_any(pool);
     mete__pool_set_place(place, METE__PLACE_LIVE);
     mete__pool_add(&share->count, -1);
@@ -292,7 +298,7 @@ METE_INLINE void free_shared_fast(mete_pool *pool, void *block, uint8_t kind) {
     struct mete_pool_share *share = mete__pool_threads_share;
     uint64_t index;
 
-    if (METE_UNLIKELY(share->pool != pool) ||
+    if (METE_UNLIKELY(!mete__pool_is_share_of(share, pool)) ||
         METE_UNLIKELY(mete__pool_share_depth(share) == METE__POOL_IN_HAND))
         goto any;
     const struct mete_pool_near *near = share->near;

@@ -193,8 +193,12 @@ static void free_depot(struct mete__magazine *list) {
 void mete__pool_cache_leave_all(mete_pool *pool) {
     for (struct mete__pool_cache *cache = pool->caches; cache != NULL; cache = cache->next) {
         struct mete_pool_share *share = &cache->share;
-        share->filled = share->bare = share->filled_ending = share->bare_ending = NULL;
-        share->pool = NULL; /* the thread frees it, or its next pool has it */
+        __atomic_store_n(&share->filled, NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&share->bare, NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&share->filled_ending, NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&share->bare_ending, NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&share->pool, NULL, __ATOMIC_RELAXED); /* the thread frees the cache, or
+                                                                 * its next pool has it */
     }
     free_depot(pool->full);
     free_depot(pool->empty);
@@ -343,14 +347,11 @@ void mete__pool_cache_forget(mete_pool *pool) {
 }
 
 /* All frees before any allocation: no block is freed that was not allocated. */
-void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, uint64_t *frees) {
-    *allocations = *frees = 0;
-    if (!pool->shared || !mete__pool_lock(pool)) return;
+void mete__pool_cache_sum(const mete_pool *pool, uint64_t *allocations, uint64_t *frees) {
     *frees = pool->frees;
     for (const struct mete__pool_cache *cache = pool->caches; cache != NULL; cache = cache->next)
         *frees += frees_of(cache);
     *allocations = pool->allocations;
     for (const struct mete__pool_cache *cache = pool->caches; cache != NULL; cache = cache->next)
         *allocations += allocations_of(cache);
-    mete__pool_unlock(pool);
 }

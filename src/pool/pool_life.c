@@ -161,19 +161,11 @@ void mete_pool_destroy(mete_pool *pool) {
     mete__meta_free(pool, sizeof *pool);
 }
 
-int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
-    uint64_t allocations, frees;
-
-    if (pool == NULL || out == NULL) return -EINVAL;
-    mete__pool_cache_sum((mete_pool *)(uintptr_t)pool, &allocations, &frees); /* its lock */
-    if (!pool->shared) {
-        uint64_t count = __atomic_load_n(&pool->front.count, __ATOMIC_RELAXED);
-        frees = count >> 8;
-        allocations = __atomic_load_n(&pool->used, __ATOMIC_RELAXED) - (uint8_t)count + frees;
-    }
+static mete_pool_stats stats_of(const mete_pool *pool, uint64_t allocations, uint64_t frees) {
     uint64_t live = allocations - frees, peak = pool->peak;
     uint64_t slabs = (uint64_t)pool->slabs_held << pool->slab_shift;
-    *out = (mete_pool_stats){
+
+    return (mete_pool_stats){
         .reserved_bytes = slabs + pool->metadata,
         .live_bytes = live * pool->front.distance,
         .free_bytes = slabs - live * pool->front.distance,
@@ -187,5 +179,41 @@ int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
         .slabs = pool->slabs_held,
         .retired_blocks = pool->retired,
     };
+}
+
+static mete_pool_stats stats_of_own(const mete_pool *pool) {
+    uint64_t count = __atomic_load_n(&pool->front.count, __ATOMIC_RELAXED), frees = count >> 8;
+    uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
+
+    return stats_of(pool, used - (uint8_t)count + frees, frees);
+}
+
+/* While the counts are added up, threads may allocate and free any number of blocks, of which only
+ * the former is seen. But the lock holds still how many are used, and no more are live: so much is
+ * known to be freed. */
+static void bound_frees(const mete_pool *pool, uint64_t allocations, uint64_t *frees) {
+    uint64_t most = pool->used < pool->max_blocks ? pool->used : pool->max_blocks;
+
+    if (*frees > allocations)
+        *frees = allocations; /* two threads freed one block at one instant */
+    else if (allocations - *frees > most)
+        *frees = allocations - most;
+}
+
+/* A handler that interrupted the pool's holder of the lock is told of no blocks. */
+static mete_pool_stats stats_of_shared(mete_pool *pool) {
+    uint64_t allocations = 0, frees = 0;
+    bool is_locked = mete__pool_lock(pool);
+
+    if (is_locked) mete__pool_cache_sum(pool, &allocations, &frees);
+    bound_frees(pool, allocations, &frees);
+    mete_pool_stats stats = stats_of(pool, allocations, frees);
+    if (is_locked) mete__pool_unlock(pool);
+    return stats;
+}
+
+int mete_pool_stats_read(const mete_pool *pool, mete_pool_stats *out) {
+    if (pool == NULL || out == NULL) return -EINVAL;
+    *out = pool->shared ? stats_of_shared((mete_pool *)(uintptr_t)pool) : stats_of_own(pool);
     return 0;
 }

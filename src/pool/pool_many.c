@@ -77,7 +77,7 @@ static int count_live(mete_pool *pool, size_t count) {
 
     do {
         if (count > pool->max_blocks || live > pool->max_blocks - count) return -ENOBUFS;
-    } while (!__atomic_compare_exchange_n(&pool->live, &live, live + count, true, __ATOMIC_RELAXED,
+    } while (!__atomic_compare_exchange_n(&pool->live, &live, live + count, true, __ATOMIC_ACQUIRE,
                                           __ATOMIC_RELAXED));
     return 0;
 }
@@ -159,7 +159,6 @@ void mete_pool_reset(mete_pool *pool) {
 
     mete__pool_audit_writes(pool);
     if (pool->destruct != NULL) (void)mete_pool_foreach(pool, destruct, pool);
-    mete__pool_cache_sum(pool, &allocations, &frees);
     if (!pool->shared) {
         pool->front.count += mete__pool_live(pool) << 8;
         mete__slab_reset_all(pool);
@@ -167,6 +166,7 @@ void mete_pool_reset(mete_pool *pool) {
         return;
     }
     if (!mete__pool_lock(pool)) return;
+    mete__pool_cache_sum(pool, &allocations, &frees);
     mete__slab_reset_all(pool);
     mete__pool_cache_forget(pool);
     pool->frees += allocations - frees;

@@ -383,8 +383,10 @@ METE_HIDDEN int mete__pool_cache_provide(mete_pool *pool, struct mete__pool_cach
 /* Puts what the cache and the depot hold into the slabs; or forgets what all hold. */
 METE_HIDDEN void mete__pool_cache_drain(mete_pool *pool, struct mete__pool_cache *cache);
 METE_HIDDEN void mete__pool_cache_forget(mete_pool *pool);
-/* Adds up what the threads have counted. */
-METE_HIDDEN void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, uint64_t *frees);
+/* Adds up what the threads have counted; what they free meanwhile is left out, and what they
+ * allocate is not. Under the lock. */
+METE_HIDDEN void mete__pool_cache_sum(const mete_pool *pool, uint64_t *allocations,
+                                      uint64_t *frees);
 
 /* ---- pool_threads.c: the caches of a thread, and the shared pools of a process ---- */
 
@@ -393,9 +395,16 @@ METE_HIDDEN void mete__pool_cache_sum(mete_pool *pool, uint64_t *allocations, ui
 METE_HIDDEN struct mete__pool_cache *mete__pool_threads_find(const mete_pool *pool);
 METE_HIDDEN METE_NOINLINE struct mete__pool_cache *mete__pool_threads_look_up(mete_pool *pool);
 
+/* Whether the share is of that pool: the one that it was of may be ending, in another thread. */
+METE_INLINE bool mete__pool_is_share_of(const struct mete_pool_share *share,
+                                        const mete_pool *pool) {
+    return __atomic_load_n(&share->pool, __ATOMIC_RELAXED) == pool;
+}
+
 METE_INLINE struct mete__pool_cache *mete__pool_threads_cache(mete_pool *pool) {
     struct mete_pool_share *share = mete__pool_threads_share;
-    if (METE_UNLIKELY(share->pool != pool)) return mete__pool_threads_look_up(pool);
+    if (METE_UNLIKELY(!mete__pool_is_share_of(share, pool)))
+        return mete__pool_threads_look_up(pool);
     return METE_CONTAINER_OF(share, struct mete__pool_cache, share);
 }
 

@@ -92,7 +92,7 @@ static bool make_room(uint32_t slot) {
 struct mete__pool_cache *mete__pool_threads_find(const mete_pool *pool) {
     if (mine == NULL || pool->slot >= mine->capacity) return NULL;
     struct mete__pool_cache *cache = mine->caches[pool->slot];
-    return cache != NULL && cache->share.pool == pool ? cache : NULL;
+    return cache != NULL && mete__pool_is_share_of(&cache->share, pool) ? cache : NULL;
 }
 
 static struct mete__pool_cache *make_cache(mete_pool *pool) {

@@ -58,6 +58,80 @@ static void max_bytes_holds_for_threads_that_come_late(void **state) {
     }
 }
 
+/* ---- statistics, while others go on ---- */
+
+enum { BUSY = 3, LOOKS = 100000, TO_BE_BUSY_WITH = 200 };
+
+static mete_pool *busy_with;
+static bool is_enough; /* atomic */
+
+static void *be_busy(void *argument) {
+    mete_pool *pool = argument;
+
+    (void)pthread_barrier_wait(&barrier);
+    while (!__atomic_load_n(&is_enough, __ATOMIC_RELAXED))
+        for (int i = 0; i < TO_BE_BUSY_WITH; i++) mete_pool_free(pool, mete_pool_alloc(pool));
+    return NULL;
+}
+
+/* A look takes time, in which any number of blocks come and go. */
+static void statistics_add_up_while_threads_allocate(void **state) {
+    (void)state;
+    for (int limited = 0; limited < 2; limited++) {
+        pthread_t threads[BUSY];
+        mete_pool *pool = mete_pool_create(&(mete_pool_options){
+            .block_size = 64, .shared = true, .max_blocks = limited ? BUSY : 0});
+        uint64_t most = limited ? BUSY : (uint64_t)BUSY * METE__POOL_IN_HAND;
+        mete_pool_stats stats;
+        __atomic_store_n(&is_enough, false, __ATOMIC_RELAXED);
+        assert_int_equal(pthread_barrier_init(&barrier, NULL, BUSY + 1), 0);
+        for (int i = 0; i < BUSY; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, be_busy, pool), 0);
+        (void)pthread_barrier_wait(&barrier);
+        for (int i = 0; i < LOOKS; i++) {
+            stats = pools_stats(pool);
+            assert_true(stats.frees <= stats.allocations);
+            assert_true(stats.live_blocks <= most);
+            assert_true(stats.free_blocks <= stats.free_bytes / 64);
+        }
+        __atomic_store_n(&is_enough, true, __ATOMIC_RELAXED);
+        for (int i = 0; i < BUSY; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+        stats = pools_stats(pool);
+        assert_int_equal(stats.live_blocks, 0);
+        assert_int_equal(stats.allocations, stats.frees);
+        mete_pool_destroy(pool);
+        (void)pthread_barrier_destroy(&barrier);
+    }
+}
+
+/* ---- one pool ends while a thread that used it last goes on with another ---- */
+
+static void *go_on(void *argument) {
+    mete_pool *ending = argument;
+
+    mete_pool_free(ending, mete_pool_alloc(ending));
+    (void)pthread_barrier_wait(&barrier);
+    mete_pool_free(busy_with, mete_pool_alloc(busy_with));
+    return NULL;
+}
+
+static void a_pool_can_end_that_a_thread_has_used_last(void **state) {
+    (void)state;
+    busy_with = pools_make(true, (mete_pool_options){.block_size = 64});
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        mete_pool *ending = pools_make(true, (mete_pool_options){.block_size = 64});
+        assert_int_equal(pthread_create(&thread, NULL, go_on, ending), 0);
+        (void)pthread_barrier_wait(&barrier);
+        mete_pool_destroy(ending);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    assert_int_equal(pools_stats(busy_with).live_blocks, 0);
+    mete_pool_destroy(busy_with);
+    (void)pthread_barrier_destroy(&barrier);
+}
+
 /* ---- one block freed twice at one instant ---- */
 
 static void uncount_a_free(struct mete__pool_cache *cache) {
@@ -247,6 +321,8 @@ static void a_handle_ends_once_whoever_frees_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_bytes_holds_for_threads_that_come_late),
+        cmocka_unit_test(statistics_add_up_while_threads_allocate),
+        cmocka_unit_test(a_pool_can_end_that_a_thread_has_used_last),
         cmocka_unit_test(a_block_in_two_hands_is_handed_out_once),
         cmocka_unit_test(a_handle_ends_once_whoever_frees_it),
         cmocka_unit_test(a_child_of_fork_can_use_a_pool_that_was_in_use),
