@@ -470,6 +470,46 @@ END
     [[ "$output" == *'20  struct conn  48 B'* ]]
 }
 
+@test "a struct that begins with another is no other type than that" {
+    compile derived <<'END'
+#include <stdlib.h>
+struct base { long id; struct base *next; };
+struct derived { struct base base; };
+struct other { double low, high; };
+struct base *list;
+void *others[8];
+__attribute__((noinline)) void *derive(long id) {
+    struct derived *derived = malloc(sizeof *derived);
+    struct base *base = &derived->base;
+    base->id = id;
+    base->next = list;
+    list = base;
+    return derived;
+}
+__attribute__((noinline)) void *either(int which) {
+    void *block = malloc(sizeof(struct other));
+    if (which) {
+        struct other *other = block;
+        other->low = 1;
+    } else {
+        struct base *base = block;
+        base->id = 2;
+    }
+    return block;
+}
+int main(void) {
+    for (int i = 0; i < 4; i++) others[i] = derive(i), others[i + 4] = either(i & 1);
+    return 0;
+}
+END
+    mete run --quiet --output p.mete ./derived
+    mete report p.mete --json r.json
+    holds '[.sites[] | select(.stack[0].function == "derive") | .type, .type_confidence] ==
+           ["struct derived", "certain"]' r.json
+    holds '[.sites[] | select(.stack[0].function == "either") | .type_confidence] == ["likely"]' \
+        r.json
+}
+
 @test "a typedef that the program says is the struct that other clues name" {
     compile stated -I"$METE_STAGE/include" -L"$METE_STAGE/lib" -lmete -Wl,-rpath,"$METE_STAGE/lib" \
         <<'END'

@@ -8,6 +8,7 @@
 
 #include "analysis/blocks/call_results.h"
 #include "analysis/blocks/stated_types.h"
+#include "analysis/blocks/struct_kin.h"
 #include "analysis/blocks/type_fit.h"
 #include "analysis/debug_types/type_name.h"
 #include "analysis/dwarf/dwarf_die.h"
@@ -126,9 +127,10 @@ struct choice {
     bool is_disputed; /* the same frame takes the block for something else that fits as well */
 };
 
-enum sameness { NO_STRUCTS, SAME, DIFFERENT };
+/* A struct within the other is the beginning of that one. */
+enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
 
-/* By typedefs or not; units have types of their own, which names tell apart. */
+/* By typedefs or not. */
 static enum sameness compare_structs(const struct choice *a, const struct choice *b) {
     Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
 
@@ -136,10 +138,9 @@ static enum sameness compare_structs(const struct choice *a, const struct choice
         if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
             !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
             return NO_STRUCTS;
-    if (bare[0].addr == bare[1].addr) return SAME;
-    const char *names[2] = {mete__dwarf_die_name(&bare[0]), mete__dwarf_die_name(&bare[1])};
-    bool is_same = names[0] != NULL && names[1] != NULL && strcmp(names[0], names[1]) == 0;
-    return is_same ? SAME : DIFFERENT;
+    if (mete__struct_kin_is_same(&bare[0], &bare[1])) return SAME;
+    if (mete__struct_kin_begins_with(&bare[0], &bare[1])) return AROUND;
+    return mete__struct_kin_begins_with(&bare[1], &bare[0]) ? WITHIN : DIFFERENT;
 }
 
 /* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
@@ -164,6 +165,15 @@ static bool outdoes(const struct choice *said, const struct choice *one_of) {
     return said->frame == one_of->frame ? !is_void(said) : !is_void(said) && !said->is_vague;
 }
 
+static bool is_seen(const struct choice *choice) {
+    return choice->clue->kind >= METE__CLUE_RETURNED;
+}
+
+/* Whether both may be right, since `b` is but what `a` begins with. */
+static bool is_whole(const struct choice *a, const struct choice *b) {
+    return a->header == b->header && is_seen(a) && compare_structs(a, b) == AROUND;
+}
+
 static bool is_better(const struct choice *a, const struct choice *b) {
     if (b->clue == NULL) return true;
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
@@ -180,11 +190,8 @@ static bool is_better(const struct choice *a, const struct choice *b) {
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
     if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
+    if (is_whole(a, b) || is_whole(b, a)) return is_whole(a, b);
     return a->clue->kind > b->clue->kind;
-}
-
-static bool is_seen(const struct choice *choice) {
-    return choice->clue->kind >= METE__CLUE_RETURNED;
 }
 
 /* Whether the two are different structs or unions, and equally likely: what a function makes on

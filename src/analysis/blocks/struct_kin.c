@@ -1,0 +1,43 @@
+#include "analysis/blocks/struct_kin.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#include "analysis/dwarf/dwarf_die.h"
+
+#define DEPTH_MAX 8 /* of structs in structs; files may say anything */
+
+bool mete__struct_kin_is_same(Dwarf_Die *a, Dwarf_Die *b) {
+    if (a->addr == b->addr) return true;
+    const char *names[2] = {mete__dwarf_die_name(a), mete__dwarf_die_name(b)};
+    return names[0] != NULL && names[1] != NULL && strcmp(names[0], names[1]) == 0;
+}
+
+static bool is_at_start(Dwarf_Die *member) {
+    uint64_t offset = 0;
+    int tag = dwarf_tag(member);
+
+    if (tag != DW_TAG_member && tag != DW_TAG_inheritance) return false;
+    if (dwarf_hasattr(member, DW_AT_data_bit_offset)) return false;
+    return !dwarf_hasattr(member, DW_AT_data_member_location) ||
+           (mete__dwarf_die_number(member, DW_AT_data_member_location, &offset) && offset == 0);
+}
+
+static bool begins_with(Dwarf_Die *whole, Dwarf_Die *start, int depth) {
+    Dwarf_Die member, type, bare;
+
+    if (depth == DEPTH_MAX || dwarf_child(whole, &member) != 0) return false;
+    do {
+        if (dwarf_hasattr(&member, DW_AT_external) || !is_at_start(&member) ||
+            !mete__dwarf_die_follow(&member, DW_AT_type, &type) ||
+            !mete__dwarf_die_peel(&type, &bare) || !mete__dwarf_die_is_aggregate(dwarf_tag(&bare)))
+            continue;
+        if (mete__struct_kin_is_same(&bare, start) || begins_with(&bare, start, depth + 1))
+            return true;
+    } while (dwarf_siblingof(&member, &member) == 0);
+    return false;
+}
+
+bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start) {
+    return begins_with(whole, start, 0);
+}

@@ -1,0 +1,16 @@
+/*
+ * analysis/blocks/struct_kin.h - structs that begin with others, as C's way to derive them.
+ */
+#ifndef METE_ANALYSIS_BLOCKS_STRUCT_KIN_H
+#define METE_ANALYSIS_BLOCKS_STRUCT_KIN_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+
+/* Both without typedefs and qualifiers. Units have types of their own, which names tell apart. */
+bool mete__struct_kin_is_same(Dwarf_Die *a, Dwarf_Die *b);
+
+/* Whether the first member, or an alternative of a union, is the other, or begins with it. */
+bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start);
+
+#endif
