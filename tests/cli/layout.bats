@@ -184,19 +184,6 @@ END
     done
 }
 
-@test "types_in_sections_that_cannot_be_read_are_not_left_out_in_silence" {
-    write_types
-    gcc -gdwarf-4 -fdebug-types-section -gsplit-dwarf types.c -o program
-    mete layout program >out 2>err
-    grep -qxF "mete: layout: $PWD/program-types.dwo has sections of types of its own that cannot be read: left out (compile without -fdebug-types-section)" err
-    gcc -gdwarf-5 -fdebug-types-section -gsplit-dwarf types.c -o program
-    run -125 mete layout program
-    [[ "$output" == *"program-types.dwo has sections of types of its own"* ]]
-    gcc -gdwarf-5 -gsplit-dwarf types.c -o program
-    mete layout program >out 2>err
-    [ ! -s err ]
-}
-
 @test "types_of_an_object_file_in_sections_of_their_own_are_not_left_out_in_silence" {
     write_types
     for version in 4 5; do

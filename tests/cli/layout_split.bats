@@ -74,6 +74,69 @@ llvm-dwp clang -gdwarf-5
 LINES
 }
 
+# gcc's .dwo files then have a section for each type.
+@test "types_in_sections_of_their_own_are_read_from_dwo_files" {
+    write_program
+    for version in 4 5; do
+        for compressed in "" -gz; do
+            gcc -g -gdwarf-$version one.c two.c -o plain
+            # shellcheck disable=SC2086
+            gcc -g -gdwarf-$version $compressed -gsplit-dwarf -fdebug-types-section -c one.c two.c
+            gcc one.o two.o -o program
+            types plain >expected
+            types program >out 2>err
+            [ ! -s err ]
+            diff expected out
+        done
+    done
+}
+
+@test "blocks_have_their_types_from_such_dwo_files" {
+    cat >list.h <<'C'
+struct item { const char *name; struct item *next; };
+struct list { struct item *first, *many[4]; long count; };
+struct list *list_new(void);
+C
+    cat >list.c <<'C'
+#include <stdlib.h>
+#include "list.h"
+struct list *list_new(void) {
+    struct list *list = calloc(1, sizeof *list);
+    list->first = malloc(sizeof *list->first);
+    list->many[2] = malloc(5 * sizeof *list->many[2]);
+    return list;
+}
+C
+    printf '#include "list.h"\nint main(void) { return list_new() == 0; }\n' >main.c
+    for version in 4 5; do
+        gcc -g -O1 -gdwarf-$version -gsplit-dwarf -fdebug-types-section main.c list.c -o listed
+        mete run --quiet -o listed.mete ./listed
+        mete report listed.mete --json report.json
+        [ "$(jq -c '[.sites[] | select(.stack[0].function == "list_new") | .type] | sort' report.json)" = \
+            '["struct item","struct item","struct list"]' ]
+    done
+}
+
+@test "damaged_dwo_files_do_no_harm" {
+    write_program
+    for version in 4 5; do
+        gcc -g -gdwarf-$version -gsplit-dwarf -fdebug-types-section -c one.c two.c
+        gcc one.o two.o -o program
+        cp two.dwo whole
+        size=$(stat -c %s whole)
+        RANDOM=$version
+        for i in {1..60}; do
+            cp whole two.dwo
+            # 16 bytes somewhere become others, the same in each run.
+            for _ in {1..16}; do printf '%b' "\\0$(printf %o $((RANDOM % 256)))"; done |
+                dd of=two.dwo bs=1 seek=$((RANDOM * 7 % (size - 16))) conv=notrunc status=none
+            code=0
+            mete layout program '*' >out 2>err || code=$?
+            [ "$code" -lt 126 ] || { echo "version $version, number $i"; false; }
+        done
+    done
+}
+
 @test "a_package_is_found_through_links_and_in_the_debug_directory" {
     need dwp
     package dwp gcc -gdwarf-4

@@ -74,7 +74,7 @@ static bool is_floating(Dwarf_Die *type) {
 /* The type of the parameter that is passed in argument register `index`. */
 static bool parameter_type(Dwarf_Die *function, size_t index, Dwarf_Die *type) {
     Dwarf_Die die, bare;
-    Dwarf_Word size;
+    uint64_t size;
     size_t passed = 0;
 
     if (dwarf_child(function, &die) != 0) return false;
@@ -84,7 +84,7 @@ static bool parameter_type(Dwarf_Die *function, size_t index, Dwarf_Die *type) {
         if (is_floating(type)) continue;
         if (passed++ == index) return true;
         /* A struct by value may take any number of registers. */
-        if (mete__dwarf_die_peel(type, &bare) && dwarf_aggregate_size(&bare, &size) == 0 &&
+        if (mete__dwarf_die_peel(type, &bare) && mete__dwarf_die_size(&bare, &size) &&
             size > METE__BLOCK_WALK_WORD)
             return false;
     } while (dwarf_siblingof(&die, &die) == 0);

@@ -84,9 +84,9 @@ static struct mete__clue clue_of(enum mete__clue_kind kind, const struct object 
 /* What is `offset` bytes into a variable of which a piece is in `place`. */
 static bool scalar_of(struct mete__variable *variable, const struct mete__variable_place *place,
                       int64_t offset, struct object *object) {
-    Dwarf_Word size;
+    uint64_t size;
 
-    if (offset < 0 || dwarf_aggregate_size(&variable->type, &size) != 0 || size > INT64_MAX ||
+    if (offset < 0 || !mete__dwarf_die_size(&variable->type, &size) || size > INT64_MAX ||
         place->part > size || (uint64_t)offset >= size - place->part)
         return false;
     object->whole = variable->name;
@@ -211,10 +211,10 @@ void mete__block_walk_set(struct mete__block_walk *walk, int8_t number,
 
 /* What lies `offset` bytes into an object of a type, or any number of strides further on. */
 static bool members_at(Dwarf_Die *type, int64_t offset, uint8_t stride, struct object *object) {
-    Dwarf_Word size;
+    uint64_t size;
 
     /* A step from one object to the next, or along an array that is inside of one. */
-    if (stride > 1 && dwarf_aggregate_size(type, &size) == 0 && size != stride) {
+    if (stride > 1 && mete__dwarf_die_size(type, &size) && size != stride) {
         object->count = mete__pointee_element(type, stride, object->members) ? 1 : 0;
         if (object->count != 0) return true;
         if (size % stride != 0) return false;

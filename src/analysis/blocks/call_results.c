@@ -176,11 +176,11 @@ static bool static_at(const struct mete__variable_places *places, uint64_t addre
                       const char **name, uint64_t *offset) {
     for (size_t i = 0; i < places->place_count; i++) {
         const struct mete__variable_place *place = &places->places[i];
-        Dwarf_Word size;
+        uint64_t size;
         if (place->kind != METE__VARIABLE_AT_ADDRESS || (uint64_t)place->offset > address) continue;
         struct mete__variable *variable = &places->variables[place->variable];
         *offset = address - (uint64_t)place->offset;
-        if (dwarf_aggregate_size(&variable->type, &size) != 0 || *offset >= size) continue;
+        if (!mete__dwarf_die_size(&variable->type, &size) || *offset >= size) continue;
         *type = variable->type;
         *name = variable->name;
         return true;

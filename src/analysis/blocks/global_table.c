@@ -7,6 +7,7 @@
 
 #include "analysis/array.h"
 #include "analysis/blocks/pointee.h"
+#include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 
 #define DEPTH_MAX   16      /* of namespaces and classes */
@@ -45,13 +46,13 @@ static int add(struct mete__global_table *table, Dwarf_Die *die) {
     Dwarf_Attribute location;
     Dwarf_Op *operations;
     Dwarf_Die type;
-    Dwarf_Word whole;
+    uint64_t whole;
     size_t count;
     int status = 0;
 
     if (dwarf_attr(die, DW_AT_location, &location) == NULL ||
         dwarf_getlocation(&location, &operations, &count) != 0 || count == 0 ||
-        !mete__pointee_type_of(die, &type) || dwarf_aggregate_size(&type, &whole) != 0)
+        !mete__pointee_type_of(die, &type) || !mete__dwarf_die_size(&type, &whole))
         return 0;
     for (size_t i = 0; i < count && status == 0;) {
         bool fixed = mete__global_table_address(&location, &operations[i], &global.address);

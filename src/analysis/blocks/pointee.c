@@ -89,10 +89,10 @@ static void find_in_members(struct search *search, Dwarf_Die *type, uint64_t off
     while (search->looks++ < LOOKS_MAX) {
         int tag = dwarf_tag(&child);
         uint64_t start;
-        Dwarf_Word size;
+        uint64_t size;
         if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) && starts_at(&child, &start) &&
             mete__pointee_type_of(&child, &child_type) && start <= offset &&
-            dwarf_aggregate_size(&child_type, &size) == 0 && offset - start < size) {
+            mete__dwarf_die_size(&child_type, &size) && offset - start < size) {
             const char *own = dwarf_diename(&child);
             find(search, &child_type, offset - start, own != NULL ? own : name);
             if (!is_union && search->count != 0) return;
@@ -103,7 +103,7 @@ static void find_in_members(struct search *search, Dwarf_Die *type, uint64_t off
 
 static void find(struct search *search, Dwarf_Die *type, uint64_t offset, const char *name) {
     Dwarf_Die bare, element;
-    Dwarf_Word size;
+    uint64_t size;
 
     if (search->depth == NESTING_MAX || !mete__dwarf_die_peel(type, &bare)) return;
     search->depth++;
@@ -112,7 +112,7 @@ static void find(struct search *search, Dwarf_Die *type, uint64_t offset, const 
     case DW_TAG_class_type:
     case DW_TAG_union_type: find_in_members(search, &bare, offset, name); break;
     case DW_TAG_array_type:
-        if (mete__pointee_type_of(&bare, &element) && dwarf_aggregate_size(&element, &size) == 0 &&
+        if (mete__pointee_type_of(&bare, &element) && mete__dwarf_die_size(&element, &size) &&
             size != 0)
             find(search, &element, offset % size, name);
         break;
@@ -126,9 +126,9 @@ static void find(struct search *search, Dwarf_Die *type, uint64_t offset, const 
 size_t mete__pointee_members(Dwarf_Die *type, int64_t offset,
                              struct mete__pointee_member found[METE__POINTEE_MEMBERS_MAX]) {
     struct search search = {.found = found};
-    Dwarf_Word size;
+    uint64_t size;
 
-    if (dwarf_aggregate_size(type, &size) != 0 || size == 0 || size > INT64_MAX) return 0;
+    if (!mete__dwarf_die_size(type, &size) || size == 0 || size > INT64_MAX) return 0;
     int64_t within = offset % (int64_t)size;
     if (within < 0) within += (int64_t)size;
     find(&search, type, (uint64_t)within, NULL);
@@ -138,13 +138,13 @@ size_t mete__pointee_members(Dwarf_Die *type, int64_t offset,
 /* Counts the arrays of pointers; the last one found is in `found`. */
 static int count_arrays(struct search *search, Dwarf_Die *type, uint64_t bytes) {
     Dwarf_Die bare, child, inner;
-    Dwarf_Word size;
+    uint64_t size;
     int count = 0;
 
     if (search->depth == NESTING_MAX || !mete__dwarf_die_peel(type, &bare)) return 0;
     int tag = dwarf_tag(&bare);
     if (tag == DW_TAG_array_type) {
-        if (!mete__pointee_type_of(&bare, &inner) || dwarf_aggregate_size(&inner, &size) != 0 ||
+        if (!mete__pointee_type_of(&bare, &inner) || !mete__dwarf_die_size(&inner, &size) ||
             size != bytes || !is_pointer(&inner, &bare))
             return 0;
         search->found->type = inner;

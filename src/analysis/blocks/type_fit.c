@@ -40,10 +40,10 @@ static bool is_character(Dwarf_Die *type) {
 
 bool mete__type_fit_shape_of(Dwarf_Die *type, struct mete__type_fit_shape *shape) {
     Dwarf_Die bare;
-    Dwarf_Word size;
+    uint64_t size;
 
     *shape = (struct mete__type_fit_shape){0};
-    if (!mete__dwarf_die_peel(type, &bare) || dwarf_aggregate_size(&bare, &size) != 0 || size == 0)
+    if (!mete__dwarf_die_peel(type, &bare) || !mete__dwarf_die_size(&bare, &size) || size == 0)
         return false;
     shape->bytes = size;
     shape->is_character = size == 1 && is_character(&bare);

@@ -121,3 +121,21 @@ bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint6
     } while (dwarf_siblingof(&child, &child) == 0);
     return has_length && used > 0;
 }
+
+bool mete__dwarf_die_size(Dwarf_Die *type, uint64_t *size) {
+    Dwarf_Die at = *type, bare;
+    uint64_t count = 1, elements;
+    Dwarf_Word one;
+    char text[64];
+
+    for (int i = 0; i < DEPTH_MAX && mete__dwarf_die_peel(&at, &bare); i++) {
+        if (dwarf_tag(&bare) != DW_TAG_array_type || dwarf_hasattr(&bare, DW_AT_byte_size))
+            return dwarf_aggregate_size(&bare, &one) == 0 &&
+                   !__builtin_mul_overflow(count, (uint64_t)one, size);
+        if (!mete__dwarf_die_dimensions(&bare, text, sizeof text, &elements) ||
+            __builtin_mul_overflow(count, elements, &count) ||
+            !mete__dwarf_die_follow(&bare, DW_AT_type, &at))
+            return false;
+    }
+    return false;
+}

@@ -41,4 +41,8 @@ bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare);
  * dimension has no length. */
 bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *elements);
 
+/* The bytes of an object of a type, wherever the type's parts are described. false: it has no size
+ * that is known. */
+bool mete__dwarf_die_size(Dwarf_Die *type, uint64_t *size);
+
 #endif

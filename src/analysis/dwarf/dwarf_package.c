@@ -10,49 +10,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The sections of an image, in order. */
-enum section {
-    /* sliced: numbered as in the index */
-    SECTION_STR = METE__DWARF_INDEX_SECTIONS, /* whole: it is shared by all units */
-    SECTION_ADDR,                             /* from here on the program's */
-    SECTION_RANGES,
-    SECTIONS
-};
+#include "analysis/dwarf/dwarf_package_state.h"
 
-static const char section_names[SECTIONS][24] = {
-    [METE__DWARF_INDEX_INFO] = ".debug_info.dwo",
-    [METE__DWARF_INDEX_TYPES] = ".debug_types.dwo",
-    [METE__DWARF_INDEX_ABBREV] = ".debug_abbrev.dwo",
-    [METE__DWARF_INDEX_LINE] = ".debug_line.dwo",
-    [METE__DWARF_INDEX_LOC] = ".debug_loc.dwo",
-    [METE__DWARF_INDEX_LOCLISTS] = ".debug_loclists.dwo",
-    [METE__DWARF_INDEX_STR_OFFSETS] = ".debug_str_offsets.dwo",
-    [METE__DWARF_INDEX_RNGLISTS] = ".debug_rnglists.dwo",
-    [SECTION_STR] = ".debug_str.dwo",
-    [SECTION_ADDR] = ".debug_addr.dwo",
-    [SECTION_RANGES] = ".debug_ranges.dwo",
+const char mete__dwarf_package_names[METE__DWARF_PACKAGE_SECTIONS][METE__DWARF_PACKAGE_NAME_BYTES] =
+    {
+        [METE__DWARF_INDEX_INFO] = ".debug_info.dwo",
+        [METE__DWARF_INDEX_TYPES] = ".debug_types.dwo",
+        [METE__DWARF_INDEX_ABBREV] = ".debug_abbrev.dwo",
+        [METE__DWARF_INDEX_LINE] = ".debug_line.dwo",
+        [METE__DWARF_INDEX_LOC] = ".debug_loc.dwo",
+        [METE__DWARF_INDEX_LOCLISTS] = ".debug_loclists.dwo",
+        [METE__DWARF_INDEX_STR_OFFSETS] = ".debug_str_offsets.dwo",
+        [METE__DWARF_INDEX_RNGLISTS] = ".debug_rnglists.dwo",
+        [METE__DWARF_PACKAGE_STR] = ".debug_str.dwo",
+        [METE__DWARF_PACKAGE_ADDR] = ".debug_addr.dwo",
+        [METE__DWARF_PACKAGE_RANGES] = ".debug_ranges.dwo",
 };
 
 static const char no_units[1];
 
-#define NAMES_SECTION (SECTIONS + 1) /* number 0 is none */
-#define HEADERS       (SECTIONS + 2)
-
-/* A file of sections of one byte each, until libelf is told better. It is one of 64 bits for
- * programs of 32 too: libdw takes the size of addresses from the units. */
-struct image {
-    Elf64_Ehdr header;
-    Elf64_Shdr sections[HEADERS];
-    char names[SECTIONS][sizeof section_names[0]];
-};
-
-struct mete__dwarf_package {
-    int fd;
-    Elf *elf;
-    struct mete__dwarf_index indexes[2]; /* by kind */
-    struct mete__dwarf_package_part sections[SECTION_ADDR];
-    struct image image; /* of every unit */
-};
+#define NAMES_SECTION (METE__DWARF_PACKAGE_SECTIONS + 1)
+#define HEADERS       (METE__DWARF_PACKAGE_SECTIONS + 2)
 
 /* --- The image --- */
 
@@ -62,14 +40,15 @@ static void to_file(void *data, size_t size, Elf_Type type, unsigned int order) 
     elf64_xlatetof(&piece, &piece, order); /* which cannot fail: both are one, of the right size */
 }
 
-static void make_image(struct image *image, const GElf_Ehdr *header) {
+void mete__dwarf_package_make_image(struct mete__dwarf_package_image *image,
+                                    const GElf_Ehdr *header) {
     unsigned int order = header->e_ident[EI_DATA];
 
     image->header = (Elf64_Ehdr){
         .e_type = ET_REL,
         .e_machine = header->e_machine,
         .e_version = EV_CURRENT,
-        .e_shoff = offsetof(struct image, sections),
+        .e_shoff = offsetof(struct mete__dwarf_package_image, sections),
         .e_ehsize = sizeof(Elf64_Ehdr),
         .e_shentsize = sizeof(Elf64_Shdr),
         .e_shnum = HEADERS,
@@ -81,19 +60,19 @@ static void make_image(struct image *image, const GElf_Ehdr *header) {
         image->sections[i] = (Elf64_Shdr){
             .sh_name = i == NAMES_SECTION ? 0 : (uint32_t)((i - 1) * sizeof image->names[0]),
             .sh_type = i == NAMES_SECTION ? SHT_STRTAB : SHT_PROGBITS,
-            .sh_offset = offsetof(struct image, names),
+            .sh_offset = offsetof(struct mete__dwarf_package_image, names),
             .sh_size = i == NAMES_SECTION ? sizeof image->names : 1,
             .sh_addralign = 1,
         };
-    memcpy(image->names, section_names, sizeof section_names);
+    memcpy(image->names, mete__dwarf_package_names, sizeof mete__dwarf_package_names);
     to_file(&image->header, sizeof image->header, ELF_T_EHDR, order);
     to_file(image->sections, sizeof image->sections, ELF_T_SHDR, order);
 }
 
 /* --- The package --- */
 
-/* What a section holds, uncompressed. */
-static struct mete__dwarf_package_part part_of(Elf_Scn *section, const GElf_Shdr *header) {
+struct mete__dwarf_package_part mete__dwarf_package_part_of(Elf_Scn *section,
+                                                            const GElf_Shdr *header) {
     if ((header->sh_flags & SHF_COMPRESSED) != 0) (void)elf_compress(section, 0, 0);
     Elf_Data *data = header->sh_type == SHT_NOBITS ? NULL : elf_getdata(section, NULL);
 
@@ -122,15 +101,15 @@ static int read_sections(struct mete__dwarf_package *package, bool is_big_endian
         if (name == NULL) continue;
         int kind = index_kind(name);
         if (kind >= 0) {
-            struct mete__dwarf_package_part part = part_of(section, &header);
+            struct mete__dwarf_package_part part = mete__dwarf_package_part_of(section, &header);
             status = mete__dwarf_index_open(&package->indexes[kind], part.data, part.size,
                                             is_big_endian);
             if (status != 0) return status;
             continue;
         }
-        for (size_t i = 0; i < SECTION_ADDR; i++)
-            if (strcmp(name, section_names[i]) == 0)
-                package->sections[i] = part_of(section, &header);
+        for (size_t i = 0; i < METE__DWARF_PACKAGE_OWN; i++)
+            if (strcmp(name, mete__dwarf_package_names[i]) == 0)
+                package->sections[i] = mete__dwarf_package_part_of(section, &header);
     }
     return status;
 }
@@ -145,7 +124,7 @@ static int read_package(struct mete__dwarf_package *package, const char *path) {
     elf_version(EV_CURRENT);
     package->elf = elf_begin(package->fd, ELF_C_READ_MMAP, NULL);
     if (package->elf == NULL || gelf_getehdr(package->elf, &header) == NULL) return -ENOENT;
-    make_image(&package->image, &header);
+    mete__dwarf_package_make_image(&package->image, &header);
     return read_sections(package, header.e_ident[EI_DATA] == ELFDATA2MSB);
 }
 
@@ -165,6 +144,8 @@ void mete__dwarf_package_close(struct mete__dwarf_package *package) {
     if (package == NULL) return;
     if (package->elf != NULL) elf_end(package->elf);
     if (package->fd >= 0) close(package->fd);
+    for (size_t i = 0; i < METE__DWARF_PACKAGE_OWN; i++) free(package->made[i]);
+    for (size_t i = 0; i < 2; i++) free(package->made_indexes[i]);
     free(package);
 }
 
@@ -192,17 +173,18 @@ static struct mete__dwarf_package_part slice_of(const struct mete__dwarf_package
 static void find_parts(const struct mete__dwarf_package *package,
                        const struct mete__dwarf_index *index, uint32_t row,
                        const struct mete__dwarf_package_rest *rest,
-                       struct mete__dwarf_package_part parts[SECTIONS]) {
+                       struct mete__dwarf_package_part parts[METE__DWARF_PACKAGE_SECTIONS]) {
     for (size_t i = 0; i < METE__DWARF_INDEX_SECTIONS; i++)
         parts[i] = slice_of(package, index, row, i);
-    parts[SECTION_STR] = package->sections[SECTION_STR];
-    parts[SECTION_ADDR] = rest->addr;
-    parts[SECTION_RANGES] = rest->ranges;
+    parts[METE__DWARF_PACKAGE_STR] = package->sections[METE__DWARF_PACKAGE_STR];
+    parts[METE__DWARF_PACKAGE_ADDR] = rest->addr;
+    parts[METE__DWARF_PACKAGE_RANGES] = rest->ranges;
 }
 
 /* Makes the sections of an image the parts. */
-static int set_sections(Elf *elf, const struct mete__dwarf_package_part parts[SECTIONS]) {
-    for (size_t i = 0; i < SECTIONS; i++) {
+static int set_sections(Elf *elf,
+                        const struct mete__dwarf_package_part parts[METE__DWARF_PACKAGE_SECTIONS]) {
+    for (size_t i = 0; i < METE__DWARF_PACKAGE_SECTIONS; i++) {
         Elf_Scn *section = elf_getscn(elf, i + 1);
         Elf_Data *data = section == NULL ? NULL : elf_getdata(section, NULL);
         if (data == NULL) return -ENOMEM;
@@ -243,7 +225,7 @@ int mete__dwarf_package_read(const struct mete__dwarf_package *package,
                              enum mete__dwarf_package_kind kind, uint32_t row,
                              const struct mete__dwarf_package_rest *rest,
                              struct mete__dwarf_package_unit *unit) {
-    struct mete__dwarf_package_part parts[SECTIONS];
+    struct mete__dwarf_package_part parts[METE__DWARF_PACKAGE_SECTIONS];
     struct mete__dwarf_package_unit made = {0};
     int status = -ENOMEM;
 

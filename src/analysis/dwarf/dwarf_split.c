@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/dwarf/dwarf_join.h"
+
 #define KINDS      2
 #define UNITS_MOST 1024 /* kept open by mete__dwarf_split_trim; each costs about 10 KB */
 
@@ -138,6 +140,7 @@ int mete__dwarf_split_open(Dwarf *dwarf, const char *program, const char *debug,
     split->dwarf = dwarf;
     split->elf = dwarf_getelf(dwarf);
     int status = find_package(split, program, debug, debug_directory);
+    if (status == -ENOENT) status = mete__dwarf_join(dwarf, &split->package);
     if (status == 0) {
         find_rest(split);
         status = make_room(split);
@@ -312,6 +315,15 @@ static struct unit *find_unit(struct mete__dwarf_split *split, enum mete__dwarf_
     return open_unit(split, kind, row, skeleton);
 }
 
+/* Whether the unit has the id, if it says one, as before DWARF 5. */
+static bool is_of(Dwarf_Die *root, uint64_t id) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word said;
+
+    return dwarf_attr(root, DW_AT_GNU_dwo_id, &attribute) == NULL ||
+           dwarf_formudata(&attribute, &said) != 0 || said == id;
+}
+
 bool mete__dwarf_split_unit(Dwarf_Die *skeleton, Dwarf_Die *unit) {
     Dwarf_Die root = *skeleton;
     uint8_t type = 0;
@@ -324,7 +336,7 @@ bool mete__dwarf_split_unit(Dwarf_Die *skeleton, Dwarf_Die *unit) {
     struct mete__dwarf_split *split = mete__dwarf_split_of(dwarf_cu_getdwarf(skeleton->cu));
     struct unit *found =
         split == NULL ? NULL : find_unit(split, METE__DWARF_PACKAGE_UNIT, id, &root);
-    if (found != NULL) {
+    if (found != NULL && is_of(&found->unit.root, id)) {
         *unit = found->unit.root;
         return true;
     }
