@@ -9,9 +9,12 @@ static void *take(void *state, mete_layout layout, const mete_site *site) {
     mete_pool *pool = state;
 
     (void)site;
-    if (METE_UNLIKELY(!fits(pool, layout.size, layout.align))) {
-        errno = EINVAL;
-        return NULL;
+    if (METE_UNLIKELY(layout.size != pool->fitting.size || layout.align != pool->fitting.align)) {
+        if (!fits(pool, layout.size, layout.align)) {
+            errno = EINVAL;
+            return NULL;
+        }
+        if (!pool->shared) pool->fitting = layout; /* users ask for the same again */
     }
     size_t depth = mete__pool_depth_of(&pool->front);
     void *block = NULL;

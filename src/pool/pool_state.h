@@ -174,6 +174,7 @@ struct mete_pool {
     struct mete_pool *previous;
     bool is_held_by_fork; /* shared: under their lock */
     mete_allocator as_allocator;
+    mete_layout fitting; /* not shared: the last one asked for through it, which fits */
     struct mete__holder holder;
 };
 
