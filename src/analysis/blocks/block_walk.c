@@ -15,8 +15,8 @@ static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
  */
 static struct mete__clue *room_for(struct mete__block_flow *flow, const struct mete__clue *clue) {
     if (flow->clue_count < METE__CLUES_MAX) return &flow->clues[flow->clue_count++];
-    for (size_t i = METE__CLUES_MAX; !clue->is_one_of && i-- > 0;)
-        if (flow->clues[i].is_one_of) return &flow->clues[i];
+    for (size_t i = 0; i < METE__CLUES_MAX; i++)
+        if (flow->clues[i].is_one_of) return clue->is_one_of ? NULL : &flow->clues[i];
     return NULL;
 }
 
