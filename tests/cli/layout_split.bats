@@ -195,23 +195,28 @@ C
     diff expected out
 }
 
+# serve PROGRAM: leaves the program stripped, and a server of what it had at $port.
+serve() {
+    mkdir served
+    cp "$1" served/program
+    strip -g "$1"
+    port=$((20000 + BASHPID % 20000))
+    HOME=$PWD debuginfod -d :memory: -p $port -F served >server.log 2>&1 &
+    server=$!
+    id=$(readelf -n "$1" | sed -n 's/.*Build ID: //p')
+    for _ in {1..200}; do
+        curl -sf "http://127.0.0.1:$port/buildid/$id/debuginfo" -o /dev/null && break
+        sleep 0.1
+    done
+}
+
 @test "debuginfod_has_what_was_stripped" {
     need debuginfod
     need curl
     write_program
     gcc -g one.c two.c -o plain
     types plain >expected
-    mkdir served
-    cp plain served/program
-    strip -g plain
-    port=$((20000 + BASHPID % 20000))
-    HOME=$PWD debuginfod -d :memory: -p $port -F served >server.log 2>&1 &
-    server=$!
-    id=$(readelf -n plain | sed -n 's/.*Build ID: //p')
-    for _ in {1..200}; do
-        curl -sf "http://127.0.0.1:$port/buildid/$id/debuginfo" -o /dev/null && break
-        sleep 0.1
-    done
+    serve plain
     DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache types plain >out
     kill $server
     wait $server || true
@@ -221,4 +226,27 @@ C
     diff expected out
     run -125 mete layout plain
     [[ $output == *"set DEBUGINFOD_URLS"* ]]
+}
+
+@test "a_report_has_lines_and_types_from_debuginfod" {
+    need debuginfod
+    need curl
+    cat >kept.c <<'C'
+#include <stdlib.h>
+struct kept { long a, b; } *kept;
+int main(void) {
+    kept = malloc(sizeof *kept);
+    return kept == NULL;
+}
+C
+    gcc -g kept.c -o keeps
+    serve keeps
+    mete run --quiet -o keeps.mete ./keeps
+    DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache \
+        mete report keeps.mete --json report.json
+    kill $server
+    wait $server || true
+    [ "$(jq -c '.sites[0] | [.type, .stack[0].line]' report.json)" = '["struct kept",4]' ]
+    mete report keeps.mete --json report.json # nobody is asked, not even the cache
+    [ "$(jq -c '.sites[0].type' report.json)" = null ]
 }
