@@ -6,6 +6,7 @@
     .type asm_without_frame_pointer, @function
     .type asm_with_a_lying_frame_pointer, @function
 
+    .fill 8, 1, 0x90 /* no call ends in front of the fourth byte, whatever is linked before */
 asm_with_frame_pointer:
     push %rbp
     mov %rsp, %rbp
