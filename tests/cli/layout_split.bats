@@ -91,6 +91,27 @@ LINES
     done
 }
 
+# The types in it are of another program: none of them may be shown as this one's.
+@test "such_dwo_files_of_another_build_are_left_out" {
+    mkdir other
+    printf 'struct first { char a; long b; } first;\nint main(void) { return 0; }\n' >one.c
+    printf 'struct second { char a; long b; } second; struct third { int c; } third;\n' >two.c
+    sed 's/char a;/char a; long new;/' two.c >other/two.c
+    for version in 4 5; do
+        flags="-g -gdwarf-$version -gsplit-dwarf -fdebug-types-section"
+        # shellcheck disable=SC2086
+        gcc $flags -c one.c two.c
+        gcc one.o two.o -o program
+        # shellcheck disable=SC2086
+        (cd other && gcc $flags -c two.c)
+        mv other/two.dwo two.dwo
+        types program >out 2>err
+        grep first out
+        run ! grep -E 'second|third' out
+        [ "$(cat err)" = "mete: layout: $PWD/two.dwo is of another build, or damaged: left out (compile the program anew)" ]
+    done
+}
+
 @test "blocks_have_their_types_from_such_dwo_files" {
     cat >list.h <<'C'
 struct item { const char *name; struct item *next; };

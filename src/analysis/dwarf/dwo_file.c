@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/dwarf/dwarf_package_state.h"
+
 bool mete__dwo_file_is_scattered(Elf *elf) {
     Elf_Scn *section = NULL;
     GElf_Shdr header;
@@ -41,12 +43,69 @@ static void find_path(Dwarf_Die *skeleton, char *path, size_t size) {
     if (length < 0 || (size_t)length >= size) path[0] = '\0';
 }
 
+/* Whether libdw finds the unit, as it does where all units but those of types are in one section.
+ */
+static bool libdw_has_unit(Elf *elf, uint64_t id) {
+    Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+    Dwarf_CU *unit = NULL;
+    uint64_t its_id;
+    uint8_t type;
+    bool found = false;
+
+    while (!found && dwarf_get_units(dwarf, unit, &unit, NULL, &type, NULL, NULL) == 0)
+        found = type == DW_UT_split_compile &&
+                dwarf_cu_info(unit, NULL, NULL, NULL, NULL, &its_id, NULL, NULL) == 0 &&
+                its_id == id;
+    dwarf_end(dwarf);
+    return found;
+}
+
+/* The same for one of the sections that DWARF 5 may have: its units say their id in their headers.
+ */
+static bool section_has_unit(const uint8_t *bytes, size_t size, bool is_big_endian, uint64_t id) {
+    const struct mete__dwarf_index order = {.is_big_endian = is_big_endian};
+
+    for (size_t at = 0; size - at >= 20;) {
+        const uint8_t *unit = bytes + at;
+        uint64_t length = mete__dwarf_index_number(&order, unit, 4);
+        if (mete__dwarf_index_number(&order, unit + 4, 2) == 5 && unit[6] == DW_UT_split_compile &&
+            mete__dwarf_index_number(&order, unit + 12, 8) == id)
+            return true;
+        if (length >= 0xfffffff0 || length > size - at - 4) break; /* of 64 bits, or damaged */
+        at += (size_t)length + 4;
+    }
+    return false;
+}
+
+/* Whether a .dwo file is of this build: it has the unit of this id. */
+static bool has_unit(Elf *elf, uint64_t id) {
+    Elf_Scn *section = NULL;
+    GElf_Ehdr file;
+    GElf_Shdr header;
+    size_t names;
+
+    if (gelf_getehdr(elf, &file) == NULL || elf_getshdrstrndx(elf, &names) != 0) return false;
+    while ((section = elf_nextscn(elf, section)) != NULL) {
+        const char *name =
+            gelf_getshdr(section, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
+        if (name == NULL || strcmp(name, ".debug_info.dwo") != 0) continue;
+        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(section, &header);
+        if (section_has_unit(part.data, part.size, file.e_ident[EI_DATA] == ELFDATA2MSB, id))
+            return true;
+    }
+    return libdw_has_unit(elf, id);
+}
+
 enum mete__dwo_file_state mete__dwo_file_state(Dwarf_Die *skeleton, char *path, size_t path_size) {
+    uint64_t id;
+
     find_path(skeleton, path, path_size);
     int fd = path[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return METE__DWO_FILE_MISSING;
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-    bool is_scattered = elf != NULL && mete__dwo_file_is_scattered(elf);
+    bool is_scattered = elf != NULL && mete__dwo_file_is_scattered(elf) &&
+                        dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, NULL, &id, NULL, NULL) == 0 &&
+                        has_unit(elf, id);
     elf_end(elf);
     close(fd);
     return is_scattered ? METE__DWO_FILE_SCATTERED : METE__DWO_FILE_FOREIGN;

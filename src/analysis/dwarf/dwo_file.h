@@ -10,8 +10,8 @@
 
 enum mete__dwo_file_state {
     METE__DWO_FILE_MISSING,   /* it cannot be opened */
-    METE__DWO_FILE_SCATTERED, /* it has several sections of units, of which libdw reads one: gcc
-                               * puts each type unit in its own */
+    METE__DWO_FILE_SCATTERED, /* it has the unit, and several sections of units, of which libdw
+                               * reads one: gcc puts each type unit in its own */
     METE__DWO_FILE_FOREIGN,   /* it does not have the unit: another build's, or damaged */
     METE__DWO_FILE_STATES
 };
