@@ -138,6 +138,17 @@ C
     done
 }
 
+@test "units_that_such_dwo_files_have_lost_are_counted" {
+    write_program
+    gcc -g -gdwarf-4 -gsplit-dwarf -fdebug-types-section -c one.c two.c
+    gcc one.o two.o -o program
+    # The length of the unit in the first section of types becomes too large.
+    offset=$(readelf -SW two.dwo | sed -n 's/.* [.]debug_types[.]dwo *PROGBITS *[0-9a-f]* *\([0-9a-f]*\) .*/\1/p' | head -1)
+    printf '\377\377' | dd of=two.dwo bs=1 seek=$((16#$offset)) conv=notrunc status=none
+    mete layout program >out 2>err
+    grep -qxF 'mete: layout: 1 unit of .dwo files or their package cannot be read: left out' err
+}
+
 @test "damaged_dwo_files_do_no_harm" {
     write_program
     for version in 4 5; do

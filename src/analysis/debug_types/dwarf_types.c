@@ -188,6 +188,7 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
     int more = 1, status = 0;
 
     if (package != NULL) {
+        reading->unreadable_count += mete__dwarf_split_lost(package);
         status = read_package(reading, package, METE__DWARF_PACKAGE_TYPE);
         if (mete__dwarf_split_is_whole(package))
             return status != 0 ? status : read_package(reading, package, METE__DWARF_PACKAGE_UNIT);
@@ -244,7 +245,8 @@ static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
         say(reading, text);
     }
     if (reading->unreadable_count > 0) {
-        snprintf(text, sizeof text, "%zu unit%s of the package cannot be read: left out",
+        snprintf(text, sizeof text,
+                 "%zu unit%s of .dwo files or their package cannot be read: left out",
                  reading->unreadable_count, reading->unreadable_count == 1 ? "" : "s");
         say(reading, text);
     }

@@ -211,7 +211,10 @@ static int join_unit(struct join *join, const struct piece *piece, int section, 
     struct row row = piece->row;
     int kind;
 
-    if (!identify(join, piece, section, unit, size, &kind, &row.signature)) return 0;
+    if (!identify(join, piece, section, unit, size, &kind, &row.signature)) {
+        join->package->lost_count++;
+        return 0;
+    }
     struct rows *rows = &join->rows[kind];
     if (rows->count * 2 >= rows->slot_count && grow(rows) != 0) return -ENOMEM;
     if (rows->slots[slot_of(rows, row.signature)] != 0) return 0; /* another file has it, too */
@@ -228,8 +231,10 @@ static int join_units(struct join *join, const struct piece *piece, int section,
 
     for (size_t at = 0; status == 0 && part->size - at > 4;) {
         uint64_t length = number(join, bytes + at, 4);
-        if (length >= 0xfffffff0 || length > part->size - at - 4)
-            break; /* of 64 bits, or damaged */
+        if (length >= 0xfffffff0 || length > part->size - at - 4) { /* of 64 bits, or damaged */
+            join->package->lost_count++;
+            break;
+        }
         status = join_unit(join, piece, section, bytes + at, (size_t)length + 4);
         at += (size_t)length + 4;
     }

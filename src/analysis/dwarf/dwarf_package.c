@@ -149,6 +149,10 @@ void mete__dwarf_package_close(struct mete__dwarf_package *package) {
     free(package);
 }
 
+size_t mete__dwarf_package_lost(const struct mete__dwarf_package *package) {
+    return package->lost_count;
+}
+
 const struct mete__dwarf_index *mete__dwarf_package_index(const struct mete__dwarf_package *package,
                                                           enum mete__dwarf_package_kind kind) {
     return &package->indexes[kind];

@@ -51,6 +51,9 @@ struct mete__dwarf_package_unit {
 int mete__dwarf_package_open(const char *path, struct mete__dwarf_package **out);
 void mete__dwarf_package_close(struct mete__dwarf_package *package);
 
+/* Units of its files that it does not have, being damaged: so many at least. */
+size_t mete__dwarf_package_lost(const struct mete__dwarf_package *package);
+
 const struct mete__dwarf_index *mete__dwarf_package_index(const struct mete__dwarf_package *package,
                                                           enum mete__dwarf_package_kind kind);
 

@@ -41,6 +41,7 @@ struct mete__dwarf_package {
     struct mete__dwarf_package_image image; /* of every unit */
     void *made[METE__DWARF_PACKAGE_OWN];    /* what `sections` points to, where it was */
     uint8_t *made_indexes[2];
+    size_t lost_count; /* units that were not understood when it was made, at least */
 };
 
 /* As files for the machine of `header` have it. */

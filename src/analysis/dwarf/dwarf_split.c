@@ -235,6 +235,10 @@ const char *mete__dwarf_split_damaged(const struct mete__dwarf_split *split) {
     return split->damaged;
 }
 
+size_t mete__dwarf_split_lost(const struct mete__dwarf_split *split) {
+    return split->package == NULL ? 0 : mete__dwarf_package_lost(split->package);
+}
+
 bool mete__dwarf_split_is_whole(const struct mete__dwarf_split *split) {
     return split->is_whole;
 }

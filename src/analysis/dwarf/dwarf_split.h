@@ -42,6 +42,8 @@ struct mete__dwarf_split *mete__dwarf_split_of(Dwarf *dwarf);
 
 /* The path of the package where its index is damaged, so that it has no units; else NULL. */
 const char *mete__dwarf_split_damaged(const struct mete__dwarf_split *split);
+/* Units of the .dwo files or of the package that are damaged beyond being told apart. */
+size_t mete__dwarf_split_lost(const struct mete__dwarf_split *split);
 /* Whether it was opened without its program. */
 bool mete__dwarf_split_is_whole(const struct mete__dwarf_split *split);
 
