@@ -164,3 +164,20 @@ END
     holds '.types[0].reordered | .size == 32 and .order == ["kind","line","column","name","next","text"]'
     holds '.types[0].reordered | .shared_head == 3 and .shared_with == "struct leaf" and .keeps_head'
 }
+
+@test "classes_whose_constructors_depend_on_the_order_are_left_alone" {
+    cat >constructed.cc <<'END'
+struct plain { bool a; long b; short c; };
+struct built { bool a; long b; short c; built(long n) : a(n), b(n), c(b) {} };
+plain p;
+built x(3);
+int main() { return p.c + x.c; }
+END
+    for compiler in g++ clang++; do
+        "$compiler" -g constructed.cc -o constructed
+        run -0 mete layout constructed --reorder built
+        [[ $output == *'built stays as it is: its constructors initialise members in order'* ]]
+        run -0 mete layout constructed --reorder plain
+        [[ $output == *'16 bytes instead of 24'* ]]
+    done
+}

@@ -311,6 +311,45 @@ END
     done
 }
 
+@test "what an allocator counts its memory in is not certain to be what it is for" {
+    cat >grains.c <<'END'
+#include <stdlib.h>
+union grain { char bytes[8]; union grain *next; };
+struct link { void *a, *b; };
+static union grain *pool[4];
+struct table { short type; void *data; } table;
+char *text;
+__attribute__((noinline)) void *grains(size_t bytes) {
+    size_t count = (bytes + 7) / 8;
+    union grain *grain;
+    if (count > 4) {
+        grain = malloc(count * 8);
+        if (grain == NULL) abort();
+    } else if ((grain = pool[count - 1]) != NULL) {
+        pool[count - 1] = grain->next;
+    } else {
+        grain = malloc(count * 8);
+    }
+    return grain;
+}
+__attribute__((noinline)) void links(struct table *to) { to->data = grains(64 * sizeof(struct link)); }
+int main(void) {
+    links(&table);
+    text = grains(4097);
+    return text == NULL;
+}
+END
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level grains.c -o grains
+            mete run --quiet -o grains.mete ./grains
+            mete report grains.mete --json r.json
+            holds '[.sites[] | select(.stack[0].function == "grains") | .type_confidence] |
+                length == 2 and all(.[]; . != "certain")' r.json
+        done
+    done
+}
+
 @test "which of a union's pointers it is, the size tells, and that is not certain" {
     cat >union.c <<'END'
 #include <stdlib.h>

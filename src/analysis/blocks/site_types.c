@@ -124,6 +124,8 @@ struct choice {
     bool is_counted;  /* a caller up to here multiplies by the type's size, or names it */
     bool varies;      /* the blocks' sizes are apart by whole objects */
     bool is_direct;   /* it is malloc's own caller that has it: no wrapper has rounded the size */
+    bool is_handed;   /* the function returns the block as a pointer to nothing in particular: it is
+                       * for others, who may know better */
     bool is_disputed; /* the same frame takes the block for something else that fits as well */
 };
 
@@ -174,6 +176,11 @@ static bool is_whole(const struct choice *a, const struct choice *b) {
     return a->header == b->header && is_seen(a) && compare_structs(a, b) == AROUND;
 }
 
+/* Whether it is what an allocator counts its memory in. */
+static bool is_grain(const struct choice *choice) {
+    return choice->is_handed && choice->shape.bytes <= SCALAR_MAX;
+}
+
 static bool is_better(const struct choice *a, const struct choice *b) {
     if (b->clue == NULL) return true;
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
@@ -185,7 +192,8 @@ static bool is_better(const struct choice *a, const struct choice *b) {
         compare_structs(a, b) == SAME)
         return false;
     if (a->frame != b->frame && b->is_vague &&
-        a->fit >= (b->fit <= METE__TYPE_FIT_TAIL ? METE__TYPE_FIT_BYTES : METE__TYPE_FIT_TAIL))
+        a->fit >= (b->fit <= METE__TYPE_FIT_TAIL || is_grain(b) ? METE__TYPE_FIT_BYTES
+                                                                : METE__TYPE_FIT_TAIL))
         return true;
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
@@ -232,6 +240,12 @@ static bool is_passed(const struct mete__block_flow *flow, const struct choice *
     return flow->returned && flow->returned_offset != choice->clue->offset;
 }
 
+static bool is_handed(const struct mete__block_flow *flow) {
+    for (size_t i = 0; i < flow->clue_count; i++)
+        if (flow->clues[i].kind == METE__CLUE_RETURNED) return false;
+    return flow->returned;
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct choice *best, const struct caller *caller, const struct way *way,
                      const struct mete__summary_site *site) {
@@ -260,6 +274,7 @@ static void consider(struct choice *best, const struct caller *caller, const str
         choice.passes_tail = choice.is_passed && choice.fit == METE__TYPE_FIT_FLEXIBLE &&
                              choice.header == 0 && flow->returned &&
                              (uint64_t)flow->returned_offset == choice.shape.flexible;
+        choice.is_handed = is_handed(flow);
         choice.is_vague =
             caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
         choice.is_counted =
@@ -327,6 +342,7 @@ static enum mete__site_type_confidence confidence_of(const struct choice *choice
                    ? METE__SITE_TYPE_CERTAIN
                    : METE__SITE_TYPE_LIKELY;
     default:
+        if (choice->is_handed) return METE__SITE_TYPE_LIKELY;
         /* Many sizes are multiples of small ones by accident, and all that a wrapper has rounded.
          */
         if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&

@@ -146,6 +146,30 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     return status != 0 ? status : add_member(reader, &member);
 }
 
+/* Whether a function in a class is a constructor that somebody wrote. */
+static bool is_constructor(Dwarf_Die *function, Dwarf_Die *type) {
+    const char *name = dwarf_diename(function), *type_name = dwarf_diename(type);
+    uint64_t defaulted;
+
+    if (name == NULL || type_name == NULL || dwarf_hasattr(function, DW_AT_artificial) ||
+        dwarf_hasattr(function, DW_AT_deleted) ||
+        mete__dwarf_die_number(function, DW_AT_defaulted, &defaulted))
+        return false;
+    /* But for a template, which each unit has for what it uses it for. */
+    size_t length = strcspn(type_name, "<");
+    return strlen(name) == length && strncmp(name, type_name, length) == 0;
+}
+
+static bool has_constructor(Dwarf_Die *type) {
+    Dwarf_Die child;
+
+    if (dwarf_child(type, &child) != 0) return false;
+    do {
+        if (dwarf_tag(&child) == DW_TAG_subprogram && is_constructor(&child, type)) return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
 static int read_members(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die, int depth) {
     Dwarf_Die child;
     int status = 0;
@@ -322,6 +346,7 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
     struct mete__member *members = first == 0 ? reader->members : &reader->members[first];
     type.member_count = (uint32_t)(reader->member_count - first);
     type.flags |= flags_of_members(members, type.member_count);
+    if ((type.flags & METE__TYPE_CXX) && has_constructor(die)) type.flags |= METE__TYPE_CONSTRUCTED;
     /* Where the compiler orders members, the order in memory tells more than that in the source. */
     if ((type.flags & METE__TYPE_FOREIGN) && type.kind != METE__TYPE_UNION && type.member_count > 1)
         qsort(members, type.member_count, sizeof *members, by_offset);
