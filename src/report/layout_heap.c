@@ -35,26 +35,6 @@ struct mete__layout_heap {
 
 /* --- Rows --- */
 
-static int by_name(const void *left, const void *right) {
-    const struct mete__type_use *a = *(const struct mete__type_use *const *)left;
-    const struct mete__type_use *b = *(const struct mete__type_use *const *)right;
-    int order = strcmp(a->name, b->name);
-
-    if (order != 0) return order;
-    return a->size < b->size ? -1 : a->size > b->size;
-}
-
-static const struct mete__type_use *use_of(const struct mete__type_use **sorted, size_t count,
-                                           const struct mete__type *type) {
-    const struct mete__type_use key = {.name = type->name, .size = type->size};
-    const struct mete__type_use *wanted = &key;
-    const struct mete__type_use **found =
-        count == 0 ? NULL
-                   : bsearch(&wanted, sorted, count, sizeof(struct mete__type_use *), by_name);
-
-    return found == NULL ? NULL : *found;
-}
-
 static struct row row_of(const struct mete__type *type,
                          const struct mete__layout_reordered *reordered,
                          const struct mete__type_use *use) {
@@ -87,10 +67,13 @@ static int make_rows(struct mete__layout_heap *heap, const struct mete__type *co
     }
     for (size_t i = 0; i < uses->count; i++)
         if (uses->items[i].name != NULL) sorted[named++] = &uses->items[i];
-    qsort(sorted, named, sizeof(struct mete__type_use *), by_name);
-    for (size_t i = 0; i < heap->count; i++)
-        heap->rows[i] = row_of(types[i], reordered == NULL ? NULL : &reordered[i],
-                               use_of(sorted, named, types[i]));
+    mete__type_uses_sort(sorted, named);
+    for (size_t i = 0; i < heap->count; i++) {
+        const struct mete__type_use **use =
+            mete__type_uses_find(sorted, named, types[i]->name, types[i]->size);
+        heap->rows[i] =
+            row_of(types[i], reordered == NULL ? NULL : &reordered[i], use == NULL ? NULL : *use);
+    }
     free(sorted);
     return 0;
 }

@@ -26,15 +26,6 @@ struct search {
     size_t file_count, file_capacity;
 };
 
-static int by_name(const void *left, const void *right) {
-    const struct mete__type_use *a = *(const struct mete__type_use *const *)left;
-    const struct mete__type_use *b = *(const struct mete__type_use *const *)right;
-    int order = strcmp(a->name, b->name);
-
-    if (order != 0) return order;
-    return a->size < b->size ? -1 : a->size > b->size;
-}
-
 /* Of bytes and of pointers there is nothing to draw; of other types without members nothing is
  * found. */
 static bool may_have_members(const struct mete__type_use *use) {
@@ -47,16 +38,13 @@ static void want(struct search *search, const struct mete__type_uses *uses) {
     for (size_t i = 0; i < uses->count && search->wanted_count < TYPES_MAX; i++)
         if (may_have_members(&uses->items[i]))
             search->wanted[search->wanted_count++] = &uses->items[i];
-    qsort(search->wanted, search->wanted_count, sizeof search->wanted[0], by_name);
+    mete__type_uses_sort(search->wanted, search->wanted_count);
 }
 
 /* The wanted type of this name and size; NULL: there is none. */
 static const struct mete__type_use **find_wanted(struct search *search, const char *name,
                                                  uint64_t size) {
-    const struct mete__type_use key = {.name = name, .size = size}, *wanted = &key;
-
-    return bsearch(&wanted, search->wanted, search->wanted_count, sizeof search->wanted[0],
-                   by_name);
+    return mete__type_uses_find(search->wanted, search->wanted_count, name, size);
 }
 
 /* --- Files --- */

@@ -10,9 +10,7 @@ static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
 /* --- Clues --- */
 
-/* Where a clue more goes; NULL: there is no room. Those of unions are many and weak: they make
- * room.
- */
+/* Where a clue more goes; NULL: there is no room. Unions' are many and weak: they make room. */
 static struct mete__clue *room_for(struct mete__block_flow *flow, const struct mete__clue *clue) {
     if (flow->clue_count < METE__CLUES_MAX) return &flow->clues[flow->clue_count++];
     for (size_t i = 0; i < METE__CLUES_MAX; i++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/array.h"
+#include "analysis/elf_sections.h"
 
 #define ENTRIES_MAX  2000000 /* real libraries stay below 500,000 */
 #define REMEMBER_MAX 8       /* states that are kept; compilers need one */
@@ -131,23 +132,18 @@ static int add_fde(struct mete__frame_table *table, const Dwarf_CIE *cie, const 
     return add_entry(table, &entry, length);
 }
 
-static Elf_Data *find_section(Elf *elf, GElf_Shdr *header) {
-    Elf_Scn *section = NULL;
-    size_t names;
-
-    if (elf_getshdrstrndx(elf, &names) != 0) return NULL;
-    while ((section = elf_nextscn(elf, section)) != NULL) {
-        if (gelf_getshdr(section, header) == NULL || header->sh_type == SHT_NOBITS) continue;
-        const char *name = elf_strptr(elf, names, header->sh_name);
-        if (name != NULL && strcmp(name, ".eh_frame") == 0) return elf_rawdata(section, NULL);
-    }
+/* Goes to the section with the table. */
+static Elf_Data *find_section(struct mete__elf_sections *at) {
+    while (mete__elf_sections_next(at))
+        if (at->header.sh_type != SHT_NOBITS && strcmp(at->name, ".eh_frame") == 0)
+            return elf_rawdata(at->section, NULL);
     return NULL;
 }
 
 int mete__frame_table_read(struct mete__frame_table *table, Elf *elf) {
     const unsigned char *ident = (const unsigned char *)elf_getident(elf, NULL);
-    GElf_Shdr header;
-    Elf_Data *data = find_section(elf, &header);
+    struct mete__elf_sections section = {.elf = elf};
+    Elf_Data *data = find_section(&section);
     Dwarf_CFI_Entry entry, cie = {0};
     Dwarf_Off next, cie_at = 0, cie_next;
     bool has_cie = false; /* the one at cie_at */
@@ -166,7 +162,7 @@ int mete__frame_table_read(struct mete__frame_table *table, Elf *elf) {
                       dwarf_cfi_cie_p(&cie);
         }
         if (!has_cie) continue;
-        status = add_fde(table, &cie.cie, &entry.fde, data->d_buf, header.sh_addr);
+        status = add_fde(table, &cie.cie, &entry.fde, data->d_buf, section.header.sh_addr);
     }
     mete__address_ranges_complete(&table->ranges);
     return status;

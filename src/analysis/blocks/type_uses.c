@@ -161,6 +161,27 @@ void mete__type_uses_free(struct mete__type_uses *uses) {
     free(uses);
 }
 
+static int by_name(const void *left, const void *right) {
+    const struct mete__type_use *a = *(const struct mete__type_use *const *)left;
+    const struct mete__type_use *b = *(const struct mete__type_use *const *)right;
+    int order = strcmp(a->name, b->name);
+
+    if (order != 0) return order;
+    return a->size < b->size ? -1 : a->size > b->size;
+}
+
+void mete__type_uses_sort(const struct mete__type_use **uses, size_t count) {
+    if (count != 0) qsort(uses, count, sizeof(struct mete__type_use *), by_name);
+}
+
+const struct mete__type_use **mete__type_uses_find(const struct mete__type_use **sorted,
+                                                   size_t count, const char *name, uint64_t size) {
+    const struct mete__type_use key = {.name = name, .size = size}, *wanted = &key;
+
+    return count == 0 ? NULL
+                      : bsearch(&wanted, sorted, count, sizeof(struct mete__type_use *), by_name);
+}
+
 struct mete__type_saving mete__type_uses_saving(const struct mete__type_use *use,
                                                 uint64_t smaller_by,
                                                 uint64_t (*block_of)(uint64_t bytes)) {

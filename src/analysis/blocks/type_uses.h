@@ -56,6 +56,12 @@ METE_MUST_USE int mete__type_uses_make(struct mete__site_types *types,
                                        struct mete__type_uses **out);
 void mete__type_uses_free(struct mete__type_uses *uses);
 
+/* In the order that mete__type_uses_find needs; each has a name. */
+void mete__type_uses_sort(const struct mete__type_use **uses, size_t count);
+/* The place of the use of this name and size; NULL: there is none. */
+const struct mete__type_use **mete__type_uses_find(const struct mete__type_use **sorted,
+                                                   size_t count, const char *name, uint64_t size);
+
 /* Bytes of the heap that a request for so many takes: of mete's, and of glibc 2.36's malloc on
  * 64-bit machines, whose chunks are multiples of 16 with 8 bytes of its own in each, and at least
  * 32 (malloc.c, request2size). */

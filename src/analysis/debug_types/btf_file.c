@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "analysis/debug_types/btf.h"
+#include "analysis/elf_sections.h"
 
 #define SIZE_MOST ((size_t)1 << 28) /* bytes; a kernel has 6 MB */
 
@@ -37,23 +38,18 @@ static int keep(const void *data, size_t size, struct mete__btf_file *file) {
 
 static int read_section(int fd, struct mete__btf_file *file) {
     int status = -ENODATA;
-    Elf_Scn *section = NULL;
     GElf_Ehdr header;
-    GElf_Shdr section_header;
-    size_t names;
 
     elf_version(EV_CURRENT);
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     if (elf == NULL) return -ENODATA;
-    if (gelf_getehdr(elf, &header) == NULL || elf_getshdrstrndx(elf, &names) != 0) goto end;
+    struct mete__elf_sections at = {.elf = elf};
+    if (gelf_getehdr(elf, &header) == NULL) goto end;
     file->machine = header.e_machine;
     file->address_size = header.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
-    while (status == -ENODATA && (section = elf_nextscn(elf, section)) != NULL) {
-        const char *name = gelf_getshdr(section, &section_header) == NULL
-                               ? NULL
-                               : elf_strptr(elf, names, section_header.sh_name);
-        if (name == NULL || strcmp(name, ".BTF") != 0) continue;
-        Elf_Data *data = elf_rawdata(section, NULL);
+    while (status == -ENODATA && mete__elf_sections_next(&at)) {
+        if (strcmp(at.name, ".BTF") != 0) continue;
+        Elf_Data *data = elf_rawdata(at.section, NULL);
         if (data != NULL && data->d_buf != NULL) status = keep(data->d_buf, data->d_size, file);
     }
 end:

@@ -11,6 +11,7 @@
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
+#include "analysis/elf_sections.h"
 
 #define FORMATS_MAX 16   /* columns of a table of DWARF 5; there are 5 kinds */
 #define PATH_SIZE   8192 /* bytes; a longer path is cut */
@@ -79,28 +80,22 @@ static struct bytes bytes_of(Elf_Scn *section) {
 /* libdw has relocated and decompressed what is here. */
 static void find_sections(struct mete__source_files *files, Dwarf *dwarf) {
     Elf *elf = dwarf_getelf(dwarf);
-    Elf_Scn *section = NULL;
+    struct mete__elf_sections at = {.elf = elf};
     GElf_Ehdr elf_header;
-    GElf_Shdr header;
-    size_t names;
 
     files->dwarf = dwarf;
     files->line = files->line_text = files->text = (struct bytes){0};
-    if (gelf_getehdr(elf, &elf_header) == NULL || elf_getshdrstrndx(elf, &names) != 0) return;
+    if (gelf_getehdr(elf, &elf_header) == NULL) return;
     files->is_swapped =
         (elf_header.e_ident[EI_DATA] == ELFDATA2MSB) != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-    while ((section = elf_nextscn(elf, section)) != NULL) {
-        if (gelf_getshdr(section, &header) == NULL || header.sh_type == SHT_NOBITS ||
-            (header.sh_flags & SHF_COMPRESSED) != 0)
-            continue;
-        const char *name = elf_strptr(elf, names, header.sh_name);
-        if (name == NULL) continue;
-        if (strcmp(name, ".debug_line") == 0)
-            files->line = bytes_of(section);
-        else if (strcmp(name, ".debug_line_str") == 0)
-            files->line_text = bytes_of(section);
-        else if (strcmp(name, ".debug_str") == 0)
-            files->text = bytes_of(section);
+    while (mete__elf_sections_next(&at)) {
+        if (at.header.sh_type == SHT_NOBITS || (at.header.sh_flags & SHF_COMPRESSED) != 0) continue;
+        if (strcmp(at.name, ".debug_line") == 0)
+            files->line = bytes_of(at.section);
+        else if (strcmp(at.name, ".debug_line_str") == 0)
+            files->line_text = bytes_of(at.section);
+        else if (strcmp(at.name, ".debug_str") == 0)
+            files->text = bytes_of(at.section);
     }
 }
 

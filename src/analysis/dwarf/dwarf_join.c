@@ -13,6 +13,7 @@
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_package_state.h"
 #include "analysis/dwarf/dwo_file.h"
+#include "analysis/elf_sections.h"
 
 #define BYTES_MOST  ((size_t)1 << 30)
 #define SLOTS_FIRST 1024
@@ -160,10 +161,8 @@ static void move_strings(const struct join *join, uint8_t *table, size_t size, u
 }
 
 /* The number of a name among the sections that a package has; -1: it is another. */
-static int section_of(Elf *elf, size_t names, const GElf_Shdr *header) {
-    const char *name = elf_strptr(elf, names, header->sh_name);
-
-    for (int i = 0; name != NULL && i < METE__DWARF_PACKAGE_OWN; i++)
+static int section_of(const char *name) {
+    for (int i = 0; i < METE__DWARF_PACKAGE_OWN; i++)
         if (strcmp(name, mete__dwarf_package_names[i]) == 0) return i;
     return -1;
 }
@@ -243,17 +242,13 @@ static int join_units(struct join *join, const struct piece *piece, int section,
 
 /* Joins the sections that have units, or the others, which must have come before. */
 static int join_sections(struct join *join, struct piece *piece, bool with_units) {
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    size_t names;
+    struct mete__elf_sections at = {.elf = piece->elf};
     int status = 0;
 
-    if (elf_getshdrstrndx(piece->elf, &names) != 0) return 0;
-    while (status == 0 && (section = elf_nextscn(piece->elf, section)) != NULL) {
-        if (gelf_getshdr(section, &header) == NULL) continue;
-        int number = section_of(piece->elf, names, &header);
+    while (status == 0 && mete__elf_sections_next(&at)) {
+        int number = section_of(at.name);
         if (number < 0 || has_units(number) != with_units) continue;
-        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(section, &header);
+        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(at.section, &at.header);
         if (part.size == 0) continue;
         status = with_units ? join_units(join, piece, number, &part)
                             : join_common(join, piece, number, &part);

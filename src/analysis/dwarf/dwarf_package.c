@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "analysis/dwarf/dwarf_package_state.h"
+#include "analysis/elf_sections.h"
 
 const char mete__dwarf_package_names[METE__DWARF_PACKAGE_SECTIONS][METE__DWARF_PACKAGE_NAME_BYTES] =
     {
@@ -88,28 +89,22 @@ static int index_kind(const char *name) {
 }
 
 static int read_sections(struct mete__dwarf_package *package, bool is_big_endian) {
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    size_t names;
+    struct mete__elf_sections at = {.elf = package->elf};
     int status = -ENOENT;
 
-    if (elf_getshdrstrndx(package->elf, &names) != 0) return -ENOENT;
-    while ((section = elf_nextscn(package->elf, section)) != NULL) {
-        const char *name = gelf_getshdr(section, &header) == NULL
-                               ? NULL
-                               : elf_strptr(package->elf, names, header.sh_name);
-        if (name == NULL) continue;
-        int kind = index_kind(name);
+    while (mete__elf_sections_next(&at)) {
+        int kind = index_kind(at.name);
         if (kind >= 0) {
-            struct mete__dwarf_package_part part = mete__dwarf_package_part_of(section, &header);
+            struct mete__dwarf_package_part part =
+                mete__dwarf_package_part_of(at.section, &at.header);
             status = mete__dwarf_index_open(&package->indexes[kind], part.data, part.size,
                                             is_big_endian);
             if (status != 0) return status;
             continue;
         }
         for (size_t i = 0; i < METE__DWARF_PACKAGE_OWN; i++)
-            if (strcmp(name, mete__dwarf_package_names[i]) == 0)
-                package->sections[i] = mete__dwarf_package_part_of(section, &header);
+            if (strcmp(at.name, mete__dwarf_package_names[i]) == 0)
+                package->sections[i] = mete__dwarf_package_part_of(at.section, &at.header);
     }
     return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/dwarf/dwarf_join.h"
+#include "analysis/elf_sections.h"
 
 #define KINDS      2
 #define UNITS_MOST 1024 /* kept open by mete__dwarf_split_trim; each costs about 10 KB */
@@ -96,18 +97,12 @@ static void find_rest(struct mete__dwarf_split *split) {
         const char *name;
         struct mete__dwarf_package_part *part;
     } wanted[] = {{".debug_addr", &split->rest.addr}, {".debug_ranges", &split->rest.ranges}};
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    size_t names;
+    struct mete__elf_sections at = {.elf = split->elf};
 
-    if (elf_getshdrstrndx(split->elf, &names) != 0) return;
-    while ((section = elf_nextscn(split->elf, section)) != NULL) {
-        const char *name = gelf_getshdr(section, &header) == NULL
-                               ? NULL
-                               : elf_strptr(split->elf, names, header.sh_name);
-        for (size_t i = 0; name != NULL && i < sizeof wanted / sizeof wanted[0]; i++) {
-            if (strcmp(name, wanted[i].name) != 0) continue;
-            Elf_Data *data = header.sh_type == SHT_NOBITS ? NULL : elf_getdata(section, NULL);
+    while (mete__elf_sections_next(&at)) {
+        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+            if (strcmp(at.name, wanted[i].name) != 0) continue;
+            Elf_Data *data = at.header.sh_type == SHT_NOBITS ? NULL : elf_getdata(at.section, NULL);
             if (data != NULL && data->d_buf != NULL)
                 *wanted[i].part = (struct mete__dwarf_package_part){data->d_buf, data->d_size};
         }

@@ -8,19 +8,15 @@
 #include <unistd.h>
 
 #include "analysis/dwarf/dwarf_package_state.h"
+#include "analysis/elf_sections.h"
 
 bool mete__dwo_file_is_scattered(Elf *elf) {
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    size_t names, units = 0, types = 0;
+    struct mete__elf_sections at = {.elf = elf};
+    size_t units = 0, types = 0;
 
-    if (elf_getshdrstrndx(elf, &names) != 0) return false;
-    while ((section = elf_nextscn(elf, section)) != NULL) {
-        const char *name =
-            gelf_getshdr(section, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
-        if (name == NULL) continue;
-        units += strcmp(name, ".debug_info.dwo") == 0 || strcmp(name, ".debug_info") == 0;
-        types += strcmp(name, ".debug_types.dwo") == 0 || strcmp(name, ".debug_types") == 0;
+    while (mete__elf_sections_next(&at)) {
+        units += strcmp(at.name, ".debug_info.dwo") == 0 || strcmp(at.name, ".debug_info") == 0;
+        types += strcmp(at.name, ".debug_types.dwo") == 0 || strcmp(at.name, ".debug_types") == 0;
     }
     return units > 1 || types > 1;
 }
@@ -79,17 +75,13 @@ static bool section_has_unit(const uint8_t *bytes, size_t size, bool is_big_endi
 
 /* Whether a .dwo file is of this build: it has the unit of this id. */
 static bool has_unit(Elf *elf, uint64_t id) {
-    Elf_Scn *section = NULL;
+    struct mete__elf_sections at = {.elf = elf};
     GElf_Ehdr file;
-    GElf_Shdr header;
-    size_t names;
 
-    if (gelf_getehdr(elf, &file) == NULL || elf_getshdrstrndx(elf, &names) != 0) return false;
-    while ((section = elf_nextscn(elf, section)) != NULL) {
-        const char *name =
-            gelf_getshdr(section, &header) == NULL ? NULL : elf_strptr(elf, names, header.sh_name);
-        if (name == NULL || strcmp(name, ".debug_info.dwo") != 0) continue;
-        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(section, &header);
+    if (gelf_getehdr(elf, &file) == NULL) return false;
+    while (mete__elf_sections_next(&at)) {
+        if (strcmp(at.name, ".debug_info.dwo") != 0) continue;
+        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(at.section, &at.header);
         if (section_has_unit(part.data, part.size, file.e_ident[EI_DATA] == ELFDATA2MSB, id))
             return true;
     }

@@ -31,8 +31,8 @@ enum mete__type_flag {
     METE__TYPE_BASES = 1 << 5,          /* inherits */
     METE__TYPE_VIRTUAL = 1 << 6,        /* has a virtual table, or virtual bases */
     METE__TYPE_FOREIGN = 1 << 7,        /* neither C nor C++: other rules of layout, or none */
-    METE__TYPE_CONSTRUCTED = 1 << 9,    /* has constructors of its own */
     METE__TYPE_VARIANT = 1 << 8,        /* one of what a value may be: its gaps are others' */
+    METE__TYPE_CONSTRUCTED = 1 << 9,    /* has constructors of its own */
 };
 
 enum mete__member_flag {
