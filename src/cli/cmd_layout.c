@@ -15,10 +15,11 @@
 #include "analysis/layout/layout_reorder.h"
 #include "base/compiler.h"
 #include "cli/command.h"
+#include "cli/debug_directory.h"
 #include "cli/document.h"
+#include "cli/layout_names.h"
 #include "cli/layout_options.h"
 #include "cli/message.h"
-#include "cli/nearest.h"
 #include "cli/options.h"
 #include "report/layout_changes.h"
 #include "report/layout_heap.h"
@@ -48,34 +49,6 @@ static int complain(int status) {
     return METE__EXIT_FAILED;
 }
 
-static int complain_unknown(const struct request *request, const char *pattern) {
-    struct mete__nearest nearest = mete__nearest_to(pattern);
-
-    for (size_t i = 0; i < mete__layout_file_count(request->file); i++)
-        mete__nearest_offer(&nearest,
-                            mete__type_plain_name(mete__layout_file_type(request->file, i)));
-    mete__message_say("layout: %s has no type '%s'%s%s%s", mete__layout_file_path(request->file),
-                      pattern, nearest.best == NULL ? "" : ": did you mean '",
-                      nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?");
-    return METE__EXIT_FAILED;
-}
-
-static bool has_type(const struct mete__layout_file *file, const char *pattern) {
-    for (size_t i = 0; file != NULL && i < mete__layout_file_count(file); i++)
-        if (mete__layout_filter_matches(mete__layout_file_type(file, i), pattern)) return true;
-    return false;
-}
-
-/* Every pattern must find something: a mistyped name is no empty report. */
-static int check_names(const struct request *request) {
-    const struct mete__layout_filter *filter = &request->filter;
-
-    for (size_t i = 0; i < filter->name_count; i++)
-        if (!has_type(request->file, filter->names[i]) && !has_type(request->old, filter->names[i]))
-            return complain_unknown(request, filter->names[i]);
-    return METE__EXIT_OK;
-}
-
 /* The types of a file that pass, for the caller to free. NULL where memory ran out. */
 static const struct mete__type **pass(const struct mete__layout_filter *filter,
                                       const struct mete__layout_file *file, size_t *passed) {
@@ -92,7 +65,8 @@ static const struct mete__type **pass(const struct mete__layout_filter *filter,
 
 static int select_types(struct request *request) {
     request->types = pass(&request->filter, request->file, &request->count);
-    return request->types == NULL ? complain(-ENOMEM) : check_names(request);
+    if (request->types == NULL) return complain(-ENOMEM);
+    return mete__layout_names_check(request->file, request->old, &request->filter);
 }
 
 /* The names of hot members: texts[] with each a comma-separated list, cut in place in `copy`. */
@@ -107,28 +81,6 @@ static size_t split_hot(const struct mete__option_texts *texts, char *copy, cons
             if (name[0] != '\0') names[count++] = name;
     }
     return count;
-}
-
-static bool has_member(const struct request *request, const char *name) {
-    for (size_t i = 0; i < request->count; i++) {
-        const struct mete__type *type = request->types[i];
-        for (uint32_t k = 0; k < type->member_count; k++)
-            if (type->members[k].name != NULL && strcmp(type->members[k].name, name) == 0)
-                return true;
-    }
-    return false;
-}
-
-/* A mistyped member would be hot nowhere. */
-static int check_hot(const struct request *request, const char *const *hot, size_t hot_count) {
-    for (size_t i = 0; i < hot_count; i++)
-        if (!has_member(request, hot[i])) {
-            mete__message_say("layout: --hot: %s of %s has a member '%s'",
-                              request->filter.name_count == 0 ? "no type" : "none of these types",
-                              mete__layout_file_path(request->file), hot[i]);
-            return METE__EXIT_FAILED;
-        }
-    return METE__EXIT_OK;
 }
 
 /* Of all types of the file, also of those that are not asked for. NULL where memory ran out. */
@@ -149,7 +101,9 @@ static int reorder_with(struct request *request, const char *const *hot, size_t 
                                                      .hot_count = hot_count,
                                                      .size_only = !request->given->reorder &&
                                                                   request->given->json == NULL};
-    if (check_hot(request, hot, hot_count) != METE__EXIT_OK) return METE__EXIT_FAILED;
+    int code = mete__layout_names_check_hot(request->file, request->types, request->count, hot,
+                                            hot_count, request->filter.name_count == 0);
+    if (code != METE__EXIT_OK) return code;
     struct mete__type_heads *heads = heads_of(request->file);
     int status = heads == NULL ? -ENOMEM
                                : mete__layout_reorder_all(request->types, request->count, &order,
@@ -289,6 +243,9 @@ static int print_types(struct request *request) {
     const struct mete__layout_options *given = request->given;
     int code = select_alive(request);
 
+    if (code == METE__EXIT_OK && request->count == 0 && request->filter.name_count > 0)
+        mete__message_say("layout: what was named in %s is left out by the other options",
+                          mete__layout_file_path(request->file));
     if (code == METE__EXIT_OK && needs_orders(request)) code = reorder(request);
     if (code == METE__EXIT_OK) code = open_heap(request, given->heap, &request->heap);
     if (code == METE__EXIT_OK)
@@ -368,7 +325,7 @@ static int open_file(const char *path, const struct mete__layout_options *given,
                      struct mete__layout_file **file) {
     struct mete__progress progress;
     struct mete__layout_file_options file_options = {
-        .debug_directory = given->debug_dir != NULL ? given->debug_dir : getenv("METE_DEBUG_DIR"),
+        .debug_directory = given->debug_dir,
         .progress = mete__progress_show,
         .progress_context = &progress,
     };
@@ -392,6 +349,8 @@ int mete__cmd_layout(int argc, char **argv) {
     if (count == METE__OPTIONS_HELPED) return METE__EXIT_OK;
     if (count == METE__OPTIONS_BAD) return METE__EXIT_USAGE;
 
+    if (!mete__debug_directory_find(given.debug_dir, false, &given.debug_dir))
+        return METE__EXIT_FAILED;
     int files = given.diff ? 2 : 1;
     const char **names = (const char **)operands;
     request.filter = (struct mete__layout_filter){

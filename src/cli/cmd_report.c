@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "cli/command.h"
+#include "cli/debug_directory.h"
 #include "cli/document.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -110,6 +111,8 @@ int mete__cmd_report(int argc, char **argv) {
     if (count > 1)
         return mete__options_complain(&usage, "one profile at a time, not '%s' too", operands[1]);
 
+    if (!mete__debug_directory_find(given.debug_dir, false, &given.debug_dir))
+        return METE__EXIT_FAILED;
     struct mete__report_options report_options = {
         .sort = (enum mete__report_sort)given.sort,
         .top = (uint32_t)given.top,

@@ -17,6 +17,7 @@
 
 #include "analysis/findings/suppressions.h"
 #include "cli/command.h"
+#include "cli/debug_directory.h"
 #include "cli/launch.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -201,6 +202,7 @@ static int print_report(struct run *run, bool *is_bad) {
     struct mete__report *report;
     char why[METE__WHY_SIZE];
 
+    (void)mete__debug_directory_find(NULL, run->options.quiet, &report_options.debug_directory);
     int status = mete__report_open(run->output.path, &report_options, &report, why, sizeof why);
     if (status < 0) {
         if (!run->options.quiet) mete__message_say("%s", why);

@@ -20,9 +20,8 @@ static int read_suppressions(struct mete__report *report, char *why, size_t why_
 }
 
 static int open_symbols(struct mete__report *report) {
-    const char *directory = report->options.debug_directory;
     struct mete__symbols_options options = {
-        .debug_directory = directory != NULL ? directory : getenv("METE_DEBUG_DIR"),
+        .debug_directory = report->options.debug_directory,
         .progress = mete__progress_show,
         .context = &report->progress,
     };

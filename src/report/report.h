@@ -39,7 +39,7 @@ enum mete__report_sort {
 struct mete__report_options {
     enum mete__report_sort sort;
     uint32_t top; /* entries of a table, of leaks too; 0: as many as the form thinks good */
-    const char *debug_directory; /* searched before the usual places; NULL: $METE_DEBUG_DIR */
+    const char *debug_directory;          /* searched before the usual places; NULL: none */
     const char *const *suppression_files; /* Valgrind's or LSan's syntax */
     size_t suppression_file_count;
     bool progress; /* on standard error where that is a terminal and it takes long */

@@ -93,9 +93,8 @@ static void write_found(struct search *search, const struct mete__type *type) {
 
 /* A file that cannot be read is none that anybody has to know of here. */
 static int search_file(struct search *search, const char *path) {
-    const char *directory = search->report->options.debug_directory;
-    const struct mete__layout_file_options options = {
-        .debug_directory = directory != NULL ? directory : getenv("METE_DEBUG_DIR")};
+    const struct mete__layout_file_options options = {.debug_directory =
+                                                          search->report->options.debug_directory};
     struct mete__layout_file *file;
     char why[256];
 

@@ -44,7 +44,7 @@ names() { mete layout types.o "$@" --json - | jq -c '[.types[].name]'; }
     [ "$(names --points-to=loose)" = '["struct holder"]' ]
     [ "$(names --holes=3)" = "$(mete layout types.o --json - |
         jq -c '[.types[] | select(.holes + .bit_holes + (if .tail_padding + .tail_padding_bits > 0 then 1 else 0 end) >= 3) | .name]')" ]
-    mete layout types.o --file=none.h | grep -q '^types.o: no types in 1 unit'
+    run -125 mete layout types.o --file=none.h
 }
 
 @test "a_struct_is_reordered_and_its_compiler_agrees" {

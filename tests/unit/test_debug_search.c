@@ -23,7 +23,7 @@ static void a_directory_comes_first_and_absolute(void **state) {
     assert_int_equal(chdir("/usr"), 0);
     for (size_t i = 0; i < METE_COUNT_OF(cases); i++) {
         struct mete__debug_search search = {0};
-        assert_int_equal(mete__debug_search_open(&search, cases[i].directory), 0);
+        assert_int_equal(mete__debug_search_open(&search, cases[i].directory, NULL), 0);
         assert_non_null(search.dwfl);
         assert_string_equal(search.path, cases[i].path);
         mete__debug_search_close(&search);

@@ -7,7 +7,8 @@
 
 #define USUAL_PATH ":.debug:/usr/lib/debug" /* libdwfl's default, as gdb's */
 
-int mete__debug_search_open(struct mete__debug_search *search, const char *directory) {
+int mete__debug_search_open(struct mete__debug_search *search, const char *directory,
+                            const struct mete__debug_watch *watch) {
     /* libdwfl looks for build-ids in absolute directories only. */
     char *absolute = directory == NULL ? NULL : realpath(directory, NULL);
     int length = absolute == NULL ? asprintf(&search->path, "%s", USUAL_PATH)
@@ -26,9 +27,14 @@ int mete__debug_search_open(struct mete__debug_search *search, const char *direc
     };
     elf_version(EV_CURRENT);
     search->dwfl = dwfl_begin(&search->callbacks);
-    if (search->dwfl != NULL) return 0;
-    mete__debug_search_close(search);
-    return -ENOMEM;
+    if (search->dwfl == NULL) {
+        mete__debug_search_close(search);
+        return -ENOMEM;
+    }
+    search->watch = (struct mete__debug_watch){0};
+    if (watch != NULL) search->watch = *watch;
+    mete__debug_servers_watch(search->dwfl, &search->watch);
+    return 0;
 }
 
 void mete__debug_search_close(struct mete__debug_search *search) {

@@ -23,6 +23,7 @@ struct mete__dwarf_file {
     struct mete__debug_search search;
     Elf *core;           /* a core dump, which libdwfl refers to; else NULL */
     int core_descriptor; /* its file's */
+    Dwfl_Module *first;
     const char *missing; /* libdwfl's: the first file a core dump names and is not there */
     struct part *parts;
     size_t part_count;
@@ -59,6 +60,7 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     GElf_Addr elf_bias;
 
     (void)user_data, (void)base;
+    if (file->first == NULL) file->first = module;
     Elf *elf = dwfl_module_getelf(module, &elf_bias);
     /* What a core dump has of a file's beginning may do for its ELF, but holds no debug data. */
     const char *read_from = NULL;
@@ -142,11 +144,14 @@ static bool is_object(const char *path) {
            (path[length - 1] == 'o' || path[length - 1] == 'a');
 }
 
-static void say_no_data(const char *path, bool is_core, char *why, size_t why_size) {
-    const char *servers = getenv("DEBUGINFOD_URLS");
-    bool has_servers = servers != NULL && servers[0] != '\0';
+static void say_no_data(const struct mete__dwarf_file *file, const char *path, char *why,
+                        size_t why_size) {
+    const char *servers =
+        file->first == NULL ? NULL : mete__debug_servers_why(file->search.dwfl, file->first);
+    const char *urls = getenv("DEBUGINFOD_URLS");
+    bool has_urls = urls != NULL && urls[0] != '\0';
 
-    if (is_core)
+    if (file->core != NULL)
         snprintf(why, why_size,
                  "%s is a core dump, and none of the files it names is here as it was and has "
                  "debug information: give the program it is of, compiled with -g",
@@ -156,8 +161,10 @@ static void say_no_data(const char *path, bool is_core, char *why, size_t why_si
     else
         snprintf(why, why_size,
                  "%s has no debug information: compile it with -g, or install its package's "
-                 "-dbgsym%s",
-                 path, has_servers ? "" : ", or set DEBUGINFOD_URLS");
+                 "-dbgsym%s%s%s",
+                 path, has_urls ? "" : ", or set DEBUGINFOD_URLS",
+                 servers == NULL ? "" : "; the servers in DEBUGINFOD_URLS ",
+                 servers == NULL ? "" : servers);
 }
 
 /* Bytes that an ELF file must have for what its header says to be in it; 0 where it is none. */
@@ -203,7 +210,8 @@ static void say_no_elf(const char *path, const char start[8], char *why, size_t 
 }
 
 int mete__dwarf_file_open(const char *path, const char *debug_directory,
-                          struct mete__dwarf_file **out, char *why, size_t why_size) {
+                          const struct mete__debug_watch *watch, struct mete__dwarf_file **out,
+                          char *why, size_t why_size) {
     int fd = open_regular(path, why, why_size);
     if (fd < 0) return fd;
 
@@ -213,7 +221,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     snprintf(why, why_size, "out of memory");
     struct mete__dwarf_file *file = calloc(1, sizeof *file);
     if (file != NULL) file->debug_directory = debug_directory;
-    if (file == NULL || mete__debug_search_open(&file->search, debug_directory) != 0) {
+    if (file == NULL || mete__debug_search_open(&file->search, debug_directory, watch) != 0) {
         close(fd);
         goto fail_file;
     }
@@ -227,7 +235,7 @@ int mete__dwarf_file_open(const char *path, const char *debug_directory,
     if (file->failed || (file->part_count == 0 && add_package(file, path) != 0)) goto fail_file;
     if (file->part_count == 0) {
         status = -ENODATA;
-        if (!say_cut(path, why, why_size)) say_no_data(path, file->core != NULL, why, why_size);
+        if (!say_cut(path, why, why_size)) say_no_data(file, path, why, why_size);
         goto fail_file;
     }
     file->debug_directory = NULL;

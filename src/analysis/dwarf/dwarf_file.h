@@ -14,13 +14,17 @@
 #include <elfutils/libdw.h>
 #include <stddef.h>
 
+#include "analysis/dwarf/debug_servers.h"
+
 struct mete__dwarf_file;
 
 /* 0, or a negative errno with `why` holding one sentence; -ENOEXEC where it is no ELF file,
  * -ENODATA where it is in order but has no debug information anywhere: the sentence says what to do
- * about it. `debug_directory` is searched before the usual places; NULL: none. */
+ * about it. `debug_directory` is searched before the usual places; NULL: none. `watch` (NULL:
+ * nobody) is told of downloads. */
 int mete__dwarf_file_open(const char *path, const char *debug_directory,
-                          struct mete__dwarf_file **out, char *why, size_t why_size);
+                          const struct mete__debug_watch *watch, struct mete__dwarf_file **out,
+                          char *why, size_t why_size);
 void mete__dwarf_file_close(struct mete__dwarf_file *file);
 
 /* What has debug information: one part but for archives, whose objects are parts, and core dumps.

@@ -142,7 +142,9 @@ static int read_types(struct mete__layout_file *file,
 
     /* libdwfl would look for each kind of compression there is, with a megabyte for each. */
     if (mete__btf_file_is(file->path)) return read_btf(file, why, why_size);
-    int status = mete__dwarf_file_open(file->path, options->debug_directory, &dwarf, why, why_size);
+    const struct mete__debug_watch watch = {options->progress, options->progress_context};
+    int status =
+        mete__dwarf_file_open(file->path, options->debug_directory, &watch, &dwarf, why, why_size);
 
     if (status == 0) {
         status = read_dwarf(file, dwarf, options);

@@ -10,19 +10,8 @@
 
 /* With or without its keyword. */
 static bool name_matches(const char *name, const char *pattern) {
-    static const char *const keywords[] = {"struct ", "union ", "class "};
-
-    if (mete__pattern_matches(pattern, name)) return true;
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-        size_t length = strlen(keywords[i]);
-        if (strncmp(name, keywords[i], length) == 0)
-            return mete__pattern_matches(pattern, name + length);
-    }
-    return false;
-}
-
-bool mete__layout_filter_matches(const struct mete__type *type, const char *pattern) {
-    return name_matches(type->name, pattern);
+    return mete__pattern_matches(pattern, name) ||
+           mete__pattern_matches(pattern, mete__type_without_keyword(name));
 }
 
 static bool any_name_matches(const struct mete__layout_filter *filter,

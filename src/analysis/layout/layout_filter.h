@@ -26,7 +26,4 @@ struct mete__layout_filter {
 bool mete__layout_filter_passes(const struct mete__layout_filter *filter,
                                 const struct mete__type *type);
 
-/* Whether the name of a type matches a pattern. */
-bool mete__layout_filter_matches(const struct mete__type *type, const char *pattern);
-
 #endif

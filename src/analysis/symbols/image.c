@@ -151,7 +151,8 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
         *out = image;
         return 0;
     }
-    if (mete__debug_search_open(&image->search, source->debug_directory) != 0) goto fail_image;
+    if (mete__debug_search_open(&image->search, source->debug_directory, &source->watch) != 0)
+        goto fail_image;
 
     Dwfl_Module *module = find_module(image, source);
     image->module = module;

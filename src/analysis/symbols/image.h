@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/dwarf/debug_servers.h"
 #include "analysis/names.h"
 #include "analysis/symbols/frame.h"
 #include "analysis/symbols/inlines.h"
@@ -29,6 +30,7 @@ struct mete__image_source {
     uint64_t start, end;      /* first address and one past the last */
     uint64_t run_nanoseconds; /* when it ran, since 1970: a file without build-id must be older */
     const char *debug_directory; /* searched before the usual places; NULL or empty: none */
+    struct mete__debug_watch watch;
 };
 
 /* 0 or -ENOMEM. An image whose file is missing or another one opens too: then it has a note, and

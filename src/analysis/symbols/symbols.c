@@ -182,6 +182,7 @@ static uint32_t image_of(struct mete__symbols *symbols, uint32_t index) {
         .end = module->end - module->bias,
         .run_nanoseconds = mete__profile_header(symbols->profile)->start_realtime,
         .debug_directory = symbols->options.debug_directory,
+        .watch = {symbols->options.progress, symbols->options.context},
     };
     struct mete__image *image;
     if (mete__image_open(&source, symbols->names, &image) != 0) return NOT_OPENED;

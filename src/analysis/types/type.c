@@ -11,6 +11,16 @@ const char *mete__type_keyword(enum mete__type_kind kind) {
     return "struct";
 }
 
+const char *mete__type_without_keyword(const char *name) {
+    static const char *const keywords[] = {"struct ", "union ", "class "};
+
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
+        size_t length = strlen(keywords[i]);
+        if (strncmp(name, keywords[i], length) == 0) return name + length;
+    }
+    return name;
+}
+
 bool mete__type_points_to_anonymous(const struct mete__member *member) {
     return member->target != NULL && strstr(member->target, "{...}") != NULL &&
            strstr(member->type, "{...}") != NULL;

@@ -95,6 +95,9 @@ static inline const struct mete__type *mete__type_held(const struct mete__member
  * "struct {...} *", but not by a typedef of the pointer. */
 bool mete__type_points_to_anonymous(const struct mete__member *member);
 
+/* A name as users give it, without "struct ", "union " or "class " where it begins so. */
+const char *mete__type_without_keyword(const char *name);
+
 /* "struct", "union" or "class" */
 const char *mete__type_keyword(enum mete__type_kind kind);
 
