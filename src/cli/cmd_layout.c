@@ -304,17 +304,39 @@ static int print_diff(struct request *request) {
     return code;
 }
 
+/* What could not be read; with two files, of which. */
+static void say_notes(const struct request *request, const struct mete__layout_file *file) {
+    const char *path = request->old == NULL ? "" : mete__layout_file_path(file);
+
+    for (size_t i = 0; i < mete__layout_file_notes(file); i++)
+        mete__message_say("layout: %s%s%s", path, path[0] == '\0' ? "" : ": ",
+                          mete__layout_file_note(file, i));
+}
+
+/* Both limits are looked at, so that nobody has to mend one to hear of the other. That they hold
+ * cannot be said of types that nobody has seen. */
+static int check_limits(const struct request *request, int code) {
+    const struct mete__layout_options *given = request->given;
+    bool has_limit = given->max_padding != METE__LAYOUT_OPTIONS_NO_LIMIT ||
+                     given->max_growth != METE__LAYOUT_OPTIONS_NO_LIMIT;
+    int padding = check_padding(request);
+
+    if (code == METE__EXIT_OK) code = padding;
+    if (code != METE__EXIT_OK || !has_limit) return code;
+    if (mete__layout_file_notes(request->file) == 0 &&
+        (request->old == NULL || mete__layout_file_notes(request->old) == 0))
+        return code;
+    mete__message_say("layout: whether the limits hold is not known, since types were left out");
+    return METE__EXIT_FAILED;
+}
+
 static int print(struct request *request) {
-    for (size_t i = 0; i < mete__layout_file_notes(request->file); i++)
-        mete__message_say("layout: %s", mete__layout_file_note(request->file, i));
+    if (request->old != NULL) say_notes(request, request->old);
+    say_notes(request, request->file);
     int code = select_types(request);
     if (code == METE__EXIT_OK)
         code = request->given->diff ? print_diff(request) : print_types(request);
-    /* Both limits are looked at, so that nobody has to mend one to hear of the other. */
-    if (code == METE__EXIT_OK || code == METE__EXIT_LIMIT) {
-        int padding = check_padding(request);
-        if (code == METE__EXIT_OK) code = padding;
-    }
+    if (code == METE__EXIT_OK || code == METE__EXIT_LIMIT) code = check_limits(request, code);
     mete__layout_heap_close(request->heap);
     mete__layout_reorder_free(request->reordered, request->count);
     free(request->types);

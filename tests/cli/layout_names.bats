@@ -98,7 +98,8 @@ PY
     python3 server.py 2>server.log &
     server=$!
     for _ in {1..100}; do [ -e port ] && break; sleep 0.1; done
-    export DEBUGINFOD_URLS="http://127.0.0.1:$(cat port)" DEBUGINFOD_CACHE_PATH=$PWD/cache
+    DEBUGINFOD_URLS=http://127.0.0.1:$(cat port) DEBUGINFOD_CACHE_PATH=$PWD/cache
+    export DEBUGINFOD_URLS DEBUGINFOD_CACHE_PATH
 }
 
 @test "a_download_shows_how_far_it_is" {

@@ -13,6 +13,7 @@
 #include "analysis/debug_types/dwarf_type.h"
 #include "analysis/debug_types/dwarf_unit.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/dwo_file.h"
 
@@ -35,13 +36,12 @@ static void say(const struct reading *reading, const char *text) {
         reading->options->note(reading->options->note_context, text);
 }
 
-static void say_damaged(struct reading *reading, Dwarf_Die *root) {
-    const char *name = dwarf_diename(root);
+static void say_damaged(struct reading *reading, const char *name, Dwarf_Off offset) {
     char text[512];
 
     if (reading->damaged_count++ >= NOTES_MAX) return;
     snprintf(text, sizeof text, "unit %.400s at 0x%llx is damaged: left out",
-             name == NULL ? "without a name" : name, (unsigned long long)dwarf_dieoffset(root));
+             name == NULL ? "without a name" : name, (unsigned long long)offset);
     say(reading, text);
 }
 
@@ -79,7 +79,7 @@ static int read_unit(struct reading *reading, Dwarf_Die *root) {
         return -ENOMEM;
     int status = mete__dwarf_unit_read(&reader->unit, root, has_scopes, reader->names);
     if (status == -EBADMSG) {
-        say_damaged(reading, root);
+        say_damaged(reading, dwarf_diename(root), dwarf_dieoffset(root));
         return 0;
     }
     if (status != 0) return status;
@@ -180,6 +180,13 @@ static int read_shared(struct reading *reading, Dwarf *supplement, Dwarf *dwarf)
     return status != 0 ? status : mete__dwarf_unit_share(&reading->reader.unit, NULL);
 }
 
+static void say_mended(struct reading *reading, Dwarf *dwarf) {
+    struct mete__dwarf_mend_unit unit;
+
+    for (size_t i = 0; mete__dwarf_mend_at(dwarf, i, &unit); i++)
+        say_damaged(reading, unit.name, unit.offset);
+}
+
 static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     Dwarf_CU *unit = NULL;
@@ -197,12 +204,14 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
     while (status == 0 &&
            (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL)) == 0) {
         if (root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid) {
-            if (root.addr != NULL) say_damaged(reading, &root);
+            if (root.addr != NULL && !mete__dwarf_mend_is(&root))
+                say_damaged(reading, NULL, dwarf_dieoffset(&root));
             continue;
         }
         show_progress(reading, dwarf, &root);
         status = type == DW_UT_skeleton ? read_split(reading, &root) : read_unit(reading, &root);
     }
+    say_mended(reading, dwarf);
     if (status == 0 && more < 0)
         say(reading, "the units that follow a damaged one cannot be found: left out");
     return status;

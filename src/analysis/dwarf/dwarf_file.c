@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "analysis/dwarf/debug_search.h"
+#include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 
 struct part {
     Dwarf *dwarf;
+    struct mete__dwarf_mend *mend;   /* NULL: nothing is damaged */
     struct mete__dwarf_split *split; /* NULL: it has no package */
 };
 
@@ -32,17 +34,14 @@ struct mete__dwarf_file {
     bool failed; /* memory ran out while parts were collected */
 };
 
-/* Adds a part, whose package, or NULL, becomes the file's. */
-static int add_part(struct mete__dwarf_file *file, Dwarf *dwarf, struct mete__dwarf_split *split) {
+/* Adds a part. NULL: there is no memory. */
+static struct part *add_part(struct mete__dwarf_file *file, Dwarf *dwarf) {
     struct part *parts = reallocarray(file->parts, file->part_count + 1, sizeof *parts);
 
-    if (parts == NULL) {
-        mete__dwarf_split_close(split);
-        return -ENOMEM;
-    }
+    if (parts == NULL) return NULL;
     file->parts = parts;
-    parts[file->part_count++] = (struct part){dwarf, split};
-    return 0;
+    parts[file->part_count] = (struct part){.dwarf = dwarf};
+    return &parts[file->part_count++];
 }
 
 static void note_machine(struct mete__dwarf_file *file, Elf *elf) {
@@ -55,7 +54,6 @@ static void note_machine(struct mete__dwarf_file *file, Elf *elf) {
 static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
                    void *context) {
     struct mete__dwarf_file *file = context;
-    struct mete__dwarf_split *split;
     Dwarf_Addr bias;
     GElf_Addr elf_bias;
 
@@ -70,8 +68,9 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     note_machine(file, elf);
     Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
     if (dwarf == NULL) return DWARF_CB_OK;
-    if (mete__dwarf_split_open_module(module, file->debug_directory, &split) == 0 &&
-        add_part(file, dwarf, split) == 0)
+    struct part *part = add_part(file, dwarf);
+    if (part != NULL && mete__dwarf_mend_open(dwarf, &part->mend) == 0 &&
+        mete__dwarf_split_open_module(module, file->debug_directory, &part->split) == 0)
         return DWARF_CB_OK;
     file->failed = true;
     return DWARF_CB_ABORT;
@@ -85,7 +84,13 @@ static int add_package(struct mete__dwarf_file *file, const char *path) {
     int status = mete__dwarf_split_open_whole(path, &split, &dwarf);
     if (status != 0) return status == -ENOENT ? 0 : status;
     note_machine(file, dwarf_getelf(dwarf));
-    return add_part(file, dwarf, split);
+    struct part *part = add_part(file, dwarf);
+    if (part == NULL) {
+        mete__dwarf_split_close(split);
+        return -ENOMEM;
+    }
+    part->split = split;
+    return 0;
 }
 
 /* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
@@ -251,6 +256,7 @@ void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     if (file == NULL) return;
     for (size_t i = 0; i < file->part_count; i++) mete__dwarf_split_close(file->parts[i].split);
     mete__debug_search_close(&file->search);
+    for (size_t i = 0; i < file->part_count; i++) mete__dwarf_mend_close(file->parts[i].mend);
     if (file->core != NULL) {
         elf_end(file->core);
         close(file->core_descriptor);

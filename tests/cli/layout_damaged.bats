@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# `mete layout` on units that are damaged: they are left out and named, and nothing else is lost.
+
+load layout_helpers
+
+# write_program VERSION: four units, each with a struct of its own.
+write_program() {
+    for i in 1 2 3 4; do
+        echo "struct s$i { char a; long b[$i]; } v$i;" >unit$i.c
+    done
+    echo 'int main(void) { return 0; }' >>unit4.c
+    gcc "-gdwarf-$1" "${@:2}" unit1.c unit2.c unit3.c unit4.c -o program
+}
+
+# damage UNIT FIELD VALUE: leaves `damaged`, in which a field of that unit's header is another.
+damage() {
+    python3 - "$@" <<'PY'
+import re, struct, subprocess, sys
+number, field, value = int(sys.argv[1]), sys.argv[2], int(sys.argv[3], 0)
+lines = subprocess.run(["readelf", "-SW", "program"], capture_output=True, text=True).stdout
+found = re.search(r" \.debug_info +PROGBITS +\S+ (\S+) (\S+)", lines)
+start = int(found[1], 16)
+data = bytearray(open("program", "rb").read())
+at = start
+for _ in range(number - 1):
+    at += 4 + struct.unpack_from("<I", data, at)[0]
+new = data[at + 4] == 5
+place, size = {"length": (0, 4), "version": (4, 2), "type": (6, 1), "address": (7 if new else 10, 1),
+               "abbreviations": (8 if new else 6, 4)}[field]
+data[at + place : at + place + size] = value.to_bytes(size, "little")
+open("damaged", "wb").write(data)
+PY
+}
+
+# finds STRUCTS: those are read of `damaged`, and the messages are left in `err`.
+finds() {
+    mete layout damaged --json - 2>err | jq -r '[.types[].name[7:]] | join(" ")' >out
+    [ "$(cat out)" = "$1" ] || { cat out err; false; }
+}
+
+@test "a_damaged_header_costs_its_unit_and_no_other" {
+    for dwarf in 2 4 5; do
+        write_program $dwarf
+        for change in 'version 99' 'version 0' 'address 77' 'length 0' 'length 0x7fffffff' \
+            'length 0xfffffff5' 'abbreviations 0x7fffffff'; do
+            # shellcheck disable=SC2086
+            damage 1 $change && finds 's2 s3 s4'
+            # shellcheck disable=SC2086
+            damage 2 $change && finds 's1 s3 s4'
+            # shellcheck disable=SC2086
+            damage 4 $change && finds 's1 s2 s3'
+            [ "$(grep -c 'is damaged: left out$' err)" = 1 ]
+        done
+    done
+}
+
+@test "a_unit_with_a_damaged_header_is_named" {
+    for dwarf in 4 5; do
+        write_program $dwarf
+        damage 2 version 99 && finds 's1 s3 s4'
+        grep -qE '^mete: layout: unit unit2.c at 0x[0-9a-f]+ is damaged: left out$' err
+        damage 3 length 0x7fffffff && finds 's1 s2 s4'
+        grep -qE '^mete: layout: unit unit3.c at 0x[0-9a-f]+ is damaged: left out$' err
+        damage 1 abbreviations 0x7fffffff && finds 's2 s3 s4'
+        grep -qxF 'mete: layout: unit without a name at 0x0 is damaged: left out' err
+    done
+}
+
+@test "several_damaged_units_are_told_apart" {
+    write_program 5
+    damage 1 version 99
+    mv damaged program
+    damage 2 version 77
+    mv damaged program
+    damage 4 type 0x77
+    finds s3
+    [ "$(grep -o 'unit unit[0-9].c' err | tr '\n' ' ')" = 'unit unit1.c unit unit2.c unit unit4.c ' ]
+}
+
+@test "padding_behind_the_last_unit_is_no_damage" {
+    write_program 5
+    objcopy --dump-section .debug_info=info program
+    head -c 32 /dev/zero >>info
+    objcopy --update-section .debug_info=info program damaged
+    finds 's1 s2 s3 s4'
+    [ ! -s err ]
+}
+
+@test "units_in_compressed_sections_are_mended_too" {
+    write_program 5
+    damage 2 version 99
+    mv damaged plain
+    for form in zlib zlib-gnu; do
+        objcopy --compress-debug-sections=$form plain damaged
+        finds 's1 s3 s4'
+        grep -q 'unit unit2.c at ' err
+    done
+}
+
+@test "limits_do_not_hold_for_what_was_left_out" {
+    write_program 5
+    mete layout program --max-padding=7
+    damage 2 version 99
+    run -125 mete layout damaged --max-padding=7
+    [[ $output == *"mete: layout: whether the limits hold is not known, since types were left out" ]]
+    run -1 mete layout damaged --max-padding=6 # what is known to exceed does
+    run -0 mete layout --diff program program --max-growth=0
+    run -125 mete layout --diff damaged program --max-growth=0
+    [[ $output == *"mete: layout: damaged: unit unit2.c at "* ]]
+    run -125 mete layout --diff program damaged --max-growth=0
+    run -0 mete layout --diff program damaged
+}
+
+@test "a_report_has_the_lines_of_the_units_behind_a_damaged_one" {
+    echo 'int unused;' >first.c
+    cat >leaks.c <<'C'
+#include <stdlib.h>
+struct lost { long a, b; } *volatile lost;
+int main(void) {
+    lost = malloc(sizeof *lost);
+    lost = NULL;
+    return 0;
+}
+C
+    gcc -g first.c leaks.c -o program
+    damage 1 version 99
+    chmod +x damaged
+    mete run --quiet -o damaged.mete ./damaged
+    mete report damaged.mete --json report.json
+    [ "$(jq -c '.sites[0] | [.type, .stack[0].line]' report.json)" = '["struct lost",4]' ]
+}
