@@ -100,6 +100,7 @@ static int reorder_with(struct request *request, const char *const *hot, size_t 
                                                      .hot = hot,
                                                      .hot_count = hot_count,
                                                      .size_only = !request->given->reorder &&
+                                                                  request->given->heap == NULL &&
                                                                   request->given->json == NULL};
     int code = mete__layout_names_check_hot(request->file, request->types, request->count, hot,
                                             hot_count, request->filter.name_count == 0);

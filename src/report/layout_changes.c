@@ -156,7 +156,7 @@ int mete__layout_changes_text(const struct mete__layout_changes *changes, FILE *
     for (size_t i = 0; i < changes->count && status == 0; i++)
         status = write_change(&page, changes, &changes->changes[i]);
     write_totals(&page, changes);
-    return finish(out, status);
+    return mete__page_close(&page, status);
 }
 
 /* --- JSON --- */

@@ -7,12 +7,14 @@
 #include "analysis/blocks/type_uses.h"
 #include "analysis/layout/layout_facts.h"
 #include "report/json.h"
+#include "report/layout_place.h"
 #include "report/page.h"
 #include "report/report.h"
 #include "report/units.h"
 
-#define MOVES_MAX   4    /* more are a new order, which --reorder shows */
-#define MEMBERS_MAX 4096 /* of types whose moves are looked for */
+#define MOVES_MAX     4    /* more are a new order, which --reorder shows */
+#define TABLE_COLUMNS 61   /* before the types */
+#define MEMBERS_MAX   4096 /* of types whose moves are looked for */
 
 /* A type of the file beside its objects in the profile. */
 struct row {
@@ -226,14 +228,10 @@ static int write_row(const struct mete__page *page, const struct row *row) {
                      mete__units_bytes(METE__UNITS, times(peak->objects, row->padding)),
                      mete__units_bytes(METE__UNITS, peak->rounding),
                      mete__units_count(METE__UNITS, row->use->live.objects));
-    mete__page_text(page, METE__PAGE_STRONG, row->type->name, METE__PAGE_ENDLESS, false);
-    if (row->type->file != NULL) {
-        mete__page_print(page, METE__PAGE_PLAIN, "  ");
-        mete__page_text(page, METE__PAGE_FAINT, row->type->file, METE__PAGE_ENDLESS, false);
-        mete__page_print(page, METE__PAGE_FAINT, ":%u", row->type->line);
-    }
-    mete__page_print(page, METE__PAGE_PLAIN, "%s\n",
-                     row->use->is_certain ? "" : "  (not certain at all its sites)");
+    mete__layout_place_write(page, row->type, TABLE_COLUMNS);
+    mete__page_print(page, METE__PAGE_PLAIN, "\n");
+    if (!row->use->is_certain)
+        mete__page_print(page, METE__PAGE_PLAIN, "          not certain at all its sites\n");
     return row->smaller_by == 0 ? 0 : write_edit(page, row);
 }
 
@@ -285,8 +283,7 @@ int mete__layout_heap_write(const struct mete__layout_heap *heap, uint64_t top, 
         mete__page_print(&page, METE__PAGE_FAINT, "and %s more (--top=N shows them)\n",
                          mete__units_count(METE__UNITS, used - top));
     free(rows);
-    if (status != 0) return status;
-    return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
+    return mete__page_close(&page, status);
 }
 
 /* --- Figures --- */

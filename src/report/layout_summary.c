@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "analysis/layout/layout_facts.h"
+#include "report/layout_place.h"
 #include "report/page.h"
 #include "report/units.h"
+
+#define TABLE_COLUMNS 51 /* before the types */
 
 /* A row of the table. */
 struct row {
@@ -92,14 +95,7 @@ static void write_row(const struct mete__page *page, const struct row *row) {
                      (unsigned long long)row->type->size, row->facts.holes + row->facts.bit_holes,
                      (unsigned long long)row->facts.tail_padding,
                      (unsigned long long)row->facts.lines);
-    size_t columns =
-        mete__page_text(page, METE__PAGE_STRONG, row->type->name, METE__PAGE_ENDLESS, false);
-    if (row->type->file != NULL) {
-        mete__page_gap(page, columns < 32 ? 32 - columns : 1);
-        mete__page_print(page, METE__PAGE_FAINT, " ");
-        mete__page_text(page, METE__PAGE_FAINT, row->type->file, METE__PAGE_ENDLESS, false);
-        mete__page_print(page, METE__PAGE_FAINT, ":%u", row->type->line);
-    }
+    mete__layout_place_write(page, row->type, TABLE_COLUMNS);
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
 }
 
@@ -129,5 +125,5 @@ int mete__layout_summary_write(const struct mete__layout_file *file,
     write_totals(&page, file, &totals);
     write_rows(&page, rows, used, options->top);
     free(rows);
-    return fflush(out) != 0 || ferror(out) ? (errno != 0 ? -errno : -EIO) : 0;
+    return mete__page_close(&page, 0);
 }

@@ -55,6 +55,7 @@ static void write_place(struct sheet *sheet, const char *offset, const char *siz
     to[2] = letter;
     to += 5 + indent;
     mete__page_put(&sheet->page, METE__PAGE_FAINT, columns, (size_t)(to - columns));
+    mete__page_mark(&sheet->page);
 }
 
 static void write_boundary(struct sheet *sheet, uint64_t offset) {
@@ -317,24 +318,16 @@ static void write_type(struct sheet *sheet, const struct mete__type *type) {
     if (type->kind != METE__TYPE_UNION) mete__layout_map_write(&sheet->map, &sheet->page);
 }
 
-static int finish(struct sheet *sheet) {
-    FILE *out = sheet->page.out;
-
-    if (sheet->status == 0 && (fflush(out) != 0 || ferror(out)))
-        sheet->status = errno != 0 ? -errno : -EIO;
-    return sheet->status;
-}
-
 int mete__layout_text_write(const struct mete__type *const *types, size_t count,
                             const struct mete__layout_text_options *options, FILE *out) {
     struct sheet sheet = {.options = options};
 
     mete__page_open(&sheet.page, out);
     for (size_t i = 0; i < count && sheet.status == 0; i++) {
-        if (i != 0) putc('\n', out);
+        if (i != 0) put(&sheet, METE__PAGE_PLAIN, "\n");
         write_type(&sheet, types[i]);
     }
-    return finish(&sheet);
+    return mete__page_close(&sheet.page, sheet.status);
 }
 
 /* What became of the type in its new order. */
@@ -386,7 +379,7 @@ int mete__layout_text_reordered(const struct mete__type *const *types,
     mete__page_open(&sheet.page, out);
     for (size_t i = 0; i < count && sheet.status == 0; i++) {
         const struct mete__layout_reordered *one = &reordered[i];
-        if (i != 0) putc('\n', out);
+        if (i != 0) put(&sheet, METE__PAGE_PLAIN, "\n");
         if (one->order.refusal != NULL)
             write_refusal(&sheet, types[i], one->order.refusal);
         else if (one->type == NULL)
@@ -398,5 +391,5 @@ int mete__layout_text_reordered(const struct mete__type *const *types,
             write_gain(&sheet, types[i], one);
         }
     }
-    return finish(&sheet);
+    return mete__page_close(&sheet.page, sheet.status);
 }

@@ -1,5 +1,6 @@
 #include "report/page.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/page_fold.h"
 #include "report/utf8.h"
 
 #define NARROWEST 60 /* columns; below that lines break rather than say nothing */
@@ -38,11 +40,27 @@ void mete__page_open(struct mete__page *page, FILE *out) {
     const char *terminal = getenv("TERM");
     bool is_terminal = isatty(fileno(out)) == 1;
 
-    page->out = out;
+    page->out = page->target = out;
     page->width = is_terminal ? terminal_width(fileno(out)) : METE__PAGE_ENDLESS;
     page->colour = is_terminal && (no_color == NULL || no_color[0] == '\0') && terminal != NULL &&
                    strcmp(terminal, "dumb") != 0;
     page->unicode = locale_is_unicode();
+    if (!is_terminal) return;
+    FILE *fold = mete__page_fold_open(out, page->width);
+    if (fold != NULL) page->out = fold; /* else the terminal breaks them */
+}
+
+int mete__page_close(struct mete__page *page, int status) {
+    errno = 0;
+    bool failed = page->out != page->target && fclose(page->out) != 0;
+    page->out = page->target;
+    failed |= fflush(page->target) != 0 || ferror(page->target);
+    if (status != 0 || !failed) return status;
+    return errno != 0 ? -errno : -EIO;
+}
+
+void mete__page_mark(const struct mete__page *page) {
+    if (page->out != page->target) putc_unlocked(METE__PAGE_FOLD_MARK, page->out);
 }
 
 static const char *style_on(const struct mete__page *page, enum mete__page_style style) {

@@ -1,9 +1,10 @@
 /*
  * report/page.h - text on a terminal or in a file: width, colour, and texts that cannot be trusted.
  *
- * A page knows what it is written to. On a terminal lines fit its width and important words have
- * colour (not where NO_COLOR is set or TERM is "dumb"); anywhere else nothing is cut and no escape
- * is written. Characters beyond ASCII appear only where the locale has them.
+ * A page knows what it is written to. On a terminal lines fit its width: whoever writes one cuts
+ * what may be cut, and what is too long all the same is folded. Important words have colour there
+ * (not where NO_COLOR is set or TERM is "dumb"). Anywhere else nothing is cut and no escape is
+ * written. Characters beyond ASCII appear only where the locale has them.
  */
 #ifndef METE_REPORT_PAGE_H
 #define METE_REPORT_PAGE_H
@@ -24,7 +25,8 @@ enum mete__page_style {
 };
 
 struct mete__page {
-    FILE *out;
+    FILE *out;    /* where to write; folds lines where `target` is a terminal */
+    FILE *target; /* the caller's */
     size_t width; /* columns; METE__PAGE_ENDLESS where it is no terminal */
     bool colour;
     bool unicode;
@@ -33,6 +35,13 @@ struct mete__page {
 #define METE__PAGE_ENDLESS ((size_t)1 << 20)
 
 void mete__page_open(struct mete__page *page, FILE *out);
+
+/* Writes what is still to be written. Returns `status` where that is not 0, else 0 or a negative
+ * errno where something could not be written. `out` stays open. */
+int mete__page_close(struct mete__page *page, int status);
+
+/* What follows stands in one column: there a line that is folded goes on. */
+void mete__page_mark(const struct mete__page *page);
 
 /* Writes a formatted text in a style. It is trusted: no names from files in it. */
 void mete__page_print(const struct mete__page *page, enum mete__page_style style,

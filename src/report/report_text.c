@@ -20,6 +20,5 @@ int mete__report_text(struct mete__report *report, FILE *out) {
     mete__progress_end(&report->progress);
     mete__backtrace_free(&chapter.backtrace);
     free(chapter.folder);
-    if (status == 0 && (fflush(out) != 0 || ferror(out))) status = errno != 0 ? -errno : -EIO;
-    return status;
+    return mete__page_close(&chapter.page, status);
 }

@@ -1,0 +1,36 @@
+#include "report/layout_place.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_COLUMNS 32 /* that names are filled up to, so that files stand in a column */
+#define GAP          2
+#define PLACE_LEAST  12 /* columns of the end of a file's name that say something: "…_FILE.h:49" */
+
+static void write_place(const struct mete__page *page, const struct mete__type *type,
+                        size_t columns) {
+    char line[16];
+
+    snprintf(line, sizeof line, ":%u", type->line);
+    size_t for_line = mete__page_columns(line);
+    mete__page_text(page, METE__PAGE_FAINT, type->file, columns - for_line, true);
+    mete__page_print(page, METE__PAGE_FAINT, "%s", line);
+}
+
+void mete__layout_place_write(const struct mete__page *page, const struct mete__type *type,
+                              size_t used) {
+    size_t left = page->width > used ? page->width - used : 0;
+
+    if (page->width == METE__PAGE_ENDLESS) left = METE__PAGE_ENDLESS;
+    /* Of "ns::other::name" the end tells most, of templates' names the beginning. */
+    bool keep_end = strchr(type->name, '<') == NULL;
+    size_t name = mete__page_text(page, METE__PAGE_STRONG, type->name, left, keep_end);
+    if (type->file == NULL || left - name < GAP + PLACE_LEAST) return;
+    left -= name + GAP;
+    size_t gap = GAP, place = mete__page_columns(type->file) + sizeof ":4294967295" - 1;
+    if (name + GAP < NAME_COLUMNS) gap = NAME_COLUMNS - name;
+    if (gap > GAP && gap - GAP + place > left) gap = GAP;
+    mete__page_gap(page, gap);
+    write_place(page, type, left - (gap - GAP));
+}

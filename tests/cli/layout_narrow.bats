@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# `mete layout` on terminals: no line is longer than they are wide, and nothing is left out.
+
+load layout_helpers
+
+write_program() {
+    cat >wide.cc <<'CC'
+#include <map>
+#include <string>
+#include <vector>
+namespace registry_of_everything {
+struct entry_with_a_long_name { char kind; void *where; char state; };
+struct holder {
+    char first;
+    std::map<std::string, std::vector<std::pair<std::string, entry_with_a_long_name *>>> by_name;
+    int (*call_me_when_everything_is_done)(struct holder *, const char *, unsigned long long, void **);
+    struct { char tag; union { long number; std::string *text; } what; } inside;
+    char last;
+};
+} // namespace registry_of_everything
+registry_of_everything::holder holder;
+registry_of_everything::entry_with_a_long_name entry;
+int main() { return 0; }
+CC
+    g++ -g wide.cc -o program
+}
+
+# on COLUMNS COMMAND: what the command prints on a terminal so wide, without colour.
+on() {
+    TERM=xterm script -qec "stty cols $1; $2" /dev/null </dev/null | tr -d '\r' |
+        sed 's/\x1b\[[0-9;]*m//g'
+}
+
+@test "lines_keep_to_the_width_of_the_terminal" {
+    write_program
+    for columns in 60 80 100; do
+        for what in "'*holder' --expand" "'*'" "" "--reorder '*entry*'" "'*' --cache-line=32"; do
+            on $columns "mete layout program $what" >out
+            [ -s out ]
+            awk -v most=$columns 'length($0) > most { print; bad = 1 } END { exit bad }' out
+        done
+        # The map of a cache line is a picture: it has its row to itself where there is room.
+        [ $columns -lt 80 ] || on $columns "mete layout program '*holder'" | grep -qE '^    0  [a-zA-Z. +]{71}$'
+    done
+}
+
+@test "what_is_folded_is_all_there" {
+    write_program
+    squeeze() { tr -d ' \n'; }
+    on 60 "mete layout program '*holder' --expand" | squeeze >narrow
+    mete layout program '*holder' --expand | squeeze >wide
+    cmp narrow wide
+}
+
+@test "tables_cut_names_and_files_to_what_fits" {
+    write_program
+    LC_ALL=C.UTF-8 on 80 "mete layout program" >out
+    grep -qF 'hing::entry_with_a_long_name' out
+    run -1 grep -qF 'registry_of_everything::entry' out
+    LC_ALL=C.UTF-8 on 115 "mete layout program" >out
+    grep -qF "  registry_of_everything::entry_with_a_long_name  …" out
+    grep -qF 'wide.cc:5' out
+    mete layout program >out # nothing is cut where nobody looks
+    grep -qF "  registry_of_everything::entry_with_a_long_name  $PWD/wide.cc:5" out
+}
+
+@test "declarations_go_on_in_their_column" {
+    write_program
+    on 60 "mete layout program '*holder'" >out
+    grep -A1 'by_name\|std::map' out
+    grep -qE '^ {22}[^ ]' out
+}
+
+@test "a_diff_keeps_to_the_width_too" {
+    write_program
+    cp program before
+    sed -i 's/char last;/char last[3];/' wide.cc
+    g++ -g wide.cc -o program
+    on 60 "mete layout --diff before program" >out
+    grep -q 'holder' out
+    awk 'length($0) > 60 { print; bad = 1 } END { exit bad }' out
+}
