@@ -226,6 +226,27 @@ static double **grid_new(int rows, int columns) {
     return grid;
 }
 
+static struct region {
+    char kind;
+    long left, right;
+} * regions[8], *corners[2][4];
+
+static struct holder {
+    int id;
+    struct region *held;
+} holders[4];
+
+static void fill_static_arrays(int n) {
+    for (int i = 0; i < n; i++) regions[i] = malloc(sizeof(struct region)); //= struct region
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < n; j++)
+            corners[i][j] = calloc(1, sizeof(struct region));                    //= struct region
+    for (int i = 0; i < n; i++) holders[i].held = malloc(sizeof(struct region)); //= struct region
+    use(regions);
+    use(corners);
+    use(holders);
+}
+
 static long sum_squares(int n) {
     long *squares = malloc((size_t)n * sizeof(long)); //= long
     long sum = 0;
@@ -354,6 +375,7 @@ int main(void) {
     use(grid_new(5, 7));
     points_make(&points, &count);
     out_parameter(&point);
+    fill_static_arrays(4);
     use(points);
     use(point);
     use(join("left", "right"));

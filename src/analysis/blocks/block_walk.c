@@ -259,7 +259,8 @@ static void set_slot(struct mete__block_state *state, int64_t at, struct mete__b
  * array's index. */
 static struct mete__block_value indexed(const struct mete__block_value *base,
                                         const struct mete__block_value *index, uint8_t scale) {
-    bool swapped = scale == 1 && index->kind > base->kind && index->kind != METE__BLOCK_CONSTANT;
+    bool swapped = scale == 1 && index->kind > base->kind &&
+                   (index->kind != METE__BLOCK_CONSTANT || base->kind == METE__BLOCK_MULTIPLE);
     struct mete__block_value sum = swapped ? *index : *base;
     const struct mete__block_value *number = swapped ? base : index;
 
@@ -277,6 +278,11 @@ struct mete__block_value mete__block_walk_address(const struct mete__block_walk 
                                                   uint64_t address) {
     struct mete__block_value value = {.kind = METE__BLOCK_CONSTANT};
 
+    /* Without a base it is an array's index, which the array may be added to later. */
+    if (instruction->absolute && instruction->offset == 0 && instruction->index >= 0)
+        return instruction->scale > 1 ? (struct mete__block_value){.kind = METE__BLOCK_MULTIPLE,
+                                                                   .offset = instruction->scale}
+                                      : unknown;
     if (!instruction->absolute) value = mete__block_walk_register(walk, instruction->base, address);
     if (instruction->index >= 0) {
         struct mete__block_value index =
