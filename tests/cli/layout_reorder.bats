@@ -126,9 +126,11 @@ struct base { char a; long b; char c; };
 struct derived : base { char d; long e; char f; };
 struct table { virtual ~table(); char d; long e; char f; };
 table::~table() {}
+struct empty {} nothing;
 derived one;
 END
-    mete layout cxx.o derived table --reorder >out
+    mete layout cxx.o derived table empty --reorder >out
+    grep -q '^empty stays as it is: it has no members$' out
     grep -q '^derived stays as it is: it inherits$' out
     grep -q '^table stays as it is: it has a virtual table$' out
     mete layout cxx.o base --reorder | grep -q '^16 bytes instead of 24: 33 % saved; gcc agrees$'

@@ -137,6 +137,7 @@ static const char *refuse(const struct mete__type *type) {
     if (type->flags & METE__TYPE_BASES) return "it inherits";
     if (type->flags & METE__TYPE_VIRTUAL) return "it has a virtual table";
     if (type->flags & METE__TYPE_CONSTRUCTED) return "its constructors initialise members in order";
+    if (type->member_count == 0) return "it has no members";
     if (type->flags & METE__TYPE_PACKED) return "it is packed";
     if (is_of_the_system(type->file)) return "a system header declares it: its layout is an ABI";
     if (type->member_count > MEMBERS_MAX) return "it has too many members";
