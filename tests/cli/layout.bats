@@ -375,8 +375,59 @@ END
     for bytes in 64 4096 $(($(stat -c %s whole) - 1)); do
         head -c "$bytes" whole >cut
         run ! mete layout cut
-        [ "$output" = "mete: layout: cut is cut short: it has $bytes bytes, and by its ELF header at least $(stat -c %s whole)" ]
+        [ "$output" = "mete: layout: cut is cut short: it has $bytes bytes, and by its headers at least $(stat -c %s whole)" ]
     done
+}
+
+@test "a_file_that_is_cut_behind_its_section_table_is_said_to_be_so" {
+    echo 'struct conn { int fd; } conn;' >whole.c
+    gcc -g -c whole.c -o whole.o
+    # The table moves to the front, as some linkers put it; what it was behind moves back.
+    python3 - <<'PY'
+import struct
+data = open("whole.o", "rb").read()
+table, count = struct.unpack_from("<Q", data, 40)[0], struct.unpack_from("<H", data, 60)[0]
+headers = bytearray(data[table : table + 64 * count])
+for i in range(1, count):
+    offset = struct.unpack_from("<Q", headers, 64 * i + 24)[0]
+    struct.pack_into("<Q", headers, 64 * i + 24, offset + len(headers))
+front = bytearray(data[:64])
+struct.pack_into("<Q", front, 40, 64)
+open("moved.o", "wb").write(front + headers + data[64:table])
+PY
+    mete layout moved.o conn | grep -q '^size 4, '
+    table=$((64 + 64 * $(readelf -hW moved.o | sed -n 's/.*Number of section headers: *//p')))
+    head -c $((table + 10)) moved.o >cut.o
+    run -125 mete layout cut.o
+    [[ $output == "mete: layout: cut.o is cut short: it has $((table + 10)) bytes, and by its headers at least "* ]]
+}
+
+@test "nothing_waits_for_a_pipe_in_the_place_of_a_debug_file" {
+    echo 'struct conn { int fd; } conn; int main(void) { return conn.fd; }' >piped.c
+    gcc -g -gsplit-dwarf piped.c -o piped
+    rm piped.dwo
+    mkfifo piped.dwo
+    run -125 timeout 20 mete layout piped
+    [[ $output == *"piped.dwo is of another build, or damaged"* ]]
+    rm piped.dwo
+    mkfifo piped.dwp
+    run -125 timeout 20 mete layout piped
+    [[ $output == *"piped.dwo is not there"* ]]
+    gcc -g piped.c -o linked
+    objcopy --only-keep-debug linked linked.debug
+    strip -g linked
+    objcopy --add-gnu-debuglink=linked.debug linked
+    mete layout linked conn | grep -q '^size 4, '
+    rm linked.debug
+    mkfifo linked.debug
+    run -125 timeout 20 mete layout linked
+    [[ $output == *"linked has no debug information"* ]]
+    rm linked.debug
+    id=$(readelf -n linked | sed -n 's/.*Build ID: //p')
+    mkdir -p "files/.build-id/${id:0:2}"
+    mkfifo "files/.build-id/${id:0:2}/${id:2}.debug"
+    run -125 timeout 20 mete layout linked --debug-dir=files
+    [[ $output == *"linked has no debug information"* ]]
 }
 
 @test "the_other_byte_order_and_narrow_machines_are_read" {

@@ -172,7 +172,7 @@ static void say_no_data(const struct mete__dwarf_file *file, const char *path, c
                  servers == NULL ? "" : servers);
 }
 
-/* Bytes that an ELF file must have for what its header says to be in it; 0 where it is none. */
+/* Bytes that an ELF file must have for what its headers say to be in it; 0 where it is none. */
 static uint64_t bytes_said(int fd) {
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     GElf_Ehdr header;
@@ -182,6 +182,13 @@ static uint64_t bytes_said(int fd) {
         uint64_t sections = header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize;
         uint64_t segments = header.e_phoff + (uint64_t)header.e_phnum * header.e_phentsize;
         end = sections >= header.e_shoff && sections > segments ? sections : segments;
+        for (Elf_Scn *at = NULL; (at = elf_nextscn(elf, at)) != NULL;) {
+            GElf_Shdr section;
+            if (gelf_getshdr(at, &section) != NULL && section.sh_type != SHT_NOBITS &&
+                section.sh_size <= UINT64_MAX - section.sh_offset &&
+                section.sh_offset + section.sh_size > end)
+                end = section.sh_offset + section.sh_size;
+        }
     }
     elf_end(elf);
     return end;
@@ -197,9 +204,8 @@ static bool say_cut(const char *path, char *why, size_t why_size) {
     if (fstat(fd, &status) == 0) said = bytes_said(fd);
     close(fd);
     if (said <= (uint64_t)status.st_size) return false;
-    snprintf(why, why_size,
-             "%s is cut short: it has %lld bytes, and by its ELF header at least %llu", path,
-             (long long)status.st_size, (unsigned long long)said);
+    snprintf(why, why_size, "%s is cut short: it has %lld bytes, and by its headers at least %llu",
+             path, (long long)status.st_size, (unsigned long long)said);
     return true;
 }
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "analysis/dwarf/unit_header.h"
+
 #define HEADER_BYTES 16
 #define COLUMNS_MAX  16 /* the format knows 8 */
 
@@ -17,11 +19,7 @@ static const uint8_t section_numbers[METE__DWARF_INDEX_SECTIONS][2] = {
 
 uint64_t mete__dwarf_index_number(const struct mete__dwarf_index *index, const uint8_t *at,
                                   size_t bytes) {
-    uint64_t number = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        number = number << 8 | at[index->is_big_endian ? i : bytes - 1 - i];
-    return number;
+    return mete__unit_header_number(at, bytes, index->is_big_endian);
 }
 
 static uint32_t word_at(const struct mete__dwarf_index *index, const uint8_t *at) {

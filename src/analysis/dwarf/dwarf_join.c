@@ -13,6 +13,7 @@
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_package_state.h"
 #include "analysis/dwarf/dwo_file.h"
+#include "analysis/dwarf/unit_header.h"
 #include "analysis/elf_sections.h"
 
 #define BYTES_MOST  ((size_t)1 << 30)
@@ -50,14 +51,11 @@ struct piece {
 };
 
 static uint64_t number(const struct join *join, const uint8_t *at, size_t bytes) {
-    const struct mete__dwarf_index order = {.is_big_endian = join->is_big_endian};
-
-    return mete__dwarf_index_number(&order, at, bytes);
+    return mete__unit_header_number(at, bytes, join->is_big_endian);
 }
 
 static void put(const struct join *join, uint8_t *at, uint64_t value, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
-        at[join->is_big_endian ? bytes - 1 - i : i] = (uint8_t)(value >> (8 * i));
+    mete__unit_header_put(at, value, bytes, join->is_big_endian);
 }
 
 /* --- Rows --- */
@@ -186,56 +184,53 @@ static int join_common(struct join *join, struct piece *piece, int section,
     return 0;
 }
 
-/* Of a unit: its kind, and its signature or id. false: of a form that is not known. */
-static bool identify(const struct join *join, const struct piece *piece, int section,
-                     const uint8_t *unit, size_t size, int *kind, uint64_t *signature) {
-    if (size < 24) return false;
-    uint64_t version = number(join, unit + 4, 2);
-    if (section == METE__DWARF_INDEX_TYPES) {
-        *kind = METE__DWARF_PACKAGE_TYPE;
-        *signature = number(join, unit + 11, 8);
-    } else if (version < 5) {
-        *kind = METE__DWARF_PACKAGE_UNIT;
-        *signature = piece->id;
-    } else {
-        *kind = unit[6] == DW_UT_split_type ? METE__DWARF_PACKAGE_TYPE : METE__DWARF_PACKAGE_UNIT;
-        *signature = number(join, unit + 12, 8);
-        return unit[6] == DW_UT_split_type || unit[6] == DW_UT_split_compile;
-    }
-    return true;
+/* Of a unit: its kind, and its signature or id. false: it is none that a .dwo file has. */
+static bool identify(const struct piece *piece, const struct mete__unit_header *header, int *kind,
+                     uint64_t *signature) {
+    bool is_type = header->type == DW_UT_type || header->type == DW_UT_split_type;
+
+    *kind = is_type ? METE__DWARF_PACKAGE_TYPE : METE__DWARF_PACKAGE_UNIT;
+    *signature = is_type || header->version == 5 ? header->id : piece->id;
+    return header->version < 5 || is_type || header->type == DW_UT_split_compile;
 }
 
 static int join_unit(struct join *join, const struct piece *piece, int section, const uint8_t *unit,
-                     size_t size) {
+                     const struct mete__unit_header *header) {
     struct row row = piece->row;
     int kind;
 
-    if (!identify(join, piece, section, unit, size, &kind, &row.signature)) {
+    if (!identify(piece, header, &kind, &row.signature)) {
         join->package->lost_count++;
         return 0;
     }
     struct rows *rows = &join->rows[kind];
     if (rows->count * 2 >= rows->slot_count && grow(rows) != 0) return -ENOMEM;
     if (rows->slots[slot_of(rows, row.signature)] != 0) return 0; /* another file has it, too */
-    int status = append(join, (size_t)section, unit, size, &row.offsets[section]);
-    row.sizes[section] = (uint32_t)size;
+    int status = append(join, (size_t)section, unit, header->size, &row.offsets[section]);
+    row.sizes[section] = (uint32_t)header->size;
     return status == 0 ? add_row(rows, &row) : status;
 }
 
 /* All units of a section. */
 static int join_units(struct join *join, const struct piece *piece, int section,
                       const struct mete__dwarf_package_part *part) {
-    const uint8_t *bytes = part->data;
+    const struct mete__unit_section units = {
+        .data = part->data,
+        .size = part->size,
+        .abbreviations_size = piece->row.sizes[METE__DWARF_INDEX_ABBREV],
+        .is_big_endian = join->is_big_endian,
+        .has_types = section == METE__DWARF_INDEX_TYPES,
+    };
+    struct mete__unit_header header;
     int status = 0;
 
-    for (size_t at = 0; status == 0 && part->size - at > 4;) {
-        uint64_t length = number(join, bytes + at, 4);
-        if (length >= 0xfffffff0 || length > part->size - at - 4) { /* of 64 bits, or damaged */
+    for (size_t at = 0; status == 0 && at < units.size; at += header.size) {
+        int found = mete__unit_header_read(&units, at, &header);
+        if (found == 0)
+            status = join_unit(join, piece, section, units.data + at, &header);
+        else
             join->package->lost_count++;
-            break;
-        }
-        status = join_unit(join, piece, section, bytes + at, (size_t)length + 4);
-        at += (size_t)length + 4;
+        if (header.size == 0) break; /* nobody knows where the next one is */
     }
     return status;
 }

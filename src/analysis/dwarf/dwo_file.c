@@ -3,11 +3,13 @@
 #include <dwarf.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "analysis/dwarf/dwarf_package_state.h"
+#include "analysis/dwarf/unit_header.h"
 #include "analysis/elf_sections.h"
 
 bool mete__dwo_file_is_scattered(Elf *elf) {
@@ -58,18 +60,12 @@ static bool libdw_has_unit(Elf *elf, uint64_t id) {
 
 /* The same for one of the sections that DWARF 5 may have: its units say their id in their headers.
  */
-static bool section_has_unit(const uint8_t *bytes, size_t size, bool is_big_endian, uint64_t id) {
-    const struct mete__dwarf_index order = {.is_big_endian = is_big_endian};
+static bool section_has_unit(const struct mete__unit_section *section, uint64_t id) {
+    struct mete__unit_header header;
 
-    for (size_t at = 0; size - at >= 20;) {
-        const uint8_t *unit = bytes + at;
-        uint64_t length = mete__dwarf_index_number(&order, unit, 4);
-        if (mete__dwarf_index_number(&order, unit + 4, 2) == 5 && unit[6] == DW_UT_split_compile &&
-            mete__dwarf_index_number(&order, unit + 12, 8) == id)
+    for (size_t at = 0; mete__unit_header_read(section, at, &header) == 0; at += header.size)
+        if (header.version == 5 && header.type == DW_UT_split_compile && header.id == id)
             return true;
-        if (length >= 0xfffffff0 || length > size - at - 4) break; /* of 64 bits, or damaged */
-        at += (size_t)length + 4;
-    }
     return false;
 }
 
@@ -82,8 +78,13 @@ static bool has_unit(Elf *elf, uint64_t id) {
     while (mete__elf_sections_next(&at)) {
         if (strcmp(at.name, ".debug_info.dwo") != 0) continue;
         struct mete__dwarf_package_part part = mete__dwarf_package_part_of(at.section, &at.header);
-        if (section_has_unit(part.data, part.size, file.e_ident[EI_DATA] == ELFDATA2MSB, id))
-            return true;
+        const struct mete__unit_section section = {
+            .data = part.data,
+            .size = part.size,
+            .abbreviations_size = SIZE_MAX, /* whether it is sound is not asked here */
+            .is_big_endian = file.e_ident[EI_DATA] == ELFDATA2MSB,
+        };
+        if (section_has_unit(&section, id)) return true;
     }
     return libdw_has_unit(elf, id);
 }
