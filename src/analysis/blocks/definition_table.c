@@ -10,6 +10,7 @@
 
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
+#include "analysis/dwarf/unit_language.h"
 
 struct definition {
     int tag; /* with the name the key */
@@ -48,7 +49,8 @@ static int scan(struct mete__definition_table *table, Dwarf_Die *unit) {
     Dwarf_Die die;
     int status = 0;
 
-    if (!mete__dwarf_die_is_c(dwarf_srclang(unit)) || dwarf_child(unit, &die) != 0) return 0;
+    if (!mete__dwarf_die_is_c(mete__unit_language_of(unit)) || dwarf_child(unit, &die) != 0)
+        return 0;
     do {
         if (mete__dwarf_die_is_aggregate(dwarf_tag(&die))) status = add(table, &die);
     } while (status == 0 && dwarf_siblingof(&die, &die) == 0);

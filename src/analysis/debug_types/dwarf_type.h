@@ -42,7 +42,7 @@ struct mete__dwarf_type {
 
 /* Names of types inside namespaces and classes: the text to put before a DIE's own name ("ns::"),
  * or NULL. */
-typedef const char *mete__dwarf_type_scope(void *context, const void *die_address);
+typedef const char *mete__dwarf_type_scope(void *context, Dwarf_Die *die);
 
 /* NULL where memory ran out. `names` must outlive the cache. */
 struct mete__dwarf_type_cache *mete__dwarf_type_open(struct mete__names *names);

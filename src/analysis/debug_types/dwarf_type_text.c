@@ -61,7 +61,7 @@ const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwa
         /* Of a class that is defined outside of the one it is declared in, that one counts. */
         Dwarf_Die declared;
         bool is_outside = mete__dwarf_die_follow(type, DW_AT_specification, &declared);
-        scope = cache->scope(cache->scope_context, is_outside ? declared.addr : type->addr);
+        scope = cache->scope(cache->scope_context, is_outside ? &declared : type);
     }
     if (name == NULL) {
         name = "{...}";

@@ -16,6 +16,7 @@
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/dwo_file.h"
+#include "analysis/dwarf/unit_language.h"
 
 #define NOTES_MAX 10 /* of damaged units, one by one */
 
@@ -67,7 +68,7 @@ static int read_found(struct reading *reading) {
 
 static int read_unit(struct reading *reading, Dwarf_Die *root) {
     struct mete__dwarf_aggregate_reader *reader = &reading->reader;
-    int language = dwarf_srclang(root);
+    int language = mete__unit_language_of(root);
     Dwarf_Attribute attribute;
     bool has_scopes = !mete__dwarf_die_is_c(language);
 
@@ -101,6 +102,10 @@ static void show_progress(const struct reading *reading, Dwarf *dwarf, Dwarf_Die
                                total < done ? done : total, name == NULL ? "" : name);
 }
 
+static void trim(struct reading *reading, struct mete__dwarf_split *package) {
+    if (mete__dwarf_split_trim(package)) mete__dwarf_unit_forget_others(&reading->reader.unit);
+}
+
 /* The types of a package that have units of their own, or all its units. */
 static int read_package(struct reading *reading, struct mete__dwarf_split *package,
                         enum mete__dwarf_package_kind kind) {
@@ -109,7 +114,7 @@ static int read_package(struct reading *reading, struct mete__dwarf_split *packa
     int status = 0;
 
     for (uint32_t i = 0; i < count && status == 0; i++) {
-        mete__dwarf_split_trim(package);
+        trim(reading, package);
         if (mete__dwarf_split_at(package, kind, i, &root))
             status = read_unit(reading, &root);
         else
@@ -135,7 +140,7 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
     uint8_t type;
     int status = 0;
 
-    if (package != NULL) mete__dwarf_split_trim(package);
+    if (package != NULL) trim(reading, package);
     if (!mete__dwarf_split_unit(skeleton, &root)) {
         enum mete__dwo_file_state state = mete__dwo_file_state(skeleton, path, sizeof path);
         count_file(reading, state, path);

@@ -2,13 +2,16 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <search.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/unit_language.h"
 
+#define OTHERS_MAX     16   /* units that lead to each other */
 #define DEPTH_MAX      192  /* nesting of scopes; real programs stay below 60 */
 #define SCOPE_TEXT_MAX 4096 /* bytes of "one::two::" */
 
@@ -24,11 +27,19 @@ struct walk {
     struct mete__dwarf_unit *unit;
     struct mete__names *names;
     bool has_scopes;
-    const char *scope;   /* around what is being looked at: "ns::", or NULL */
-    Dwarf_Die *function; /* NULL: in none, or `scope` has its name already */
-    const void *last;    /* the DIE seen last: the end of a scope */
+    struct mete__dwarf_unit *asker; /* the unit whose types lead here; mostly `unit` itself */
+    const char *scope;              /* around what is being looked at: "ns::", or NULL */
+    Dwarf_Die *function;            /* NULL: in none, or `scope` has its name already */
+    const void *last;               /* the DIE seen last: the end of a scope */
     struct alias *aliases;
     size_t alias_count, alias_capacity;
+};
+
+/* The scopes of another unit. */
+struct other {
+    Dwarf_CU *cu;
+    struct mete__address_ranges scopes;
+    const char **texts;
 };
 
 static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth);
@@ -95,13 +106,36 @@ static int add_scope(struct mete__dwarf_unit *unit, const void *low, const void 
                                     (uint32_t)unit->scope_count++);
 }
 
+/* What the name of a function or a class begins with. One that is defined outside of where it is
+ * declared begins as there: inner scopes are added before those around them, so that the first is
+ * the innermost. A class of another unit begins as that says: gcc declares it in no namespace. */
+static const char *scope_of(const struct walk *walk, Dwarf_Die *die) {
+    const struct mete__address_ranges *scopes = &walk->unit->scopes;
+    Dwarf_Die declared, full;
+
+    if (walk->scope == NULL && mete__dwarf_die_follow(die, DW_AT_signature, &full)) {
+        bool is_outside = mete__dwarf_die_follow(&full, DW_AT_specification, &declared);
+        return mete__dwarf_unit_scope(walk->asker, is_outside ? &declared : &full);
+    }
+    if (!mete__dwarf_die_follow(die, DW_AT_specification, &declared)) return walk->scope;
+    uintptr_t address = (uintptr_t)declared.addr;
+    for (size_t i = 0; i < scopes->count; i++)
+        if (scopes->items[i].low <= address && address < scopes->items[i].high)
+            return walk->unit->scope_texts[scopes->items[i].index];
+    return walk->scope;
+}
+
 /* Walks a namespace or a class, whose name is put before those inside. */
 static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
-    const char *outer = walk->scope;
+    const char *outer = walk->scope, *around = scope_of(walk, die);
     const char *name = mete__dwarf_die_name(die);
     char text[SCOPE_TEXT_MAX];
+    Dwarf_Die full;
 
-    snprintf(text, sizeof text, "%s%s::", outer == NULL ? "" : outer,
+    /* clang names a class that another unit has by its signature alone. */
+    if (name == NULL && mete__dwarf_die_follow(die, DW_AT_signature, &full))
+        name = mete__dwarf_die_name(&full);
+    snprintf(text, sizeof text, "%s%s::", around == NULL ? "" : around,
              name == NULL ? "(anonymous)" : name);
     walk->scope = mete__names_keep(walk->names, text);
     if (walk->scope == NULL) return -ENOMEM;
@@ -111,27 +145,13 @@ static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
     return status;
 }
 
-/* What a function's name begins with. One that is defined outside of where it is declared begins as
- * there: inner scopes are added before those around them, so that the first is the innermost. */
-static const char *scope_of_function(const struct walk *walk, Dwarf_Die *function) {
-    const struct mete__address_ranges *scopes = &walk->unit->scopes;
-    Dwarf_Die declared;
-
-    if (!mete__dwarf_die_follow(function, DW_AT_specification, &declared)) return walk->scope;
-    uintptr_t address = (uintptr_t)declared.addr;
-    for (size_t i = 0; i < scopes->count; i++)
-        if (scopes->items[i].low <= address && address < scopes->items[i].high)
-            return walk->unit->scope_texts[scopes->items[i].index];
-    return walk->scope;
-}
-
 /* What is inside a function has its name before its own: that is made for the first, if any. */
 static int enter_function(struct walk *walk) {
     char text[SCOPE_TEXT_MAX];
 
     if (walk->function == NULL) return 0;
     const char *name = dwarf_diename(walk->function);
-    const char *outer = scope_of_function(walk, walk->function);
+    const char *outer = scope_of(walk, walk->function);
     snprintf(text, sizeof text, "%s%s()::", outer == NULL ? "" : outer,
              name == NULL ? "(anonymous)" : name);
     const char *scope = mete__names_keep(walk->names, text);
@@ -316,9 +336,13 @@ int mete__dwarf_unit_share(struct mete__dwarf_unit *unit, Dwarf_Die *root) {
     } while (true);
 }
 
-int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
-                          struct mete__names *names) {
-    struct walk walk = {.unit = unit, .names = names, .has_scopes = has_scopes, .last = root->addr};
+static int read_unit(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
+                     struct mete__dwarf_unit *asker) {
+    struct walk walk = {.unit = unit,
+                        .names = asker->names,
+                        .has_scopes = has_scopes,
+                        .asker = asker,
+                        .last = root->addr};
 
     unit->count = 0;
     unit->scopes.count = 0;
@@ -331,10 +355,77 @@ int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool h
     return status != 0 ? status : named;
 }
 
+int mete__dwarf_unit_read(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_scopes,
+                          struct mete__names *names) {
+    unit->cu = root->cu;
+    unit->names = names;
+    return read_unit(unit, root, has_scopes, unit);
+}
+
+/* --- Other units --- */
+
+static int by_unit(const void *left, const void *right) {
+    const struct other *a = left, *b = right;
+
+    return compare_addresses(a->cu, b->cu);
+}
+
+static void free_other(void *node) {
+    struct other *other = node;
+
+    mete__address_ranges_free(&other->scopes);
+    free(other->texts);
+    free(other);
+}
+
+void mete__dwarf_unit_forget_others(struct mete__dwarf_unit *unit) {
+    tdestroy(unit->others, free_other);
+    unit->others = NULL;
+}
+
+/* Walks another unit, which is entered before: should the units go in a circle, it has no scopes
+ * yet. */
+static void read_scopes(struct mete__dwarf_unit *unit, Dwarf_Die *die, struct other *other) {
+    struct mete__dwarf_unit read = {0};
+    Dwarf_Die root;
+
+    if (unit->other_depth >= OTHERS_MAX || dwarf_diecu(die, &root, NULL, NULL) == NULL) return;
+    unit->other_depth++;
+    (void)read_unit(&read, &root, !mete__dwarf_die_is_c(mete__unit_language_of(&root)), unit);
+    unit->other_depth--;
+    other->scopes = read.scopes;
+    other->texts = read.scope_texts;
+    read.scopes = (struct mete__address_ranges){0};
+    read.scope_texts = NULL;
+    mete__dwarf_unit_free(&read);
+}
+
+/* NULL: there is no memory. */
+static struct other *add_other(struct mete__dwarf_unit *unit, Dwarf_Die *die) {
+    struct other *other = calloc(1, sizeof *other);
+
+    if (other == NULL) return NULL;
+    other->cu = die->cu;
+    if (tsearch(other, &unit->others, by_unit) == NULL) {
+        free(other);
+        return NULL;
+    }
+    read_scopes(unit, die, other);
+    return other;
+}
+
+static struct other *other_of(struct mete__dwarf_unit *unit, Dwarf_Die *die) {
+    const struct other key = {.cu = die->cu};
+    struct other **found = tfind(&key, &unit->others, by_unit);
+
+    return found != NULL ? *found : add_other(unit, die);
+}
+
 void mete__dwarf_unit_free(struct mete__dwarf_unit *unit) {
     free(unit->found);
     free(unit->shared);
     free(unit->scope_texts);
+    mete__dwarf_unit_forget_others(unit);
     mete__address_ranges_free(&unit->scopes);
 }
 
@@ -345,9 +436,13 @@ struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *u
     return found != NULL ? found : find_in(unit->shared, unit->shared_count, die_address);
 }
 
-const char *mete__dwarf_unit_scope(void *context, const void *die_address) {
+const char *mete__dwarf_unit_scope(void *context, Dwarf_Die *die) {
     struct mete__dwarf_unit *unit = context;
-    int64_t index = mete__address_ranges_find(&unit->scopes, (uintptr_t)die_address);
+    struct other *other = die->cu == unit->cu ? NULL : other_of(unit, die);
 
-    return index < 0 ? NULL : unit->scope_texts[index];
+    if (die->cu != unit->cu && other == NULL) return NULL;
+    const struct mete__address_ranges *scopes = other == NULL ? &unit->scopes : &other->scopes;
+    int64_t index = mete__address_ranges_find(scopes, (uintptr_t)die->addr);
+    if (index < 0) return NULL;
+    return other == NULL ? unit->scope_texts[index] : other->texts[index];
 }

@@ -30,6 +30,10 @@ struct mete__dwarf_unit {
     struct mete__address_ranges scopes; /* of DIE addresses; the index is one of scope_texts */
     const char **scope_texts;           /* "ns::" */
     size_t scope_count, scope_capacity;
+    Dwarf_CU *cu; /* the unit */
+    struct mete__names *names;
+    void *others;    /* tsearch tree: the scopes of other units whose types this file's refer to */
+    int other_depth; /* of units that are being read for their scopes */
     struct mete__type_synonyms *synonyms; /* where typedefs of C go; NULL: nobody asks */
     /* The aggregates that units share and typedefs name, in order of DIE addresses: dwz puts what
      * many units have into units of its own. Of the file, and kept from unit to unit. */
@@ -53,7 +57,11 @@ void mete__dwarf_unit_free(struct mete__dwarf_unit *unit);
 struct mete__dwarf_found *mete__dwarf_unit_find(const struct mete__dwarf_unit *unit,
                                                 const void *die_address);
 
-/* The text before the name of the DIE: a mete__dwarf_type_scope whose context is the unit. */
-const char *mete__dwarf_unit_scope(void *context, const void *die_address);
+/* The text before the name of the DIE: a mete__dwarf_type_scope whose context is the unit. The DIE
+ * may be another unit's, which is walked when it is first asked for. */
+const char *mete__dwarf_unit_scope(void *context, Dwarf_Die *die);
+
+/* To be called when DIEs of other units have become invalid. */
+void mete__dwarf_unit_forget_others(struct mete__dwarf_unit *unit);
 
 #endif

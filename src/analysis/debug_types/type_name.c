@@ -6,46 +6,67 @@
 #include <string.h>
 
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/unit_language.h"
 
-struct scope {
-    Dwarf *dwarf;
-    struct mete__names *names;
+#define OUTSIDE_MAX \
+    4 /* classes that are defined outside of where they are declared, in each other */
+
+struct scopes {
+    char text[1024];
+    size_t length;
 };
 
-/* "ns::Class::" in front of what the DIE declares; NULL: nothing. */
-static const char *scope_of(void *context, const void *address) {
-    const struct scope *scope = context;
-    Dwarf_Die die, *scopes = NULL;
-    char text[1024] = "";
-    size_t length = 0;
+static void add(struct scopes *scopes, const char *name) {
+    size_t left = sizeof scopes->text - scopes->length;
+    int added = snprintf(scopes->text + scopes->length, left, "%s::", name);
 
-    if (dwarf_die_addr_die(scope->dwarf, (void *)address, &die) == NULL) return NULL;
-    int count = dwarf_getscopes_die(&die, &scopes);
+    if (added > 0 && (size_t)added < left)
+        scopes->length += (size_t)added;
+    else
+        scopes->text[scopes->length] = '\0';
+}
+
+/* What stands around the DIE. A class that is defined outside of where it is declared, as in a unit
+ * of its own, stands where that is. */
+static void add_around(struct scopes *scopes, Dwarf_Die *die, int outside) {
+    Dwarf_Die *around = NULL, declared;
+    int count = dwarf_getscopes_die(die, &around);
+
     for (int i = count - 1; i > 0; i--) { /* the outermost first; 0 is the DIE itself */
-        int tag = dwarf_tag(&scopes[i]);
-        const char *name = dwarf_diename(&scopes[i]);
+        int tag = dwarf_tag(&around[i]);
+        const char *name = dwarf_diename(&around[i]);
+        if (name == NULL && mete__dwarf_die_follow(&around[i], DW_AT_signature, &declared))
+            name = dwarf_diename(&declared);
         if (tag != DW_TAG_namespace && !mete__dwarf_die_is_aggregate(tag)) continue;
         if (name == NULL) name = tag == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
-        int added = snprintf(text + length, sizeof text - length, "%s::", name);
-        if (added < 0 || (size_t)added >= sizeof text - length) break;
-        length += (size_t)added;
+        if (outside < OUTSIDE_MAX &&
+            mete__dwarf_die_follow(&around[i], DW_AT_specification, &declared)) {
+            *scopes = (struct scopes){0};
+            add_around(scopes, &declared, outside + 1);
+        }
+        add(scopes, name);
     }
-    free(scopes);
-    return length == 0 ? NULL : mete__names_keep(scope->names, text);
+    free(around);
+}
+
+/* "ns::Class::" in front of what the DIE declares; NULL: nothing. */
+static const char *scope_of(void *names, Dwarf_Die *die) {
+    struct scopes scopes = {0};
+
+    add_around(&scopes, die, 0);
+    return scopes.length == 0 ? NULL : mete__names_keep(names, scopes.text);
 }
 
 const char *mete__type_name_of(struct mete__dwarf_type_cache *cache, struct mete__names *names,
                                Dwarf_Die *type) {
-    struct scope scope = {.dwarf = dwarf_cu_getdwarf(type->cu), .names = names};
     Dwarf_Die unit, bare, named = *type;
 
     if (dwarf_diecu(type, &unit, NULL, NULL) == NULL) return mete__names_keep(names, "?");
-    int language = dwarf_srclang(&unit);
+    int language = mete__unit_language_of(&unit);
     bool is_cxx = language == DW_LANG_C_plus_plus || language == DW_LANG_C_plus_plus_03 ||
                   language == DW_LANG_C_plus_plus_11 || language == DW_LANG_C_plus_plus_14 ||
                   language == DW_LANG_Rust;
-    mete__dwarf_type_forget(cache, language < 0 ? 0 : language, 0, is_cxx ? scope_of : NULL,
-                            &scope);
+    mete__dwarf_type_forget(cache, language < 0 ? 0 : language, 0, is_cxx ? scope_of : NULL, names);
     if (mete__dwarf_die_peel(type, &bare) && mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) &&
         dwarf_diename(&bare) != NULL)
         named = bare;

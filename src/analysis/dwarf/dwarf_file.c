@@ -14,10 +14,12 @@
 #include "analysis/dwarf/debug_search.h"
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
+#include "analysis/dwarf/unit_language.h"
 
 struct part {
     Dwarf *dwarf;
-    struct mete__dwarf_mend *mend;   /* NULL: nothing is damaged */
+    struct mete__dwarf_mend *mend; /* NULL: nothing is damaged */
+    struct mete__unit_languages *languages;
     struct mete__dwarf_split *split; /* NULL: it has no package */
 };
 
@@ -70,6 +72,7 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     if (dwarf == NULL) return DWARF_CB_OK;
     struct part *part = add_part(file, dwarf);
     if (part != NULL && mete__dwarf_mend_open(dwarf, &part->mend) == 0 &&
+        mete__unit_language_open(dwarf, &part->languages) == 0 &&
         mete__dwarf_split_open_module(module, file->debug_directory, &part->split) == 0)
         return DWARF_CB_OK;
     file->failed = true;
@@ -260,7 +263,10 @@ fail_file:
 
 void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     if (file == NULL) return;
-    for (size_t i = 0; i < file->part_count; i++) mete__dwarf_split_close(file->parts[i].split);
+    for (size_t i = 0; i < file->part_count; i++) {
+        mete__dwarf_split_close(file->parts[i].split);
+        mete__unit_language_close(file->parts[i].languages);
+    }
     mete__debug_search_close(&file->search);
     for (size_t i = 0; i < file->part_count; i++) mete__dwarf_mend_close(file->parts[i].mend);
     if (file->core != NULL) {

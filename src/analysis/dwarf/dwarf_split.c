@@ -300,8 +300,10 @@ bool mete__dwarf_split_at(struct mete__dwarf_split *split, enum mete__dwarf_pack
     return true;
 }
 
-void mete__dwarf_split_trim(struct mete__dwarf_split *split) {
-    if (split->open_count > UNITS_MOST) close_units(split);
+bool mete__dwarf_split_trim(struct mete__dwarf_split *split) {
+    if (split->open_count <= UNITS_MOST) return false;
+    close_units(split);
+    return true;
 }
 
 static struct unit *find_unit(struct mete__dwarf_split *split, enum mete__dwarf_package_kind kind,

@@ -52,8 +52,9 @@ uint32_t mete__dwarf_split_count(const struct mete__dwarf_split *split,
                                  enum mete__dwarf_package_kind kind);
 bool mete__dwarf_split_at(struct mete__dwarf_split *split, enum mete__dwarf_package_kind kind,
                           uint32_t number, Dwarf_Die *root);
-/* Frees what libdw keeps of the units, if it has grown to much: their DIEs are invalid then. */
-void mete__dwarf_split_trim(struct mete__dwarf_split *split);
+/* Frees what libdw keeps of the units, if it has grown to much. true: it has, and their DIEs are
+ * invalid. */
+bool mete__dwarf_split_trim(struct mete__dwarf_split *split);
 
 /* The root of the whole unit of a skeleton, or of any other unit itself. false: it is a skeleton,
  * and the rest is not there. */

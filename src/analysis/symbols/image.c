@@ -14,6 +14,7 @@
 #include "analysis/dwarf/debug_search.h"
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
+#include "analysis/dwarf/unit_language.h"
 #include "analysis/symbols/inlines.h"
 #include "analysis/symbols/symbol_table.h"
 #include "profile/format.h"
@@ -23,6 +24,7 @@ struct mete__image {
     struct mete__debug_search search;        /* closed: no usable file */
     Dwfl_Module *module;                     /* NULL: no usable file */
     struct mete__dwarf_mend *mend;           /* NULL: nothing is damaged */
+    struct mete__unit_languages *languages;  /* NULL: no DWARF */
     struct mete__dwarf_split *split;         /* NULL: no package */
     struct mete__inlines *inlines;           /* NULL: no DWARF */
     struct mete__symbol_table *symbol_table; /* NULL: no symbols */
@@ -161,7 +163,9 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
     if (module != NULL) {
         GElf_Addr bias;
         Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
-        if (dwarf != NULL && mete__dwarf_mend_open(dwarf, &image->mend) != 0) goto fail_image;
+        if (dwarf != NULL && (mete__dwarf_mend_open(dwarf, &image->mend) != 0 ||
+                              mete__unit_language_open(dwarf, &image->languages) != 0))
+            goto fail_image;
         status = mete__dwarf_split_open_module(module, source->debug_directory, &image->split);
         if (status == -ENOMEM) goto fail_image;
         status = mete__inlines_open(module, names, &image->inlines);
@@ -182,6 +186,7 @@ void mete__image_close(struct mete__image *image) {
     mete__symbol_table_close(image->symbol_table);
     mete__inlines_close(image->inlines);
     mete__dwarf_split_close(image->split);
+    mete__unit_language_close(image->languages);
     mete__debug_search_close(&image->search);
     mete__dwarf_mend_close(image->mend);
     free(image);

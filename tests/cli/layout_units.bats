@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# `mete layout` of C++: the same types by the same names, whatever units the compiler and dwz put
+# them into.
+
+load layout_helpers
+
+write_program() {
+    cat >one.cc <<'CC'
+#include <functional>
+#include <string>
+namespace ns {
+struct a { char c; long l; struct in { char x; int y; } i; };
+}
+std::function<int(int)> f;
+std::string s;
+ns::a a1;
+int two();
+int main() { return f ? f(1) : two(); }
+CC
+    cat >two.cc <<'CC'
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string>
+namespace ns {
+struct a { char c; long l; struct in { char x; int y; } i; };
+struct b { std::string s; a x; std::map<std::string, a> m; };
+struct kept { char tag; a::in *inside; };
+}
+std::function<int(int)> g;
+ns::b b1;
+ns::kept *kept;
+int two() {
+    kept = static_cast<ns::kept *>(malloc(sizeof *kept));
+    kept->inside = static_cast<ns::a::in *>(malloc(sizeof *kept->inside));
+    return 0;
+}
+CC
+}
+
+# types FILE: the types with the types of their members, a line each.
+types() { mete layout "$1" --json - | jq -r '.types[] | [.name, .size, (.members[] | .type)] | join(" ")' | sort; }
+
+# has FILE: all types of `plain` are in FILE, too, by the same names and with the same members; and
+# where a type is there by another name as well, it is one that compilers leave out of `plain`.
+has() {
+    types "$1" >found
+    [ -z "$(comm -23 expected found)" ] || { comm -23 expected found; false; }
+    run ! grep -E '^(struct |class )?(in|a|b|kept|_Any_data|_Alloc_hider|basic_string<.*|map<.*) ' found
+    run ! grep -F '(anonymous)' found
+}
+
+@test "units_of_types_have_the_names_of_cxx" {
+    write_program
+    for compiler in g++ clang++; do
+        $compiler -g one.cc two.cc -o plain
+        types plain >expected
+        grep -q '^ns::a::in 8 char int$' expected
+        for options in -fdebug-types-section '-gdwarf-4 -fdebug-types-section' -gsplit-dwarf \
+            '-gsplit-dwarf -fdebug-types-section' '-gsplit-dwarf -gdwarf-4 -fdebug-types-section'; do
+            # shellcheck disable=SC2086
+            $compiler -g $options one.cc two.cc -o other
+            has other
+        done
+    done
+}
+
+@test "what_dwz_shares_has_the_names_of_cxx" {
+    command -v dwz >/dev/null || skip "no dwz here"
+    write_program
+    for compiler in g++ clang++; do
+        $compiler -gdwarf-4 one.cc two.cc -o plain
+        types plain >expected
+        cp plain one
+        dwz one
+        has one
+        cp plain one
+        cp plain other
+        dwz -m shared one other
+        has one
+    done
+}
+
+@test "types_of_blocks_have_the_names_of_cxx" {
+    write_program
+    for options in '' -fdebug-types-section '-gsplit-dwarf -fdebug-types-section' -gdwarf-4; do
+        # shellcheck disable=SC2086
+        g++ -g $options one.cc two.cc -o program
+        [ "$options" != -gdwarf-4 ] || ! command -v dwz || dwz program
+        mete run --quiet -o "program.mete" ./program
+        mete report program.mete --json - |
+            jq -r '.sites[].type | select(. != null)' | sort | tr '\n' ' ' >out
+        rm program.mete
+        [[ $(cat out) == *"ns::a::in ns::kept "* ]] || { echo "$options"; cat out; false; }
+        [[ $(cat out) != *struct* ]]
+    done
+}
