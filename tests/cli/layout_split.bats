@@ -91,6 +91,22 @@ LINES
     done
 }
 
+@test "dwo_files_with_types_of_their_own_are_found_beside_a_program_that_was_moved" {
+    write_program
+    mkdir built
+    for version in 4 5; do
+        (cd built && gcc -g -gdwarf-$version -gsplit-dwarf -fdebug-types-section ../one.c ../two.c -o program)
+        types built/program >expected
+        grep -q second expected
+        rm -rf moved
+        cp -r built moved
+        rm built/*
+        types moved/program >out 2>err
+        [ ! -s err ]
+        diff expected out
+    done
+}
+
 # The types in it are of another program: none of them may be shown as this one's.
 @test "such_dwo_files_of_another_build_are_left_out" {
     mkdir other

@@ -142,13 +142,13 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
 
     if (package != NULL) trim(reading, package);
     if (!mete__dwarf_split_unit(skeleton, &root)) {
-        enum mete__dwo_file_state state = mete__dwo_file_state(skeleton, path, sizeof path);
+        enum mete__dwo_file_state state = mete__dwarf_split_file(skeleton, path, sizeof path);
         count_file(reading, state, path);
         return 0;
     }
     Dwarf *rest = dwarf_cu_getdwarf(root.cu);
     if (package == NULL && mete__dwo_file_is_scattered(dwarf_getelf(rest))) {
-        (void)mete__dwo_file_state(skeleton, path, sizeof path);
+        (void)mete__dwarf_split_file(skeleton, path, sizeof path);
         count_file(reading, METE__DWO_FILE_SCATTERED, path);
     }
     status = read_unit(reading, &root);
@@ -225,6 +225,7 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
 static void say_files(const struct reading *reading, enum mete__dwo_file_state state) {
     static const char *const why[METE__DWO_FILE_STATES][2] = {
         [METE__DWO_FILE_MISSING] = {" is not there", " are not there"},
+        [METE__DWO_FILE_NO_FILE] = {" is no regular file", " are no regular files"},
         [METE__DWO_FILE_SCATTERED] = {" has sections of types of its own that cannot be read",
                                       " have sections of types of their own that cannot be read"},
         [METE__DWO_FILE_FOREIGN] = {" is of another build, or damaged",
@@ -233,6 +234,7 @@ static void say_files(const struct reading *reading, enum mete__dwo_file_state s
     static const char *const remedy[METE__DWO_FILE_STATES] = {
         [METE__DWO_FILE_MISSING] =
             "they are where the program was compiled, or in a .dwp package to be put beside it",
+        [METE__DWO_FILE_NO_FILE] = "compile the program anew",
         [METE__DWO_FILE_SCATTERED] = "compile without -fdebug-types-section",
         [METE__DWO_FILE_FOREIGN] = "compile the program anew",
     };

@@ -2,13 +2,10 @@
 
 #include <dwarf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_package_state.h"
@@ -267,47 +264,43 @@ static bool begin_image(struct join *join, Elf *elf) {
     return is_big_endian == join->is_big_endian;
 }
 
-static int join_file(struct join *join, const char *path, uint64_t id) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+static int join_file(struct join *join, Elf *elf, uint64_t id) {
     struct piece piece = {
-        .id = id, .string = (uint32_t)join->package->sections[METE__DWARF_PACKAGE_STR].size};
-    int status = 0;
+        .elf = elf,
+        .id = id,
+        .string = (uint32_t)join->package->sections[METE__DWARF_PACKAGE_STR].size,
+    };
 
-    if (fd < 0) return 0;
-    piece.elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (piece.elf != NULL && begin_image(join, piece.elf)) {
-        status = join_sections(join, &piece, false);
-        if (status == 0) status = join_sections(join, &piece, true);
-    }
-    elf_end(piece.elf);
-    close(fd);
-    return status;
+    if (!begin_image(join, elf)) return 0;
+    int status = join_sections(join, &piece, false);
+    return status != 0 ? status : join_sections(join, &piece, true);
 }
 
-static int join_files(struct join *join, Dwarf *dwarf) {
+static int join_files(struct join *join, Dwarf *dwarf, const char *directory) {
+    struct mete__dwo_file file;
     Dwarf_CU *unit = NULL;
     Dwarf_Die root;
-    char path[PATH_MAX];
     uint64_t id;
     uint8_t type;
     int status = 0;
 
     while (status == 0 && dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL) == 0) {
         if (type != DW_UT_skeleton || root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid ||
-            mete__dwo_file_state(&root, path, sizeof path) != METE__DWO_FILE_SCATTERED ||
             dwarf_cu_info(unit, NULL, NULL, NULL, NULL, &id, NULL, NULL) != 0)
             continue;
-        status = join_file(join, path, id);
+        if (mete__dwo_file_open(&root, directory, &file) == METE__DWO_FILE_SCATTERED)
+            status = join_file(join, file.elf, id);
+        mete__dwo_file_close(&file);
     }
     return status;
 }
 
-int mete__dwarf_join(Dwarf *dwarf, struct mete__dwarf_package **out) {
+int mete__dwarf_join(Dwarf *dwarf, const char *directory, struct mete__dwarf_package **out) {
     struct join join = {.package = calloc(1, sizeof *join.package)};
 
     if (join.package == NULL) return -ENOMEM;
     join.package->fd = -1;
-    int status = join_files(&join, dwarf);
+    int status = join_files(&join, dwarf, directory);
     if (status == 0 && join.rows[0].count + join.rows[1].count == 0) status = -ENOENT;
     for (int kind = 0; kind < 2 && status == 0; kind++) status = write_index(&join, kind);
     for (int kind = 0; kind < 2; kind++) {

@@ -13,8 +13,8 @@
 
 #include "analysis/dwarf/dwarf_package.h"
 
-/* Joins those of the program's .dwo files that are so. 0; -ENOENT where none is, or they are of
- * more than a gigabyte; -ENOMEM. */
-int mete__dwarf_join(Dwarf *dwarf, struct mete__dwarf_package **out);
+/* Joins those of the program's .dwo files that are so; `directory` is as in dwo_file.h. 0; -ENOENT
+ * where none is, or they are of more than a gigabyte; -ENOMEM. */
+int mete__dwarf_join(Dwarf *dwarf, const char *directory, struct mete__dwarf_package **out);
 
 #endif

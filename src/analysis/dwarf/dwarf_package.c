@@ -2,16 +2,15 @@
 
 #include <dwarf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analysis/dwarf/dwarf_package_state.h"
 #include "analysis/elf_sections.h"
+#include "analysis/regular_file.h"
 
 const char mete__dwarf_package_names[METE__DWARF_PACKAGE_SECTIONS][METE__DWARF_PACKAGE_NAME_BYTES] =
     {
@@ -110,12 +109,10 @@ static int read_sections(struct mete__dwarf_package *package, bool is_big_endian
 }
 
 static int read_package(struct mete__dwarf_package *package, const char *path) {
-    struct stat status;
     GElf_Ehdr header;
 
-    package->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (package->fd < 0 || fstat(package->fd, &status) != 0 || !S_ISREG(status.st_mode))
-        return -ENOENT;
+    package->fd = mete__regular_file_open(path);
+    if (package->fd < 0) return -ENOENT;
     elf_version(EV_CURRENT);
     package->elf = elf_begin(package->fd, ELF_C_READ_MMAP, NULL);
     if (package->elf == NULL || gelf_getehdr(package->elf, &header) == NULL) return -ENOENT;

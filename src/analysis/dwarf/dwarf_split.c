@@ -23,11 +23,12 @@ struct unit {
 
 struct mete__dwarf_split {
     struct mete__dwarf_split *next;
-    Dwarf *dwarf; /* of the program */
-    Elf *elf;     /* the same's */
+    Dwarf *dwarf;    /* of the program */
+    Elf *elf;        /* the same's */
+    char *directory; /* where libdw looks for .dwo files first: the file's; NULL: nowhere */
     bool is_whole;
     char *damaged;
-    struct mete__dwarf_package *package;    /* NULL: damaged */
+    struct mete__dwarf_package *package;    /* NULL: damaged, or there is none */
     struct mete__dwarf_package_unit anchor; /* of a package without program: its Dwarf is `dwarf` */
     struct unit **units[KINDS];             /* by row; NULL: not opened yet */
     uint32_t counts[KINDS];
@@ -126,6 +127,15 @@ static struct mete__dwarf_split *enter(struct mete__dwarf_split *split) {
     return split;
 }
 
+/* The directory of a file, without links, or NULL. */
+static char *directory_of(const char *path) {
+    char *real = realpath(path, NULL);
+    char *slash = real == NULL ? NULL : strrchr(real, '/');
+
+    if (slash != NULL) slash[1] = '\0';
+    return real;
+}
+
 int mete__dwarf_split_open(Dwarf *dwarf, const char *program, const char *debug,
                            const char *debug_directory, struct mete__dwarf_split **out) {
     struct mete__dwarf_split *split = calloc(1, sizeof *split);
@@ -134,17 +144,19 @@ int mete__dwarf_split_open(Dwarf *dwarf, const char *program, const char *debug,
     if (split == NULL) return -ENOMEM;
     split->dwarf = dwarf;
     split->elf = dwarf_getelf(dwarf);
+    split->directory = directory_of(debug == NULL ? program : debug);
     int status = find_package(split, program, debug, debug_directory);
-    if (status == -ENOENT) status = mete__dwarf_join(dwarf, &split->package);
+    if (status == -ENOENT) status = mete__dwarf_join(dwarf, split->directory, &split->package);
     if (status == 0) {
         find_rest(split);
         status = make_room(split);
     }
-    if (status == 0)
+    if (status == 0 || status == -ENOENT) {
         *out = enter(split);
-    else
-        mete__dwarf_split_close(split);
-    return status == -ENOENT ? 0 : status;
+        return 0;
+    }
+    mete__dwarf_split_close(split);
+    return status;
 }
 
 static int find_anchor(struct mete__dwarf_split *split) {
@@ -216,14 +228,21 @@ void mete__dwarf_split_close(struct mete__dwarf_split *split) {
     mete__dwarf_package_free(&split->anchor);
     mete__dwarf_package_close(split->package);
     free(split->damaged);
+    free(split->directory);
     free(split);
 }
 
-struct mete__dwarf_split *mete__dwarf_split_of(Dwarf *dwarf) {
+static struct mete__dwarf_split *split_of(Dwarf *dwarf) {
     struct mete__dwarf_split *split = splits;
 
     while (split != NULL && split->dwarf != dwarf) split = split->next;
     return split;
+}
+
+struct mete__dwarf_split *mete__dwarf_split_of(Dwarf *dwarf) {
+    struct mete__dwarf_split *split = split_of(dwarf);
+
+    return split == NULL || (split->package == NULL && split->damaged == NULL) ? NULL : split;
 }
 
 const char *mete__dwarf_split_damaged(const struct mete__dwarf_split *split) {
@@ -334,7 +353,7 @@ bool mete__dwarf_split_unit(Dwarf_Die *skeleton, Dwarf_Die *unit) {
     if (dwarf_cu_info(skeleton->cu, NULL, &type, NULL, NULL, &id, NULL, NULL) != 0 ||
         type != DW_UT_skeleton)
         return true;
-    struct mete__dwarf_split *split = mete__dwarf_split_of(dwarf_cu_getdwarf(skeleton->cu));
+    struct mete__dwarf_split *split = split_of(dwarf_cu_getdwarf(skeleton->cu));
     struct unit *found =
         split == NULL ? NULL : find_unit(split, METE__DWARF_PACKAGE_UNIT, id, &root);
     if (found != NULL && is_of(&found->unit.root, id)) {
@@ -343,6 +362,18 @@ bool mete__dwarf_split_unit(Dwarf_Die *skeleton, Dwarf_Die *unit) {
     }
     return dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, unit, NULL, NULL, NULL) == 0 &&
            unit->addr != NULL;
+}
+
+enum mete__dwo_file_state mete__dwarf_split_file(Dwarf_Die *skeleton, char *path,
+                                                 size_t path_size) {
+    struct mete__dwarf_split *split = split_of(dwarf_cu_getdwarf(skeleton->cu));
+    struct mete__dwo_file file;
+
+    enum mete__dwo_file_state state =
+        mete__dwo_file_open(skeleton, split == NULL ? NULL : split->directory, &file);
+    snprintf(path, path_size, "%s", file.path);
+    mete__dwo_file_close(&file);
+    return state;
 }
 
 Dwarf_Die mete__dwarf_split_skeleton(const Dwarf_Die *unit) {

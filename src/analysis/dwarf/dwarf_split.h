@@ -19,13 +19,13 @@
 #include <stdint.h>
 
 #include "analysis/dwarf/dwarf_package.h"
+#include "analysis/dwarf/dwo_file.h"
 
 struct mete__dwarf_split;
 
 /* Looks for the package of a program: FILE.dwp, where FILE is the program, what it is a link to, or
- * `debug`, its separate debug file; then in `debug_directory`. Both may be NULL. `*out` is NULL
- * where there is none. To be closed before `dwarf` is, which is the program's or the debug file's.
- * 0 or -ENOMEM. */
+ * `debug`, its separate debug file; then in `debug_directory`. Both may be NULL. To be closed
+ * before `dwarf` is, which is the program's or the debug file's. 0 or -ENOMEM. */
 int mete__dwarf_split_open(Dwarf *dwarf, const char *program, const char *debug,
                            const char *debug_directory, struct mete__dwarf_split **out);
 /* The same for the program of a module. */
@@ -37,7 +37,7 @@ void mete__dwarf_split_close(struct mete__dwarf_split *split);
  * be read; -ENOMEM. */
 int mete__dwarf_split_open_whole(const char *path, struct mete__dwarf_split **out, Dwarf **dwarf);
 
-/* The package that is open for a program's Dwarf; NULL: none. */
+/* The package that is open for a program's Dwarf; NULL: it has none. */
 struct mete__dwarf_split *mete__dwarf_split_of(Dwarf *dwarf);
 
 /* The path of the package where its index is damaged, so that it has no units; else NULL. */
@@ -59,6 +59,8 @@ bool mete__dwarf_split_trim(struct mete__dwarf_split *split);
 /* The root of the whole unit of a skeleton, or of any other unit itself. false: it is a skeleton,
  * and the rest is not there. */
 bool mete__dwarf_split_unit(Dwarf_Die *skeleton, Dwarf_Die *unit);
+/* What became of the .dwo file of a skeleton, where that is false; `path` is as in dwo_file.h. */
+enum mete__dwo_file_state mete__dwarf_split_file(Dwarf_Die *skeleton, char *path, size_t path_size);
 /* The way back, to the root that has the unit's lines. */
 Dwarf_Die mete__dwarf_split_skeleton(const Dwarf_Die *unit);
 
