@@ -101,6 +101,21 @@ static bool declared(Dwarf_Die *function, Dwarf_Die *with_parameters) {
            mete__dwarf_die_follow(function, DW_AT_specification, with_parameters);
 }
 
+/* How many parameters are integers. */
+static uint8_t count_numbers(Dwarf_Die *function) {
+    Dwarf_Die die, type, bare;
+    uint8_t count = 0;
+
+    if (dwarf_child(function, &die) != 0) return METE__NUMBERS_UNKNOWN;
+    do {
+        if (dwarf_tag(&die) == DW_TAG_formal_parameter && mete__pointee_type_of(&die, &type) &&
+            mete__dwarf_die_peel(&type, &bare) && dwarf_tag(&bare) == DW_TAG_base_type &&
+            !is_floating(&type) && count < METE__NUMBERS_UNKNOWN - 1)
+            count++;
+    } while (dwarf_siblingof(&die, &die) == 0);
+    return count;
+}
+
 static bool callee_of(const struct mete__block_walk *walk,
                       const struct mete__instruction *instruction, uint64_t return_address,
                       Dwarf_Die *callee) {
@@ -180,6 +195,8 @@ static void returned(struct mete__block_walk *walk, const struct mete__block_val
         walk->source->function != NULL && mete__pointee_type_of(walk->source->function, &type);
     bool is_other = flow->returned && flow->returned_offset != result->offset;
 
+    /* What a register still holds where a function without a result returns is none. */
+    if (walk->source->function != NULL && !has_type) return;
     if (has_type) clue.name = mete__block_walk_name(walk->source->function);
     if (result->kind == METE__BLOCK_INSIDE || (result->kind == METE__BLOCK_ADDRESS && is_other)) {
         if (!has_type || !mete__pointee_of(&type, &pointee)) return;
@@ -189,6 +206,7 @@ static void returned(struct mete__block_walk *walk, const struct mete__block_val
     if (result->kind != METE__BLOCK_ADDRESS || is_other) return;
     flow->returned = true;
     flow->returned_offset = result->offset;
+    flow->returned_typed |= has_type && mete__pointee_of(&type, &pointee);
     clue.offset = result->offset;
     if (has_type) mete__block_walk_clue(walk, &type, clue);
 }
@@ -232,8 +250,10 @@ static bool is_known(const struct mete__block_state *state) {
     return false;
 }
 
+/* A constant plus a multiple of something is none of both. */
 static bool is_number(const struct mete__block_value *value) {
-    return value->kind == METE__BLOCK_CONSTANT || value->kind == METE__BLOCK_MULTIPLE;
+    return (value->kind == METE__BLOCK_CONSTANT && value->stride == 0) ||
+           value->kind == METE__BLOCK_MULTIPLE;
 }
 
 /* A value times a small constant. */
@@ -252,10 +272,9 @@ static void keep_arguments(const struct mete__block_walk *walk, struct mete__arg
     for (size_t i = 0; i < walk->convention->argument_count; i++) {
         const struct mete__block_value *value =
             &walk->state.registers[walk->convention->arguments[i]];
-        if (value->kind == METE__BLOCK_CONSTANT)
-            arguments[i].kind = METE__ARGUMENT_CONSTANT;
-        else if (value->kind == METE__BLOCK_MULTIPLE)
-            arguments[i].kind = METE__ARGUMENT_MULTIPLE;
+        if (is_number(value))
+            arguments[i].kind = value->kind == METE__BLOCK_CONSTANT ? METE__ARGUMENT_CONSTANT
+                                                                    : METE__ARGUMENT_MULTIPLE;
         arguments[i].number = (uint64_t)value->offset;
     }
 }
@@ -404,6 +423,7 @@ static void set_frame(struct mete__block_walk *walk, uint64_t address) {
 /* Reads straight on up to the call, to know what registers hold then. */
 static void walk_before(struct mete__block_walk *walk, uint64_t from, uint64_t to) {
     struct mete__instruction instruction;
+    Dwarf_Die callee, function;
 
     if (from >= to) return;
     set_frame(walk, from);
@@ -413,6 +433,9 @@ static void walk_before(struct mete__block_walk *walk, uint64_t from, uint64_t t
         switch (instruction.kind) {
         case METE__INSTRUCTION_CALL:
             if (next == to) keep_arguments(walk, walk->flow->arguments);
+            if (next == to && callee_of(walk, &instruction, next, &callee) &&
+                declared(&callee, &function))
+                walk->flow->callee_numbers = count_numbers(&function);
             (void)call(walk, &instruction, next);
             break;
         case METE__INSTRUCTION_JUMP:
@@ -447,7 +470,7 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
                             uint64_t address, struct mete__block_flow *flow) {
     struct paths *paths = calloc(1, sizeof *paths);
 
-    *flow = (struct mete__block_flow){0};
+    *flow = (struct mete__block_flow){.callee_numbers = METE__NUMBERS_UNKNOWN};
     if (paths == NULL) return -ENOMEM;
     struct mete__block_walk *walk = &paths->walk;
     walk->source = source;

@@ -57,14 +57,17 @@ struct mete__argument {
     uint64_t number;
 };
 
-#define METE__ARGUMENTS_MAX 8
+#define METE__ARGUMENTS_MAX   8
+#define METE__NUMBERS_UNKNOWN UINT8_MAX
 
 struct mete__block_flow {
     struct mete__clue clues[METE__CLUES_MAX]; /* as they were found */
     size_t clue_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
+    uint8_t callee_numbers;  /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
     bool returned;           /* the function returns it to its caller … */
     int64_t returned_offset; /* … or rather the address so many bytes into the block */
+    bool returned_typed;     /* as a pointer to something */
     bool returned_inside;    /* it returns one that is nobody knows how far inside */
 };
 

@@ -9,14 +9,11 @@
 #include "analysis/blocks/call_results.h"
 #include "analysis/blocks/stated_types.h"
 #include "analysis/blocks/struct_kin.h"
-#include "analysis/blocks/type_fit.h"
+#include "analysis/blocks/type_choice.h"
 #include "analysis/debug_types/type_name.h"
-#include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
-#include "base/bits.h"
 
 #define CALLERS_MAX 24 /* frames from malloc on that are looked at */
-#define SCALAR_MAX  8  /* bytes: what is that small many sizes are a multiple of */
 
 struct mete__site_types {
     const struct mete__profile *profile;
@@ -111,120 +108,53 @@ static int read_caller(struct mete__site_types *types, uint32_t node, struct cal
 
 /* --- Which clue is best --- */
 
-struct choice {
-    const struct mete__clue *clue; /* NULL: none yet */
-    const struct mete__frame *frame;
-    struct mete__type_fit_shape shape;
-    enum mete__type_fit fit;
-    int64_t header;
-    bool is_vague;    /* found where memory for others is got: they may know better */
-    bool is_passed;   /* what is returned to these others begins elsewhere in the block */
-    bool passes_tail; /* the same, but that is the flexible array at its end */
-    bool is_assumed;  /* nobody saw the pointer returned from further in */
-    bool is_counted;  /* a caller up to here multiplies by the type's size, or names it */
-    bool varies;      /* the blocks' sizes are apart by whole objects */
-    bool is_direct;   /* it is malloc's own caller that has it: no wrapper has rounded the size */
-    bool is_handed;   /* the function returns the block as a pointer to nothing in particular: it is
-                       * for others, who may know better */
-    bool is_disputed; /* the same frame takes the block for something else that fits as well */
-};
-
-/* A struct within the other is the beginning of that one. */
-enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
-
-/* By typedefs or not. */
-static enum sameness compare_structs(const struct choice *a, const struct choice *b) {
-    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
-
-    for (int i = 0; i < 2; i++)
-        if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
-            !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
-            return NO_STRUCTS;
-    if (mete__struct_kin_is_same(&bare[0], &bare[1])) return SAME;
-    if (mete__struct_kin_begins_with(&bare[0], &bare[1])) return AROUND;
-    return mete__struct_kin_begins_with(&bare[1], &bare[0]) ? WITHIN : DIFFERENT;
-}
-
-/* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
- */
-static bool is_void(const struct choice *choice) {
-    return choice->fit == METE__TYPE_FIT_NONE ||
-           (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE && !choice->passes_tail);
-}
-
-/* How well a size bears out that it is this one of a union's pointers that was stored. */
-static int support(const struct choice *choice) {
-    if (choice->is_counted && !choice->shape.is_character && choice->fit >= METE__TYPE_FIT_ARRAY)
-        return 3;
-    if (choice->shape.bytes > SCALAR_MAX && choice->fit >= METE__TYPE_FIT_ARRAY) return 2;
-    return choice->shape.is_character ? 1 : 0;
-}
-
-/* Whether what is said of the block without doubt weighs more than one of several things. */
-static bool outdoes(const struct choice *said, const struct choice *one_of) {
-    if (support(one_of) < 2 || said->fit > METE__TYPE_FIT_TAIL)
-        return said->fit >= METE__TYPE_FIT_BYTES;
-    return said->frame == one_of->frame ? !is_void(said) : !is_void(said) && !said->is_vague;
-}
-
-static bool is_seen(const struct choice *choice) {
-    return choice->clue->kind >= METE__CLUE_RETURNED;
-}
-
-/* Whether both may be right, since `b` is but what `a` begins with. */
-static bool is_whole(const struct choice *a, const struct choice *b) {
-    return a->header == b->header && is_seen(a) && compare_structs(a, b) == AROUND;
-}
-
-/* Whether it is what an allocator counts its memory in. */
-static bool is_grain(const struct choice *choice) {
-    return choice->is_handed && choice->shape.bytes <= SCALAR_MAX;
-}
-
-static bool is_better(const struct choice *a, const struct choice *b) {
-    if (b->clue == NULL) return true;
-    if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
-    if (a->clue->is_one_of != b->clue->is_one_of)
-        return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
-    if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
-        return support(a) > support(b);
-    if (a->frame != b->frame && a->fit == b->fit && a->clue->kind < b->clue->kind &&
-        compare_structs(a, b) == SAME)
-        return false;
-    if (a->frame != b->frame && b->is_vague &&
-        a->fit >= (b->fit <= METE__TYPE_FIT_TAIL || is_grain(b) ? METE__TYPE_FIT_BYTES
-                                                                : METE__TYPE_FIT_TAIL))
-        return true;
-    if (a->fit != b->fit) return a->fit > b->fit;
-    if (a->frame != b->frame) return false; /* who is further in knew first */
-    if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
-    if (is_whole(a, b) || is_whole(b, a)) return is_whole(a, b);
-    return a->clue->kind > b->clue->kind;
-}
-
-/* Whether the two are different structs or unions, and equally likely: what a function makes on
- * different ways through it, say. */
-static bool contradict(const struct choice *a, const struct choice *b) {
-    return a->frame == b->frame && a->fit == b->fit && a->fit > METE__TYPE_FIT_TAIL &&
-           a->header == b->header && is_seen(a) && is_seen(b) && !a->clue->is_one_of &&
-           !b->clue->is_one_of && compare_structs(a, b) == DIFFERENT;
-}
-
 /* From malloc to a frame. */
 struct way {
     int64_t header;  /* so many bytes into the block is what the frame has got */
     size_t callers;  /* frames on the way */
     bool is_assumed; /* one of them was not seen to return it */
     bool is_inside;  /* what the frame has got begins somewhere in the block */
+    bool is_chunk;   /* the first asks for the same whatever the others want: a pool grows */
 };
 
-/* Whether a call is given a number of such objects, or their size, as calloc is. */
-static bool counts(const struct mete__block_flow *flow, uint64_t size) {
+/* Whether a call is given a number of such objects, or their size and how many, as calloc is. What
+ * is given the size alone is to make one, whatever it takes that from. */
+static bool counts(const struct mete__block_flow *flow, const struct mete__type_choice *choice) {
+    bool may_count = choice->is_direct || choice->fit == METE__TYPE_FIT_ONE ||
+                     flow->callee_numbers == METE__NUMBERS_UNKNOWN || flow->callee_numbers > 1;
+
     for (size_t i = 0; i < METE__ARGUMENTS_MAX; i++) {
         const struct mete__argument *argument = &flow->arguments[i];
-        if (argument->kind == METE__ARGUMENT_CONSTANT && argument->number == size) return true;
-        if (argument->kind == METE__ARGUMENT_MULTIPLE && argument->number % size == 0) return true;
+        if (argument->kind == METE__ARGUMENT_CONSTANT && argument->number == choice->shape.bytes &&
+            may_count)
+            return true;
+        if (argument->kind == METE__ARGUMENT_MULTIPLE &&
+            argument->number % choice->shape.bytes == 0)
+            return true;
     }
+    return false;
+}
+
+/* Whether the same place has the block as characters, too. */
+static bool has_characters(const struct mete__block_flow *flow, int64_t offset) {
+    struct mete__type_fit_shape shape;
+
+    for (size_t i = 0; i < flow->clue_count; i++) {
+        Dwarf_Die type = flow->clues[i].type;
+        if (flow->clues[i].kind >= METE__CLUE_GLOBAL && flow->clues[i].offset == offset &&
+            mete__type_fit_shape_of(&type, &shape) && shape.is_character)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the call asks for so many bytes, and never for any others. */
+static bool asks_for(const struct mete__block_flow *flow, const struct mete__summary_site *site) {
+    if (!site->sizes.are_known || site->sizes.step != 0) return false;
+    for (size_t i = 0; i < METE__ARGUMENTS_MAX; i++)
+        if (flow->arguments[i].kind == METE__ARGUMENT_CONSTANT &&
+            flow->arguments[i].number == site->sizes.min)
+            return true;
     return false;
 }
 
@@ -232,28 +162,39 @@ static struct mete__type_fit_blocks blocks_of(const struct mete__summary_site *s
     return (struct mete__type_fit_blocks){site->allocations, site->allocated_bytes, site->sizes};
 }
 
-/* Whether others get an address of something else in the block. Where the block is all of an object
- * that is one of its members. */
-static bool is_passed(const struct mete__block_flow *flow, const struct choice *choice) {
-    if (choice->fit == METE__TYPE_FIT_ONE && choice->shape.bytes > SCALAR_MAX) return false;
-    if (flow->returned_inside && choice->shape.is_character) return false;
-    return flow->returned && flow->returned_offset != choice->clue->offset;
+/* Whether what the function returns is a member of the object. */
+static bool returns_member(const struct mete__block_flow *flow,
+                           const struct mete__type_choice *choice) {
+    Dwarf_Die whole = choice->clue->type;
+
+    for (size_t i = 0; i < flow->clue_count; i++) {
+        const struct mete__clue *clue = &flow->clues[i];
+        Dwarf_Die part = clue->type;
+        if (clue->offset == flow->returned_offset && clue->offset > choice->clue->offset &&
+            mete__struct_kin_has_at(&whole, (uint64_t)(clue->offset - choice->clue->offset), &part))
+            return true;
+    }
+    return false;
 }
 
-static bool is_handed(const struct mete__block_flow *flow) {
-    for (size_t i = 0; i < flow->clue_count; i++)
-        if (flow->clues[i].kind == METE__CLUE_RETURNED) return false;
-    return flow->returned;
+/* Whether others get an address of something else in the block. Where the block is all of an object
+ * that is one of its members. */
+static bool is_passed(const struct mete__block_flow *flow, const struct mete__type_choice *choice) {
+    if (choice->fit == METE__TYPE_FIT_ONE && choice->shape.bytes > METE__TYPE_CHOICE_SCALAR)
+        return false;
+    if (flow->returned_inside && choice->shape.is_character) return false;
+    return flow->returned && flow->returned_offset != choice->clue->offset &&
+           !returns_member(flow, choice);
 }
 
 /* Takes a frame's clues into account. */
-static void consider(struct choice *best, const struct caller *caller, const struct way *way,
-                     const struct mete__summary_site *site) {
+static void consider(struct mete__type_choice *best, const struct caller *caller,
+                     const struct way *way, const struct mete__summary_site *site) {
     const struct mete__block_flow *flow = caller->flow;
     const struct mete__type_fit_blocks blocks = blocks_of(site);
 
     for (size_t i = 0; i < flow->clue_count; i++) {
-        struct choice choice = {
+        struct mete__type_choice choice = {
             .clue = &flow->clues[i],
             .frame = caller->frame,
             .is_assumed = way->is_assumed,
@@ -265,35 +206,39 @@ static void consider(struct choice *best, const struct caller *caller, const str
             (way->is_inside && !choice.shape.is_character))
             continue;
         choice.fit = mete__type_fit(&choice.shape, &blocks, (uint64_t)choice.header);
-        choice.varies = mete__type_fit_varies(&choice.shape, &blocks);
+        choice.varies = mete__type_fit_varies(&choice.shape, &blocks) &&
+                        !has_characters(flow, choice.clue->offset);
         /* To pass the address of a first member on is not to say what the block is. */
-        if (choice.clue->kind == METE__CLUE_ARGUMENT && choice.shape.bytes <= SCALAR_MAX &&
-            choice.fit > METE__TYPE_FIT_BYTES)
+        if (choice.clue->kind == METE__CLUE_ARGUMENT &&
+            choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR && choice.fit > METE__TYPE_FIT_BYTES)
             continue;
         choice.is_passed = is_passed(flow, &choice);
         choice.passes_tail = choice.is_passed && choice.fit == METE__TYPE_FIT_FLEXIBLE &&
                              choice.header == 0 && flow->returned &&
                              (uint64_t)flow->returned_offset == choice.shape.flexible;
-        choice.is_handed = is_handed(flow);
-        choice.is_vague =
-            caller->is_wrapper || choice.is_passed || choice.shape.bytes <= SCALAR_MAX;
-        choice.is_counted =
-            choice.clue->kind == METE__CLUE_CALL || counts(flow, choice.shape.bytes);
-        bool is_disputed = best->clue != NULL && contradict(&choice, best);
+        choice.is_handed = flow->returned && !flow->returned_typed;
+        choice.is_vague = caller->is_wrapper || choice.is_passed ||
+                          choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR;
+        choice.is_counted = choice.clue->kind == METE__CLUE_CALL || counts(flow, &choice);
+        choice.is_grain =
+            choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
+            (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
+        choice.is_chunk = way->is_chunk;
+        bool is_disputed = best->clue != NULL && mete__type_choice_contradicts(&choice, best);
         /* A better clue to one of the two does not settle it. */
         choice.is_disputed =
             best->is_disputed && best->frame == choice.frame && best->fit == choice.fit;
-        if (is_better(&choice, best)) *best = choice;
+        if (mete__type_choice_is_better(&choice, best)) *best = choice;
         best->is_disputed |= is_disputed;
     }
 }
 
 /* Walks outwards. -EAGAIN: the names of `*node` are needed first. */
 static int choose(struct mete__site_types *types, const struct mete__summary_site *site,
-                  struct choice *best, uint32_t *node) {
+                  struct mete__type_choice *best, uint32_t *node) {
     struct way way = {0};
 
-    *best = (struct choice){0};
+    *best = (struct mete__type_choice){0};
     *node = site->stack;
     for (int i = 0; i < CALLERS_MAX && *node != 0; i++) {
         struct caller caller;
@@ -305,6 +250,7 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
             bool returned =
                 caller.flow != NULL && (caller.flow->returned || caller.flow->returned_inside);
             if (caller.flow != NULL) consider(best, &caller, &way, site);
+            if (caller.flow != NULL && way.callers == 0) way.is_chunk = asks_for(caller.flow, site);
             bool done = best->clue != NULL && best->fit == METE__TYPE_FIT_ONE && !best->is_vague;
             if (done || (!returned && !caller.is_wrapper)) return 0;
             if (!returned || (!caller.flow->returned && caller.is_wrapper))
@@ -322,56 +268,9 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
 
 /* --- What is said of it --- */
 
-/* Whether blocks that are multiples of the type are so for a reason: sizes that differ by objects,
- * where no wrapper's rounding can have made them do so. */
-static bool is_array(const struct choice *choice) {
-    bool may_be_rounded = !choice->is_direct && mete__is_power_of_two(choice->shape.bytes);
-    return choice->is_counted || (choice->varies && !may_be_rounded);
-}
-
-static enum mete__site_type_confidence confidence_of(const struct choice *choice) {
-    if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
-    if (choice->is_disputed || choice->clue->is_one_of) return METE__SITE_TYPE_LIKELY;
-    switch (choice->fit) {
-    case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
-    case METE__TYPE_FIT_BYTES:
-    case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_LIKELY;
-    case METE__TYPE_FIT_ONE:
-        return is_seen(choice) || (choice->clue->kind == METE__CLUE_ARGUMENT &&
-                                   choice->shape.bytes > SCALAR_MAX)
-                   ? METE__SITE_TYPE_CERTAIN
-                   : METE__SITE_TYPE_LIKELY;
-    default:
-        if (choice->is_handed) return METE__SITE_TYPE_LIKELY;
-        /* Many sizes are multiples of small ones by accident, and all that a wrapper has rounded.
-         */
-        if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&
-            (choice->shape.bytes > SCALAR_MAX || !choice->is_direct))
-            return METE__SITE_TYPE_LIKELY;
-        /* Behind a header any struct with an open end fits: a pool's first object, too. */
-        if (choice->fit == METE__TYPE_FIT_FLEXIBLE && (choice->header > 0 || choice->passes_tail))
-            return METE__SITE_TYPE_LIKELY;
-        return is_seen(choice) && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN
-                                                      : METE__SITE_TYPE_LIKELY;
-    }
-}
-
-static enum mete__site_type_form form_of(const struct choice *choice) {
-    switch (choice->fit) {
-    case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
-    case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
-    case METE__TYPE_FIT_ARRAY: /* by accident a header with something behind it fits, too */
-        return is_array(choice) || choice->shape.bytes <= SCALAR_MAX ||
-                       !mete__is_power_of_two(choice->shape.bytes)
-                   ? METE__SITE_TYPE_ARRAY
-                   : METE__SITE_TYPE_TAIL;
-    case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_TAIL;
-    default: return METE__SITE_TYPE_BYTES;
-    }
-}
-
 /* "stored to list.head in list_add" */
-static const char *evidence_of(struct mete__site_types *types, const struct choice *choice) {
+static const char *evidence_of(struct mete__site_types *types,
+                               const struct mete__type_choice *choice) {
     const struct mete__clue *clue = choice->clue;
     const char *function = choice->frame->function == NULL ? "?" : choice->frame->function;
     const char *name = clue->name == NULL ? "?" : clue->name;
@@ -442,7 +341,7 @@ static int find_stated(struct mete__site_types *types, const struct mete__summar
 
 int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
                           struct mete__site_type *out) {
-    struct choice best;
+    struct mete__type_choice best;
     uint32_t node;
     int status;
 
@@ -458,13 +357,13 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     }
     if (status == -ENOMEM || best.clue == NULL) return status == -ENOMEM ? status : 0;
     out->evidence = evidence_of(types, &best);
-    out->confidence = confidence_of(&best);
+    out->confidence = mete__type_choice_confidence(&best);
     if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
     Dwarf_Die type = best.clue->type;
     out->name = mete__type_name_of(types->cache, types->names, &type);
     out->bytes = best.shape.bytes;
     out->header = (uint64_t)best.header;
-    out->form = form_of(&best);
+    out->form = mete__type_choice_form(&best);
     if (out->name == NULL || out->evidence == NULL) return -ENOMEM;
     return 0;
 }

@@ -3,7 +3,9 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "analysis/blocks/pointee.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 
 #define DEPTH_MAX 8 /* of structs in structs; files may say anything */
 
@@ -40,4 +42,47 @@ static bool begins_with(Dwarf_Die *whole, Dwarf_Die *start, int depth) {
 
 bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start) {
     return begins_with(whole, start, 0);
+}
+
+static bool has_at(Dwarf_Die *type, uint64_t offset, Dwarf_Die *part, int depth);
+
+/* In the member that the offset is in, or an alternative of a union. */
+static bool member_has_at(Dwarf_Die *whole, uint64_t offset, Dwarf_Die *part, int depth) {
+    Dwarf_Die child, type;
+
+    if (dwarf_child(whole, &child) != 0) return false;
+    do {
+        struct mete__dwarf_member member;
+        uint64_t size;
+        int tag = dwarf_tag(&child);
+        if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
+            !mete__pointee_type_of(&child, &type) || !mete__dwarf_die_size(&type, &size))
+            continue;
+        mete__dwarf_member_read(&child, &member);
+        if (member.has_place && member.bit_place < 0 && member.offset <= offset &&
+            offset - member.offset < size && has_at(&type, offset - member.offset, part, depth))
+            return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+static bool has_at(Dwarf_Die *type, uint64_t offset, Dwarf_Die *part, int depth) {
+    Dwarf_Die bare, element;
+    uint64_t size;
+
+    if (depth == DEPTH_MAX || !mete__dwarf_die_peel(type, &bare)) return false;
+    if (offset == 0 && depth > 0 && dwarf_tag(&bare) == dwarf_tag(part) &&
+        mete__struct_kin_is_same(&bare, part))
+        return true;
+    if (dwarf_tag(&bare) == DW_TAG_array_type)
+        return mete__pointee_type_of(&bare, &element) && mete__dwarf_die_size(&element, &size) &&
+               size != 0 && has_at(&element, offset % size, part, depth + 1);
+    return mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) &&
+           member_has_at(&bare, offset, part, depth + 1);
+}
+
+bool mete__struct_kin_has_at(Dwarf_Die *whole, uint64_t offset, Dwarf_Die *part) {
+    Dwarf_Die bare;
+
+    return mete__dwarf_die_peel(part, &bare) && has_at(whole, offset, &bare, 0);
 }

@@ -6,11 +6,16 @@
 
 #include <elfutils/libdw.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Both without typedefs and qualifiers. Units have types of their own, which names tell apart. */
 bool mete__struct_kin_is_same(Dwarf_Die *a, Dwarf_Die *b);
 
 /* Whether the first member, or an alternative of a union, is the other, or begins with it. */
 bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start);
+
+/* Whether `offset` bytes into it a member of the other type begins, or an element of an array that
+ * is one; at any depth. */
+bool mete__struct_kin_has_at(Dwarf_Die *whole, uint64_t offset, Dwarf_Die *part);
 
 #endif

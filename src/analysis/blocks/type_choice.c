@@ -1,0 +1,153 @@
+#include "analysis/blocks/type_choice.h"
+
+#include "analysis/blocks/struct_kin.h"
+#include "analysis/dwarf/dwarf_die.h"
+#include "base/bits.h"
+
+/* A struct within the other is the beginning of that one. */
+enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
+
+/* By typedefs or not. */
+static enum sameness compare_structs(const struct mete__type_choice *a,
+                                     const struct mete__type_choice *b) {
+    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
+
+    for (int i = 0; i < 2; i++)
+        if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
+            !mete__dwarf_die_is_aggregate(dwarf_tag(&bare[i])))
+            return NO_STRUCTS;
+    if (mete__struct_kin_is_same(&bare[0], &bare[1])) return SAME;
+    if (mete__struct_kin_begins_with(&bare[0], &bare[1])) return AROUND;
+    return mete__struct_kin_begins_with(&bare[1], &bare[0]) ? WITHIN : DIFFERENT;
+}
+
+/* Whether it would not be shown: a header that a wrapper keeps for itself is not what the block is.
+ */
+static bool is_void(const struct mete__type_choice *choice) {
+    return choice->fit == METE__TYPE_FIT_NONE ||
+           (choice->is_passed && choice->fit != METE__TYPE_FIT_ONE && !choice->passes_tail);
+}
+
+/* How well a size bears out that it is this one of a union's pointers that was stored. */
+static int support(const struct mete__type_choice *choice) {
+    if (choice->is_counted && !choice->shape.is_character && choice->fit >= METE__TYPE_FIT_ARRAY)
+        return 3;
+    if (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR && choice->fit >= METE__TYPE_FIT_ARRAY)
+        return 2;
+    return choice->shape.is_character ? 1 : 0;
+}
+
+/* Whether what is said of the block without doubt weighs more than one of several things. */
+static bool outdoes(const struct mete__type_choice *said, const struct mete__type_choice *one_of) {
+    if (support(one_of) < 2 || said->fit > METE__TYPE_FIT_TAIL)
+        return said->fit >= METE__TYPE_FIT_BYTES;
+    return said->frame == one_of->frame ? !is_void(said) : !is_void(said) && !said->is_vague;
+}
+
+static bool is_seen(const struct mete__type_choice *choice) {
+    return choice->clue->kind >= METE__CLUE_RETURNED;
+}
+
+/* Whether both may be right, since `b` is but what `a` begins with. */
+static bool is_whole(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    return a->header == b->header && is_seen(a) && compare_structs(a, b) == AROUND;
+}
+
+/* Whether it is a member of the object that the other says is there. */
+static bool is_part(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    Dwarf_Die whole = b->clue->type, part = a->clue->type;
+
+    return a->header > b->header && is_seen(b) && !b->clue->is_one_of &&
+           b->fit >= METE__TYPE_FIT_TAIL &&
+           mete__struct_kin_has_at(&whole, (uint64_t)(a->header - b->header), &part);
+}
+
+/* How well what a caller says must fit to be taken for what is vague further in. */
+static enum mete__type_fit least_fit(const struct mete__type_choice *vague) {
+    if (vague->fit <= METE__TYPE_FIT_TAIL) return METE__TYPE_FIT_BYTES;
+    if (!vague->is_grain) return METE__TYPE_FIT_TAIL;
+    return vague->is_counted && vague->shape.bytes > METE__TYPE_CHOICE_SCALAR
+               ? METE__TYPE_FIT_ARRAY
+               : METE__TYPE_FIT_BYTES;
+}
+
+bool mete__type_choice_is_better(const struct mete__type_choice *a,
+                                 const struct mete__type_choice *b) {
+    if (b->clue == NULL) return true;
+    if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
+    if (is_part(a, b) || is_part(b, a)) return is_part(b, a);
+    if (a->clue->is_one_of != b->clue->is_one_of)
+        return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
+    if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
+        return support(a) > support(b);
+    if (a->frame != b->frame && a->fit == b->fit && a->clue->kind < b->clue->kind &&
+        compare_structs(a, b) == SAME)
+        return false;
+    if (a->frame != b->frame && (b->is_vague || b->is_grain) && a->fit >= least_fit(b)) return true;
+    if (a->fit != b->fit) return a->fit > b->fit;
+    if (a->frame != b->frame) return false; /* who is further in knew first */
+    if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
+    if (is_whole(a, b) || is_whole(b, a)) return is_whole(a, b);
+    return a->clue->kind > b->clue->kind;
+}
+
+bool mete__type_choice_contradicts(const struct mete__type_choice *a,
+                                   const struct mete__type_choice *b) {
+    return a->frame == b->frame && a->fit == b->fit && a->fit > METE__TYPE_FIT_TAIL &&
+           a->header == b->header && is_seen(a) && is_seen(b) && !a->clue->is_one_of &&
+           !b->clue->is_one_of && compare_structs(a, b) == DIFFERENT;
+}
+
+/* Whether blocks that are multiples of the type are so for a reason: sizes that differ by objects,
+ * where no wrapper's rounding can have made them do so. */
+static bool is_array(const struct mete__type_choice *choice) {
+    bool may_be_rounded = !choice->is_direct && mete__is_power_of_two(choice->shape.bytes);
+    if (choice->is_chunk) return false;
+    return choice->is_counted || (choice->varies && !may_be_rounded);
+}
+
+enum mete__site_type_confidence
+mete__type_choice_confidence(const struct mete__type_choice *choice) {
+    if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
+    if (choice->is_disputed || choice->clue->is_one_of) return METE__SITE_TYPE_LIKELY;
+    switch (choice->fit) {
+    case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
+    case METE__TYPE_FIT_BYTES:
+    case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_LIKELY;
+    case METE__TYPE_FIT_ONE:
+        return is_seen(choice) || (choice->clue->kind == METE__CLUE_ARGUMENT &&
+                                   choice->shape.bytes > METE__TYPE_CHOICE_SCALAR)
+                   ? METE__SITE_TYPE_CERTAIN
+                   : METE__SITE_TYPE_LIKELY;
+    default:
+        /* What a function that is asked for so many bytes takes them for is its own affair. */
+        if (choice->is_handed)
+            return choice->is_grain && choice->fit == METE__TYPE_FIT_ARRAY && !choice->is_counted
+                       ? METE__SITE_TYPE_UNKNOWN
+                       : METE__SITE_TYPE_LIKELY;
+        /* Many sizes are multiples of small ones by accident, and all that a wrapper has rounded.
+         */
+        if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&
+            (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR || !choice->is_direct))
+            return METE__SITE_TYPE_LIKELY;
+        /* Behind a header any struct with an open end fits: a pool's first object, too. */
+        if (choice->fit == METE__TYPE_FIT_FLEXIBLE && (choice->header > 0 || choice->passes_tail))
+            return METE__SITE_TYPE_LIKELY;
+        return is_seen(choice) && !choice->is_assumed ? METE__SITE_TYPE_CERTAIN
+                                                      : METE__SITE_TYPE_LIKELY;
+    }
+}
+
+enum mete__site_type_form mete__type_choice_form(const struct mete__type_choice *choice) {
+    switch (choice->fit) {
+    case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
+    case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
+    case METE__TYPE_FIT_ARRAY: /* by accident a header with something behind it fits, too */
+        return is_array(choice) || choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR ||
+                       !mete__is_power_of_two(choice->shape.bytes)
+                   ? METE__SITE_TYPE_ARRAY
+                   : METE__SITE_TYPE_TAIL;
+    case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_TAIL;
+    default: return METE__SITE_TYPE_BYTES;
+    }
+}
