@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/blocks/block_walk.h"
+#include "analysis/blocks/block_step.h"
 #include "analysis/blocks/pointee.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 
-#define IDENTITY_MAX 16  /* instructions */
-#define STEPS_MAX    300 /* instructions on all paths together */
-#define BEFORE_MAX   400 /* instructions before the call */
-#define PATHS_MAX    24  /* that wait */
-#define SEEN_MAX     128 /* targets of branches */
+#define STEPS_MAX  300 /* instructions on all paths together */
+#define BEFORE_MAX 400 /* instructions before the call */
+#define PATHS_MAX  24  /* that wait */
+#define SEEN_MAX   128 /* targets of branches */
 
 struct path {
     uint64_t address;
@@ -31,160 +30,6 @@ struct paths {
     size_t seen_count;
     size_t steps;
 };
-
-static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
-
-static void apply(struct mete__block_walk *walk, const struct mete__instruction *instruction,
-                  uint64_t address);
-static void set_frame(struct mete__block_walk *walk, uint64_t address);
-
-/* --- Calls --- */
-
-static bool decode(const struct mete__block_walk *walk, uint64_t address,
-                   struct mete__instruction *out) {
-    const struct mete__block_flow_source *source = walk->source;
-
-    if (address < source->code_low || address >= source->code_high) return false;
-    return mete__instruction_decode(source->decoder, source->code + (address - source->code_low),
-                                    (size_t)(source->code_high - address), address, out);
-}
-
-/* Functions that return their first argument. */
-static bool returns_argument(Dwarf_Die *callee) {
-    static const char *const names[] = {"memset",       "memcpy",      "memmove", "strcpy",
-                                        "strncpy",      "strcat",      "strncat", "__memset_chk",
-                                        "__memcpy_chk", "__strcpy_chk"};
-    const char *name = mete__block_walk_name(callee);
-
-    if (name == NULL) return false;
-    if (strncmp(name, "__builtin_", 10) == 0) name += 10;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0) return true;
-    return false;
-}
-
-static bool is_floating(Dwarf_Die *type) {
-    Dwarf_Die bare;
-    uint64_t encoding;
-
-    return mete__dwarf_die_peel(type, &bare) && dwarf_tag(&bare) == DW_TAG_base_type &&
-           mete__dwarf_die_number(&bare, DW_AT_encoding, &encoding) && encoding == DW_ATE_float;
-}
-
-/* The type of the parameter that is passed in argument register `index`. */
-static bool parameter_type(Dwarf_Die *function, size_t index, Dwarf_Die *type) {
-    Dwarf_Die die, bare;
-    uint64_t size;
-    size_t passed = 0;
-
-    if (dwarf_child(function, &die) != 0) return false;
-    do {
-        if (dwarf_tag(&die) != DW_TAG_formal_parameter) continue;
-        if (!mete__pointee_type_of(&die, type)) return false;
-        if (is_floating(type)) continue;
-        if (passed++ == index) return true;
-        /* A struct by value may take any number of registers. */
-        if (mete__dwarf_die_peel(type, &bare) && mete__dwarf_die_size(&bare, &size) &&
-            size > METE__BLOCK_WALK_WORD)
-            return false;
-    } while (dwarf_siblingof(&die, &die) == 0);
-    return false;
-}
-
-/* A function may be an instance or a definition of what has the parameters. */
-static bool declared(Dwarf_Die *function, Dwarf_Die *with_parameters) {
-    Dwarf_Die type;
-
-    *with_parameters = *function;
-    return parameter_type(function, 0, &type) ||
-           mete__dwarf_die_follow(function, DW_AT_abstract_origin, with_parameters) ||
-           mete__dwarf_die_follow(function, DW_AT_specification, with_parameters);
-}
-
-/* How many parameters are integers. */
-static uint8_t count_numbers(Dwarf_Die *function) {
-    Dwarf_Die die, type, bare;
-    uint8_t count = 0;
-
-    if (dwarf_child(function, &die) != 0) return METE__NUMBERS_UNKNOWN;
-    do {
-        if (dwarf_tag(&die) == DW_TAG_formal_parameter && mete__pointee_type_of(&die, &type) &&
-            mete__dwarf_die_peel(&type, &bare) && dwarf_tag(&bare) == DW_TAG_base_type &&
-            !is_floating(&type) && count < METE__NUMBERS_UNKNOWN - 1)
-            count++;
-    } while (dwarf_siblingof(&die, &die) == 0);
-    return count;
-}
-
-static bool callee_of(const struct mete__block_walk *walk,
-                      const struct mete__instruction *instruction, uint64_t return_address,
-                      Dwarf_Die *callee) {
-    const struct mete__block_flow_source *source = walk->source;
-
-    if (source->places != NULL &&
-        mete__variable_places_callee(source->places, return_address, callee))
-        return true;
-    return instruction->destination != 0 && source->callee != NULL &&
-           source->callee(source->context, instruction->destination, callee);
-}
-
-/* Whether the function there does nothing but return its first argument. gcc keeps such functions
- * where attributes say something of what they return. */
-static bool is_identity(struct mete__block_walk *walk, uint64_t address) {
-    const struct mete__convention *convention = walk->convention;
-    const struct mete__block_state state = walk->state;
-    size_t clues = walk->flow->clue_count;
-    struct mete__instruction instruction;
-    bool returns = false;
-
-    walk->state = (struct mete__block_state){0};
-    set_frame(walk, address);
-    mete__block_walk_set(walk, convention->arguments[0],
-                         (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
-    for (int i = 0; i < IDENTITY_MAX && decode(walk, address, &instruction); i++) {
-        if (instruction.kind == METE__INSTRUCTION_RETURN) {
-            const struct mete__block_value *result = &walk->state.registers[convention->result];
-            returns = result->kind == METE__BLOCK_ADDRESS && result->offset == 0;
-        }
-        if (instruction.kind >= METE__INSTRUCTION_BRANCH_ZERO) break;
-        apply(walk, &instruction, address);
-        address += instruction.bytes;
-    }
-    walk->state = state;
-    walk->flow->clue_count = clues;
-    return returns;
-}
-
-/* The call itself; the value it returns. */
-static struct mete__block_value call(struct mete__block_walk *walk,
-                                     const struct mete__instruction *instruction,
-                                     uint64_t return_address) {
-    const struct mete__convention *convention = walk->convention;
-    struct mete__block_value result = unknown;
-    Dwarf_Die callee, function, type;
-    bool known = false, looked = false;
-
-    for (size_t i = 0; i < convention->argument_count; i++) {
-        const struct mete__block_value *argument = &walk->state.registers[convention->arguments[i]];
-        if (i == 0 && mete__block_walk_is_block(argument) && instruction->destination != 0 &&
-            is_identity(walk, instruction->destination))
-            result = *argument;
-        if (argument->kind != METE__BLOCK_ADDRESS) continue;
-        if (!looked) known = callee_of(walk, instruction, return_address, &callee);
-        looked = true;
-        if (!known) break;
-        if (i == 0 && returns_argument(&callee)) result = *argument;
-        if (declared(&callee, &function) && parameter_type(&function, i, &type))
-            mete__block_walk_clue(walk, &type,
-                                  (struct mete__clue){.kind = METE__CLUE_ARGUMENT,
-                                                      .offset = argument->offset,
-                                                      .name = mete__block_walk_name(&callee)});
-    }
-    for (int8_t i = 0; i < METE__REGISTERS; i++)
-        if ((convention->preserved >> i & 1) == 0) walk->state.registers[i] = unknown;
-    walk->state.tested_block = false;
-    return result;
-}
 
 /* The function returns; on one path this address of the block, on another perhaps that. */
 static void returned(struct mete__block_walk *walk, const struct mete__block_value *result) {
@@ -250,129 +95,6 @@ static bool is_known(const struct mete__block_state *state) {
     return false;
 }
 
-/* A constant plus a multiple of something is none of both. */
-static bool is_number(const struct mete__block_value *value) {
-    return (value->kind == METE__BLOCK_CONSTANT && value->stride == 0) ||
-           value->kind == METE__BLOCK_MULTIPLE;
-}
-
-/* A value times a small constant. */
-static struct mete__block_value scaled(const struct mete__block_value *value, int64_t factor) {
-    struct mete__block_value product = {.kind = METE__BLOCK_MULTIPLE, .offset = factor};
-
-    if (is_number(value)) {
-        product.kind = value->kind;
-        if (__builtin_mul_overflow(value->offset, factor, &product.offset)) return unknown;
-    }
-    return product.kind == METE__BLOCK_MULTIPLE && product.offset <= 1 ? unknown : product;
-}
-
-/* Keeps what the call that is followed is given. */
-static void keep_arguments(const struct mete__block_walk *walk, struct mete__argument *arguments) {
-    for (size_t i = 0; i < walk->convention->argument_count; i++) {
-        const struct mete__block_value *value =
-            &walk->state.registers[walk->convention->arguments[i]];
-        if (is_number(value))
-            arguments[i].kind = value->kind == METE__BLOCK_CONSTANT ? METE__ARGUMENT_CONSTANT
-                                                                    : METE__ARGUMENT_MULTIPLE;
-        arguments[i].number = (uint64_t)value->offset;
-    }
-}
-
-static void step_base(struct mete__block_walk *walk, const struct mete__instruction *instruction,
-                      uint64_t address) {
-    struct mete__block_value base = mete__block_walk_register(walk, instruction->base, address);
-
-    if (base.kind == METE__BLOCK_MULTIPLE && instruction->step % base.offset != 0) base = unknown;
-    if (base.kind != METE__BLOCK_MULTIPLE)
-        base.offset = mete__block_walk_sum(base.offset, instruction->step);
-    mete__block_walk_set(walk, instruction->base, base);
-}
-
-/* Effects but those on where the walk goes on. */
-static void apply(struct mete__block_walk *walk, const struct mete__instruction *instruction,
-                  uint64_t address) {
-    const struct mete__convention *convention = walk->convention;
-    struct mete__block_value at = unknown, value = unknown;
-
-    switch (instruction->kind) {
-    case METE__INSTRUCTION_COPY:
-        mete__block_walk_set(walk, instruction->to,
-                             mete__block_walk_register(walk, instruction->from, address));
-        break;
-    case METE__INSTRUCTION_NUMBER:
-        value = mete__block_walk_register(walk, instruction->from, address);
-        mete__block_walk_set(walk, instruction->to, is_number(&value) ? value : unknown);
-        break;
-    case METE__INSTRUCTION_SCALE:
-        value = mete__block_walk_register(walk, instruction->from, address);
-        mete__block_walk_set(walk, instruction->to, scaled(&value, instruction->offset));
-        break;
-    case METE__INSTRUCTION_ADDRESS:
-        mete__block_walk_set(walk, instruction->to,
-                             mete__block_walk_address(walk, instruction, address));
-        break;
-    case METE__INSTRUCTION_LOAD:
-        at = mete__block_walk_address(walk, instruction, address);
-        value = mete__block_walk_load(walk, &at, address);
-        if (instruction->second >= 0) {
-            at.offset = mete__block_walk_sum(at.offset, METE__BLOCK_WALK_WORD);
-            mete__block_walk_set(walk, instruction->second,
-                                 mete__block_walk_load(walk, &at, address));
-        }
-        mete__block_walk_set(walk, instruction->to, value);
-        break;
-    case METE__INSTRUCTION_STORE:
-        at = mete__block_walk_address(walk, instruction, address);
-        mete__block_walk_store(
-            walk, &at, mete__block_walk_register(walk, instruction->from, address), address);
-        if (instruction->second >= 0) {
-            at.offset = mete__block_walk_sum(at.offset, METE__BLOCK_WALK_WORD);
-            mete__block_walk_store(
-                walk, &at, mete__block_walk_register(walk, instruction->second, address), address);
-        }
-        break;
-    case METE__INSTRUCTION_LEAVE:
-        mete__block_walk_set(walk, convention->stack, walk->state.registers[convention->frame]);
-        /* fall through */
-    case METE__INSTRUCTION_POP:
-        at = walk->state.registers[convention->stack];
-        if (at.kind == METE__BLOCK_FRAME) value = mete__block_walk_load(walk, &at, address);
-        at.offset = mete__block_walk_sum(at.offset, METE__BLOCK_WALK_WORD);
-        mete__block_walk_set(walk, convention->stack, at);
-        mete__block_walk_set(walk, instruction->to, value);
-        break;
-    case METE__INSTRUCTION_PUSH:
-        at = walk->state.registers[convention->stack];
-        at.offset = mete__block_walk_sum(at.offset, -METE__BLOCK_WALK_WORD);
-        mete__block_walk_set(walk, convention->stack, at);
-        mete__block_walk_store(
-            walk, &at, mete__block_walk_register(walk, instruction->from, address), address);
-        break;
-    default: break;
-    }
-    if (instruction->step != 0) step_base(walk, instruction, address);
-    for (int8_t i = 0; i < METE__REGISTERS; i++)
-        if ((instruction->written >> i & 1) != 0) walk->state.registers[i] = unknown;
-}
-
-static void apply_test(struct mete__block_walk *walk, const struct mete__instruction *instruction,
-                       uint64_t address) {
-    if (instruction->kind == METE__INSTRUCTION_TEST) {
-        struct mete__block_value value = unknown;
-        if (instruction->from >= 0) {
-            value = mete__block_walk_register(walk, instruction->from, address);
-        } else {
-            const struct mete__block_value at =
-                mete__block_walk_address(walk, instruction, address);
-            value = mete__block_walk_load(walk, &at, address);
-        }
-        walk->state.tested_block = value.kind == METE__BLOCK_ADDRESS;
-    } else if (instruction->tests) {
-        walk->state.tested_block = false;
-    }
-}
-
 /* Where the walk goes on: 0, nowhere. Branches that may be taken wait. */
 static uint64_t next_of(struct paths *paths, const struct mete__instruction *instruction,
                         uint64_t next) {
@@ -394,11 +116,11 @@ static uint64_t next_of(struct paths *paths, const struct mete__instruction *ins
         if (instruction->destination == 0) return 0;
         if (is_inside(walk, instruction->destination))
             return is_new(paths, instruction->destination) ? instruction->destination : 0;
-        result = call(walk, instruction, next); /* the function's last one */
+        result = mete__block_step_call(walk, instruction, next); /* the function's last one */
         returned(walk, &result);
         return 0;
     case METE__INSTRUCTION_CALL:
-        result = call(walk, instruction, next);
+        result = mete__block_step_call(walk, instruction, next);
         mete__block_walk_set(walk, walk->convention->result, result);
         return next;
     case METE__INSTRUCTION_RETURN:
@@ -409,43 +131,68 @@ static uint64_t next_of(struct paths *paths, const struct mete__instruction *ins
     }
 }
 
-static void set_frame(struct mete__block_walk *walk, uint64_t address) {
-    const struct mete__block_flow_source *source = walk->source;
-    int8_t number;
-    int64_t offset;
+/* --- Before the call --- */
 
-    if (source->frame == NULL || !source->frame(source->context, address, &number, &offset)) return;
-    if (offset == INT64_MIN) return;
-    mete__block_walk_set(walk, number,
-                         (struct mete__block_value){.kind = METE__BLOCK_FRAME, .offset = -offset});
+/* What is known where a branch leads to. */
+static struct path *waiting_at(struct paths *paths, uint64_t address) {
+    for (size_t i = 0; i < paths->waiting_count; i++)
+        if (paths->waiting[i].address == address) return &paths->waiting[i];
+    return NULL;
 }
 
-/* Reads straight on up to the call, to know what registers hold then. */
-static void walk_before(struct mete__block_walk *walk, uint64_t from, uint64_t to) {
-    struct mete__instruction instruction;
-    Dwarf_Die callee, function;
+static void leads_to(struct paths *paths, uint64_t target) {
+    struct path *path = waiting_at(paths, target);
 
-    if (from >= to) return;
-    set_frame(walk, from);
-    for (size_t i = 0; i < BEFORE_MAX && from < to && decode(walk, from, &instruction); i++) {
+    if (path != NULL) {
+        mete__block_step_meet(&path->state, &paths->walk.state);
+    } else if (paths->waiting_count < PATHS_MAX) {
+        path = &paths->waiting[paths->waiting_count++];
+        *path = (struct path){target, paths->walk.state};
+    }
+}
+
+/* Comes to an instruction from the one in front of it, or else from where branches led here. */
+static void arrive(struct paths *paths, uint64_t address, bool comes_from_before) {
+    struct mete__block_walk *walk = &paths->walk;
+    struct path *path = waiting_at(paths, address);
+
+    if (!comes_from_before) {
+        walk->state = path == NULL ? (struct mete__block_state){.is_partial = true} : path->state;
+        mete__block_step_frame(walk, address);
+    } else if (path != NULL) {
+        mete__block_step_meet(&walk->state, &path->state);
+    }
+    if (path != NULL) *path = paths->waiting[--paths->waiting_count];
+}
+
+/* Reads all that lies between in the order in which it lies there. */
+static void read_before(struct paths *paths, uint64_t from, uint64_t to) {
+    struct mete__block_walk *walk = &paths->walk;
+    struct mete__instruction instruction;
+    bool goes_on = true;
+
+    walk->state = (struct mete__block_state){0};
+    mete__block_step_frame(walk, from);
+    memset(walk->flow->arguments, 0, sizeof walk->flow->arguments);
+    for (size_t i = 0;
+         i < BEFORE_MAX && from < to && mete__block_step_decode(walk, from, &instruction); i++) {
         uint64_t next = from + instruction.bytes;
-        apply(walk, &instruction, from);
+        arrive(paths, from, goes_on);
+        goes_on = true;
+        mete__block_step_apply(walk, &instruction, from);
         switch (instruction.kind) {
         case METE__INSTRUCTION_CALL:
-            if (next == to) keep_arguments(walk, walk->flow->arguments);
-            if (next == to && callee_of(walk, &instruction, next, &callee) &&
-                declared(&callee, &function))
-                walk->flow->callee_numbers = count_numbers(&function);
-            (void)call(walk, &instruction, next);
+            if (next == to) mete__block_step_arguments(walk, &instruction, next);
+            (void)mete__block_step_call(walk, &instruction, next);
             break;
         case METE__INSTRUCTION_JUMP:
         case METE__INSTRUCTION_RETURN:
-        case METE__INSTRUCTION_STOP: /* what follows is reached from elsewhere */
-            walk->state = (struct mete__block_state){0};
-            set_frame(walk, next);
-            break;
+        case METE__INSTRUCTION_STOP: goes_on = false; break;
         default: break;
         }
+        if (instruction.kind >= METE__INSTRUCTION_BRANCH_ZERO &&
+            instruction.kind <= METE__INSTRUCTION_JUMP && instruction.destination < to)
+            leads_to(paths, instruction.destination);
         from = next;
     }
     if (from == to) return;
@@ -453,15 +200,26 @@ static void walk_before(struct mete__block_walk *walk, uint64_t from, uint64_t t
     memset(walk->flow->arguments, 0, sizeof walk->flow->arguments);
 }
 
+/* To know what registers and the frame hold at the call. What branches lead back to is read once
+ * more: what is known there is known only then. */
+static void walk_before(struct paths *paths, uint64_t from, uint64_t to) {
+    if (from >= to) return;
+    read_before(paths, from, to);
+    if (paths->waiting_count != 0) read_before(paths, from, to);
+    paths->waiting_count = 0;
+}
+
+/* --- After it --- */
+
 static void walk_path(struct paths *paths, uint64_t address) {
     struct mete__block_walk *walk = &paths->walk;
     struct mete__instruction instruction;
 
     while (address != 0 && paths->steps++ < STEPS_MAX && is_known(&walk->state)) {
         mete__block_walk_look(walk, address);
-        if (!decode(walk, address, &instruction)) return;
-        apply_test(walk, &instruction, address);
-        apply(walk, &instruction, address);
+        if (!mete__block_step_decode(walk, address, &instruction)) return;
+        mete__block_step_test(walk, &instruction, address);
+        mete__block_step_apply(walk, &instruction, address);
         address = next_of(paths, &instruction, address + instruction.bytes);
     }
 }
@@ -476,9 +234,9 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
     walk->source = source;
     walk->convention = mete__instruction_decoder_convention(source->decoder);
     walk->flow = flow;
-    walk_before(walk, before, address);
+    walk_before(paths, before, address);
     flow->clue_count = 0; /* of another block, if any */
-    set_frame(walk, address);
+    mete__block_step_frame(walk, address);
     mete__block_walk_set(walk, walk->convention->result,
                          (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
     walk_path(paths, address);

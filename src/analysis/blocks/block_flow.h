@@ -86,6 +86,8 @@ struct mete__block_flow_source {
                    uint64_t *offset);
     /* The function that begins at an address. */
     bool (*callee)(void *context, uint64_t address, Dwarf_Die *function);
+    /* The definition of a type that is only declared. */
+    bool (*complete)(void *context, Dwarf_Die *type);
     void *context;
 };
 

@@ -180,14 +180,28 @@ static struct mete__block_value pointer_in(struct object *object) {
 
 /* --- Registers and memory --- */
 
+/* Whether it says no more than a variable that has the value does: programs cast what they load
+ * from memory that is used for different things, and what they say it is then has a type. */
+static bool gives_way(const struct mete__block_value *known,
+                      const struct mete__block_value *variable) {
+    Dwarf_Die type = variable->pointee, bare;
+
+    if (known->kind == METE__BLOCK_UNKNOWN) return true;
+    return known->kind == METE__BLOCK_POINTER && known->offset == 0 && known->stride == 0 &&
+           variable->kind == METE__BLOCK_POINTER && !variable->is_guess && variable->offset == 0 &&
+           mete__dwarf_die_peel(&type, &bare) && mete__dwarf_die_is_aggregate(dwarf_tag(&bare));
+}
+
 /* What a register holds; where the walk does not know, the variable in it may. */
 struct mete__block_value mete__block_walk_register(const struct mete__block_walk *walk,
                                                    int8_t number, uint64_t address) {
     const struct mete__variable_places *places = walk->source->places;
 
     if (number < 0 || number >= METE__REGISTERS) return unknown;
-    if (walk->state.registers[number].kind != METE__BLOCK_UNKNOWN || places == NULL)
-        return walk->state.registers[number];
+    const struct mete__block_value *known = &walk->state.registers[number];
+    if (places == NULL ||
+        (known->kind != METE__BLOCK_UNKNOWN && known->kind != METE__BLOCK_POINTER))
+        return *known;
     for (size_t i = 0; i < places->place_count; i++) {
         const struct mete__variable_place *place = &places->places[i];
         struct object object;
@@ -197,9 +211,9 @@ struct mete__block_value mete__block_walk_register(const struct mete__block_walk
             continue;
         struct mete__block_value value = pointer_in(&object);
         value.offset = mete__block_walk_sum(0, -place->offset);
-        if (value.kind != METE__BLOCK_UNKNOWN) return value;
+        if (value.kind != METE__BLOCK_UNKNOWN && gives_way(known, &value)) return value;
     }
-    return unknown;
+    return *known;
 }
 
 void mete__block_walk_set(struct mete__block_walk *walk, int8_t number,
@@ -311,6 +325,8 @@ static bool object_at(struct mete__block_walk *walk, const struct mete__block_va
     switch (at->kind) {
     case METE__BLOCK_POINTER:
         bare = at->pointee;
+        if (walk->source->complete != NULL)
+            (void)walk->source->complete(walk->source->context, &bare);
         if (!members_at(&bare, at->offset, at->stride, object)) return false;
         object->whole = mete__block_walk_name(&bare);
         if (object->whole == NULL && mete__dwarf_die_peel(&bare, &bare))
@@ -333,11 +349,13 @@ struct mete__block_value mete__block_walk_load(struct mete__block_walk *walk,
                                                uint64_t address) {
     const struct mete__block_slot *slot =
         at->kind == METE__BLOCK_FRAME ? slot_at(&walk->state, at->offset) : NULL;
+    struct mete__block_value known = unknown, value = unknown;
     struct object object;
 
-    if (slot != NULL && slot->value.kind != METE__BLOCK_UNKNOWN && at->stride == 0)
-        return slot->value;
-    return object_at(walk, at, address, &object) ? pointer_in(&object) : unknown;
+    if (slot != NULL && at->stride == 0) known = slot->value;
+    if (known.kind != METE__BLOCK_UNKNOWN && known.kind != METE__BLOCK_POINTER) return known;
+    if (object_at(walk, at, address, &object)) value = pointer_in(&object);
+    return gives_way(&known, &value) ? value : known;
 }
 
 void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__block_value *at,

@@ -42,6 +42,8 @@ struct mete__block_state {
         struct mete__block_value value;
     } slots[METE__BLOCK_WALK_SLOTS];
     size_t slot_count;
+    bool is_partial;   /* nobody knows where the walk came from: what is not known here may be known
+                        * all the same */
     bool tested_block; /* the flags say whether the block's address is null */
 };
 

@@ -218,6 +218,20 @@ static bool callee_at(void *context, uint64_t address, Dwarf_Die *function) {
            stretch_of(function, address) == address;
 }
 
+static bool complete_type(void *context, Dwarf_Die *type) {
+    struct mete__call_results *results = context;
+    Dwarf_Die bare;
+
+    if (!mete__dwarf_die_peel(type, &bare) || !dwarf_hasattr(&bare, DW_AT_declaration))
+        return false;
+    if (!results->has_definitions) {
+        results->has_definitions = true;
+        int status = mete__definition_table_read(&results->definitions, results->module);
+        (void)status; /* what there is will do */
+    }
+    return mete__definition_table_complete(&results->definitions, type);
+}
+
 /* --- Answers --- */
 
 static int by_die(const void *left, const void *right) {
@@ -271,25 +285,6 @@ static void read_call_site(const struct mete__call_results *results, uint64_t ad
     flow->clues[flow->clue_count++] = (struct mete__clue){.kind = METE__CLUE_CALL, .type = type};
 }
 
-static bool is_declaration(Dwarf_Die *type) {
-    Dwarf_Die bare;
-
-    return mete__dwarf_die_peel(type, &bare) && dwarf_hasattr(&bare, DW_AT_declaration);
-}
-
-/* Of what the unit only declares, the definition. */
-static void complete(struct mete__call_results *results, struct mete__block_flow *flow) {
-    for (size_t i = 0; i < flow->clue_count; i++) {
-        if (!is_declaration(&flow->clues[i].type)) continue;
-        if (!results->has_definitions) {
-            results->has_definitions = true;
-            int status = mete__definition_table_read(&results->definitions, results->module);
-            (void)status; /* what there is will do */
-        }
-        (void)mete__definition_table_complete(&results->definitions, &flow->clues[i].type);
-    }
-}
-
 static void follow(struct mete__call_results *results, uint64_t address,
                    struct mete__block_flow *flow) {
     const struct segment *segment = segment_at(results, address - 1);
@@ -309,12 +304,14 @@ static void follow(struct mete__call_results *results, uint64_t address,
         .frame = frame_at,
         .global = known ? global_at : NULL,
         .callee = known ? callee_at : NULL,
+        .complete = known ? complete_type : NULL,
         .context = results,
     };
     uint64_t at = address - results->bias;
     (void)mete__block_flow_follow(&source, known ? before(&unit, &function, at) : at, at, flow);
     read_call_site(results, at, flow);
-    complete(results, flow);
+    for (size_t i = 0; i < flow->clue_count; i++)
+        (void)complete_type(results, &flow->clues[i].type);
 }
 
 static int by_address(const void *left, const void *right) {
