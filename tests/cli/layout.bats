@@ -184,18 +184,6 @@ END
     done
 }
 
-@test "types_of_an_object_file_in_sections_of_their_own_are_not_left_out_in_silence" {
-    write_types
-    for version in 4 5; do
-        gcc -gdwarf-$version -fdebug-types-section -c types.c -o types.o
-        mete layout types.o >out 2>err
-        grep -q '^mete: layout: types are in sections of their own, which cannot be read in an object file' err
-        gcc types.o -o program
-        mete layout program conn >out 2>err
-        [ ! -s err ]
-    done
-}
-
 @test "a_dwo_file_that_is_not_the_programs_is_named" {
     write_types
     echo 'struct other { int a; } other; int second;' >other.c

@@ -107,6 +107,44 @@ LINES
     done
 }
 
+@test "types_in_sections_of_their_own_are_read_from_object_files" {
+    write_program
+    cat >types.cc <<'C'
+#include <vector>
+struct first { char a; long b; };
+namespace ns { class second { int x; first one; struct inner { char c; double d; } in; }; enum e { E }; }
+typedef struct { short s; ns::e e; long l; } boxed;
+boxed box;
+ns::second second;
+std::vector<first> many;
+C
+    for compiler in g++ clang++; do
+        for flags in -gdwarf-4 -gdwarf-5 "-gdwarf-5 -gz"; do
+            # shellcheck disable=SC2086
+            $compiler $flags -fPIC -fdebug-types-section -c types.cc -o types.o
+            $compiler -shared types.o -o linked.so
+            mete layout linked.so '*' >expected
+            grep -q '^struct ns::second::inner' expected
+            rm -f types.a
+            ar rc types.a types.o
+            for file in types.o types.a; do
+                mete layout "$file" '*' >out 2>err
+                [ ! -s err ]
+                diff expected out
+            done
+        done
+    done
+    # Relocations of other machines, of 32 bits and of the other byte order.
+    for target in i386 powerpc64 s390x arm; do
+        clang --target=$target-linux-gnu -g -c two.c -o plain.o
+        clang --target=$target-linux-gnu -g -fdebug-types-section -c two.c -o types.o
+        types plain.o >expected
+        grep -q second expected
+        types types.o >out
+        diff expected out
+    done
+}
+
 # The types in it are of another program: none of them may be shown as this one's.
 @test "such_dwo_files_of_another_build_are_left_out" {
     mkdir other

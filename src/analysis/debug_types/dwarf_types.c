@@ -13,6 +13,7 @@
 #include "analysis/debug_types/dwarf_type.h"
 #include "analysis/debug_types/dwarf_unit.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_gather.h"
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/dwo_file.h"
@@ -272,9 +273,10 @@ static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
                  reading->damaged_count - NOTES_MAX);
         say(reading, text);
     }
-    if (package == NULL && mete__dwo_file_is_scattered(dwarf_getelf(dwarf)))
-        say(reading, "types are in sections of their own, which cannot be read in an object file: "
-                     "left out (link it, or compile without -fdebug-types-section)");
+    if (package == NULL && !mete__dwarf_gather_is(dwarf) &&
+        mete__dwo_file_is_scattered(dwarf_getelf(dwarf)))
+        say(reading, "types are in sections of their own, of more than a gigabyte: left out "
+                     "(link it, or compile without -fdebug-types-section)");
     for (int state = 0; state < METE__DWO_FILE_STATES; state++)
         if (reading->dwo_files[state].count > 0)
             say_files(reading, (enum mete__dwo_file_state)state);

@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #include "analysis/dwarf/debug_search.h"
+#include "analysis/dwarf/dwarf_gather.h"
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/unit_language.h"
 
 struct part {
     Dwarf *dwarf;
-    struct mete__dwarf_mend *mend; /* NULL: nothing is damaged */
+    struct mete__dwarf_gather *gather; /* NULL: there was nothing to gather */
+    struct mete__dwarf_mend *mend;     /* NULL: nothing is damaged */
     struct mete__unit_languages *languages;
     struct mete__dwarf_split *split; /* NULL: it has no package */
 };
@@ -53,6 +55,14 @@ static void note_machine(struct mete__dwarf_file *file, Elf *elf) {
         file->machine = header.e_machine;
 }
 
+/* Makes the part's Dwarf one that has all units, where libdwfl's has not. */
+static int gather(struct part *part) {
+    int status = mete__dwarf_gather_open(part->dwarf, &part->gather);
+
+    if (part->gather != NULL) part->dwarf = mete__dwarf_gather_dwarf(part->gather);
+    return status;
+}
+
 static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
                    void *context) {
     struct mete__dwarf_file *file = context;
@@ -71,9 +81,10 @@ static int collect(Dwfl_Module *module, void **user_data, const char *name, Dwar
     Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
     if (dwarf == NULL) return DWARF_CB_OK;
     struct part *part = add_part(file, dwarf);
-    if (part != NULL && mete__dwarf_mend_open(dwarf, &part->mend) == 0 &&
-        mete__unit_language_open(dwarf, &part->languages) == 0 &&
-        mete__dwarf_split_open_module(module, file->debug_directory, &part->split) == 0)
+    if (part != NULL && gather(part) == 0 && mete__dwarf_mend_open(part->dwarf, &part->mend) == 0 &&
+        mete__unit_language_open(part->dwarf, &part->languages) == 0 &&
+        mete__dwarf_split_open_module(module, part->dwarf, file->debug_directory, &part->split) ==
+            0)
         return DWARF_CB_OK;
     file->failed = true;
     return DWARF_CB_ABORT;
@@ -266,9 +277,12 @@ void mete__dwarf_file_close(struct mete__dwarf_file *file) {
     for (size_t i = 0; i < file->part_count; i++) {
         mete__dwarf_split_close(file->parts[i].split);
         mete__unit_language_close(file->parts[i].languages);
+        mete__dwarf_gather_close(file->parts[i].gather);
     }
     mete__debug_search_close(&file->search);
-    for (size_t i = 0; i < file->part_count; i++) mete__dwarf_mend_close(file->parts[i].mend);
+    for (size_t i = 0; i < file->part_count; i++) {
+        mete__dwarf_mend_close(file->parts[i].mend);
+    }
     if (file->core != NULL) {
         elf_end(file->core);
         close(file->core_descriptor);

@@ -189,11 +189,9 @@ int mete__dwarf_split_open_whole(const char *path, struct mete__dwarf_split **ou
     return 0;
 }
 
-int mete__dwarf_split_open_module(Dwfl_Module *module, const char *debug_directory,
+int mete__dwarf_split_open_module(Dwfl_Module *module, Dwarf *dwarf, const char *debug_directory,
                                   struct mete__dwarf_split **out) {
     const char *program = NULL, *debug = NULL;
-    Dwarf_Addr bias;
-    Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
     const char *name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, &program, &debug);
 
     *out = NULL;

@@ -28,8 +28,8 @@ struct mete__dwarf_split;
  * before `dwarf` is, which is the program's or the debug file's. 0 or -ENOMEM. */
 int mete__dwarf_split_open(Dwarf *dwarf, const char *program, const char *debug,
                            const char *debug_directory, struct mete__dwarf_split **out);
-/* The same for the program of a module. */
-int mete__dwarf_split_open_module(Dwfl_Module *module, const char *debug_directory,
+/* The same for the program of a module; `dwarf` may be NULL. */
+int mete__dwarf_split_open_module(Dwfl_Module *module, Dwarf *dwarf, const char *debug_directory,
                                   struct mete__dwarf_split **out);
 void mete__dwarf_split_close(struct mete__dwarf_split *split);
 /* Opens a package without its program. `*dwarf`, which lives as long as it does, stands for the

@@ -166,7 +166,8 @@ int mete__image_open(const struct mete__image_source *source, struct mete__names
         if (dwarf != NULL && (mete__dwarf_mend_open(dwarf, &image->mend) != 0 ||
                               mete__unit_language_open(dwarf, &image->languages) != 0))
             goto fail_image;
-        status = mete__dwarf_split_open_module(module, source->debug_directory, &image->split);
+        status =
+            mete__dwarf_split_open_module(module, dwarf, source->debug_directory, &image->split);
         if (status == -ENOMEM) goto fail_image;
         status = mete__inlines_open(module, names, &image->inlines);
         if (status == -ENOMEM) goto fail_image;
