@@ -226,6 +226,64 @@ static int *numbers(int count) {
     return list;
 }
 
+/* Returns one block and keeps another, which its callers never see. */
+struct big {
+    int sign;
+    size_t length;
+    int uses;
+    char *digits, *first;
+};
+
+__attribute__((noinline)) static struct big *big_new(size_t length) {
+    struct big *big = malloc(sizeof *big); //= struct big
+    big->sign = 1;
+    big->length = length;
+    big->uses = 1;
+    big->digits = malloc(length); //= char
+    big->first = big->digits;
+    memset(big->digits, 0, length);
+    return big;
+}
+
+/* So many callers with sizes of their own make it look like a wrapper. */
+#define MAKES(number)                                           \
+    __attribute__((noinline)) static void make_##number(void) { \
+        struct big *made = big_new((number));                   \
+        use(made);                                              \
+    }
+MAKES(45)
+MAKES(61)
+MAKES(75)
+MAKES(83)
+MAKES(91)
+MAKES(103)
+MAKES(117)
+MAKES(131)
+MAKES(149)
+
+static struct big *big_sum(const struct big *one, const struct big *other) {
+    struct big *sum = big_new((one->length > other->length ? one->length : other->length) + 1);
+    sum->digits[0] = (char)(one->digits[0] + other->digits[0]);
+    return sum;
+}
+
+static void bigs(int count) {
+    struct big *build = big_new((size_t)(55 + count)), *value = big_new((size_t)(45 + count));
+    struct big *sum = big_sum(build, value);
+    use(build);
+    use(value);
+    use(sum);
+    make_45();
+    make_61();
+    make_75();
+    make_83();
+    make_91();
+    make_103();
+    make_117();
+    make_131();
+    make_149();
+}
+
 static void stream_attach(struct stream *stream) {
     stream->owner = xmalloc(sizeof(struct request)); //= struct request
     stream->owner->path = NULL;
@@ -251,6 +309,7 @@ int main(void) {
     use(through_pointer());
     use(jobs_array(6));
     use(numbers(11));
+    bigs(6);
     use(sessions);
     use(configs);
     printf("%zu\n", used_memory % 7);

@@ -265,6 +265,68 @@ static void other_machines_are_not_supported(void **state) {
     assert_null(decoder);
 }
 
+enum { XMM0 = 17, XMM1, XMM0_UPPER = 33, XMM1_UPPER };
+
+static uint64_t bits(int one, int other) {
+    return UINT64_C(1) << one | UINT64_C(1) << other;
+}
+
+static void pointers_go_through_halves_of_vectors(void **state) {
+    (void)state;
+    struct mete__instruction move = DECODE(0x66, 0x48, 0x0f, 0x6e, 0xc0); /* movq %rax,%xmm0 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, XMM0);
+    assert_int_equal(move.from, RAX);
+    assert_int_equal(move.written, UINT64_C(1) << XMM0_UPPER);
+    move = DECODE(0x66, 0x48, 0x0f, 0x7e, 0xc0); /* movq %xmm0,%rax */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, RAX);
+    assert_int_equal(move.from, XMM0);
+    move = DECODE(0x66, 0x0f, 0x6c, 0xc1); /* punpcklqdq %xmm1,%xmm0 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, XMM0_UPPER);
+    assert_int_equal(move.from, XMM1);
+    assert_int_equal(move.written, 0);
+    move = DECODE(0x66, 0x48, 0x0f, 0x3a, 0x22, 0xc2, 0x01); /* pinsrq $1,%rdx,%xmm0 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_COPY);
+    assert_int_equal(move.to, XMM0_UPPER);
+    assert_int_equal(move.from, RDX);
+    assert_int_equal(move.written, 0);
+    move = DECODE(0x66, 0x0f, 0x16, 0x43, 0x08); /* movhpd 0x8(%rbx),%xmm0 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_LOAD);
+    assert_int_equal(move.to, XMM0_UPPER);
+    assert_int_equal(move.base, RBX);
+    assert_int_equal(move.written, 0);
+    move = DECODE(0x0f, 0x17, 0x43, 0x08); /* movhps %xmm0,0x8(%rbx) */
+    assert_int_equal(move.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(move.from, XMM0_UPPER);
+    assert_int_equal(move.offset, 8);
+}
+
+static void vectors_are_two_words_of_memory(void **state) {
+    (void)state;
+    struct mete__instruction move = DECODE(0x0f, 0x11, 0x43, 0x18); /* movups %xmm0,0x18(%rbx) */
+    assert_int_equal(move.kind, METE__INSTRUCTION_STORE);
+    assert_int_equal(move.from, XMM0);
+    assert_int_equal(move.second, XMM0_UPPER);
+    assert_int_equal(move.base, RBX);
+    assert_int_equal(move.offset, 0x18);
+    move = DECODE(0xf3, 0x0f, 0x6f, 0x4e, 0x10); /* movdqu 0x10(%rsi),%xmm1 */
+    assert_int_equal(move.kind, METE__INSTRUCTION_LOAD);
+    assert_int_equal(move.to, XMM1);
+    assert_int_equal(move.second, XMM1_UPPER);
+    assert_int_equal(move.written, 0);
+}
+
+static void what_else_writes_a_vector_changes_both_halves(void **state) {
+    (void)state;
+    struct mete__instruction zero = DECODE(0x66, 0x0f, 0xef, 0xc0); /* pxor %xmm0,%xmm0 */
+    assert_int_equal(zero.kind, METE__INSTRUCTION_OTHER);
+    assert_int_equal(zero.written, bits(XMM0, XMM0_UPPER));
+    struct mete__instruction copy = DECODE(0x0f, 0x28, 0xc8); /* movaps %xmm0,%xmm1 */
+    assert_int_equal(copy.written, bits(XMM1, XMM1_UPPER));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_move_between_registers_is_a_copy),
@@ -283,6 +345,9 @@ int main(void) {
         cmocka_unit_test(arm64_goes_elsewhere),
         cmocka_unit_test(what_is_no_instruction_is_refused),
         cmocka_unit_test(other_machines_are_not_supported),
+        cmocka_unit_test(pointers_go_through_halves_of_vectors),
+        cmocka_unit_test(vectors_are_two_words_of_memory),
+        cmocka_unit_test(what_else_writes_a_vector_changes_both_halves),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define METE__REGISTERS   34 /* x86-64: 0 to 15, aarch64: 0 to 31; two to spare */
+/* By their DWARF numbers. x86-64: 0 to 15, the lower halves of the vector registers 17 to 32, and
+ * behind them their upper halves; aarch64: 0 to 31. */
+#define METE__REGISTERS   49
 #define METE__NO_REGISTER (-1)
 
 enum mete__instruction_kind {

@@ -3,6 +3,10 @@
 #include "analysis/blocks/instruction_machine.h"
 
 enum { RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP }; /* DWARF's order; R8 is 8 */
+#define XMM0      17
+#define XMM_COUNT 16
+#define XMM_LOWER (UINT64_C(0xffff) << XMM0)
+#define TO_UPPER  XMM_COUNT /* from the number of a lower half to that of the upper one */
 
 static int8_t number_of(unsigned capstone_register) {
     switch (capstone_register) {
@@ -53,6 +57,8 @@ static int8_t number_of(unsigned capstone_register) {
         return (int8_t)(8 + capstone_register - X86_REG_R8D);
     if (capstone_register >= X86_REG_R8W && capstone_register <= X86_REG_R15W)
         return (int8_t)(8 + capstone_register - X86_REG_R8W);
+    if (capstone_register >= X86_REG_XMM0 && capstone_register < X86_REG_XMM0 + XMM_COUNT)
+        return (int8_t)(XMM0 + capstone_register - X86_REG_XMM0);
     return METE__NO_REGISTER;
 }
 
@@ -261,7 +267,87 @@ static void translate_stack(const cs_insn *decoded, struct mete__instruction *ou
     }
 }
 
+/* --- Vectors: two pointers that lie side by side are often stored as one --- */
+
+/* The number of the lower half; METE__NO_REGISTER: it is no vector. */
+static int8_t lower_half(const cs_x86_op *operand) {
+    if (operand->type != X86_OP_REG || number_of(operand->reg) < XMM0) return METE__NO_REGISTER;
+    return number_of(operand->reg);
+}
+
+/* A word between memory or a general register and one half of a vector, whose other half stays as
+ * it is where `keeps`. */
+static void translate_half(const cs_insn *decoded, int upper, bool keeps,
+                           struct mete__instruction *out) {
+    const cs_x86_op *to = &decoded->detail->x86.operands[0];
+    const cs_x86_op *from = &decoded->detail->x86.operands[1];
+    int8_t vector = lower_half(to), source = lower_half(from);
+
+    if (vector != METE__NO_REGISTER && keeps)
+        out->written &= ~(UINT64_C(1) << vector | UINT64_C(1) << (vector + TO_UPPER));
+    if (to->type == X86_OP_MEM) {
+        if (!set_memory(decoded, to, out)) return;
+        out->kind = METE__INSTRUCTION_STORE;
+        if (source != METE__NO_REGISTER) out->from = (int8_t)(source + upper);
+        return;
+    }
+    out->to = number_of(to->reg);
+    if (vector != METE__NO_REGISTER) out->to = (int8_t)(vector + upper);
+    if (from->type == X86_OP_MEM) {
+        if (set_memory(decoded, from, out)) out->kind = METE__INSTRUCTION_LOAD;
+    } else {
+        out->from = number_of(from->reg);
+        if (out->from != METE__NO_REGISTER) out->kind = METE__INSTRUCTION_COPY;
+    }
+    if (out->kind == METE__INSTRUCTION_OTHER && out->to != METE__NO_REGISTER)
+        out->written |= UINT64_C(1) << out->to;
+}
+
+/* Both words between memory and a vector. */
+static void translate_vector(const cs_insn *decoded, struct mete__instruction *out) {
+    const cs_x86_op *to = &decoded->detail->x86.operands[0];
+    const cs_x86_op *from = &decoded->detail->x86.operands[1];
+    int8_t vector = lower_half(to->type == X86_OP_MEM ? from : to);
+
+    if (vector == METE__NO_REGISTER) return;
+    if (to->type == X86_OP_MEM && set_memory(decoded, to, out)) {
+        out->kind = METE__INSTRUCTION_STORE;
+        out->from = vector;
+        out->second = (int8_t)(vector + TO_UPPER);
+    } else if (from->type == X86_OP_MEM && set_memory(decoded, from, out)) {
+        out->kind = METE__INSTRUCTION_LOAD;
+        out->to = vector;
+        out->second = (int8_t)(vector + TO_UPPER);
+    }
+}
+
+/* false: it is no instruction of vectors that pointers go through. */
+static bool translate_vectors(const cs_insn *decoded, struct mete__instruction *out) {
+    const cs_x86 *x86 = &decoded->detail->x86;
+
+    switch (decoded->id) {
+    case X86_INS_MOVQ:
+    case X86_INS_MOVLPS:
+    case X86_INS_MOVLPD: translate_half(decoded, 0, decoded->id != X86_INS_MOVQ, out); return true;
+    case X86_INS_MOVHPS:
+    case X86_INS_MOVHPD:
+    case X86_INS_PUNPCKLQDQ: translate_half(decoded, TO_UPPER, true, out); return true;
+    case X86_INS_PINSRQ:
+        translate_half(decoded, x86->operands[2].imm == 0 ? 0 : TO_UPPER, true, out);
+        return true;
+    case X86_INS_MOVUPS:
+    case X86_INS_MOVAPS:
+    case X86_INS_MOVUPD:
+    case X86_INS_MOVAPD:
+    case X86_INS_MOVDQU:
+    case X86_INS_MOVDQA: translate_vector(decoded, out); return true;
+    default: return false;
+    }
+}
+
 static void translate(const cs_insn *decoded, struct mete__instruction *out) {
+    out->written |= (out->written & XMM_LOWER) << TO_UPPER;
+    if (translate_vectors(decoded, out)) return;
     switch (decoded->id) {
     case X86_INS_MOV:
     case X86_INS_MOVABS: translate_move(decoded, out); return;

@@ -233,6 +233,18 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
     }
 }
 
+/* Whether a function puts the block somewhere and returns something else: what its callers get from
+ * it, as from a wrapper, is another block. */
+static bool keeps(const struct caller *caller) {
+    if (caller->flow == NULL || caller->flow->returned || caller->flow->returned_inside)
+        return false;
+    for (size_t i = 0; i < caller->flow->clue_count; i++)
+        if (caller->flow->clues[i].kind == METE__CLUE_MEMBER ||
+            caller->flow->clues[i].kind == METE__CLUE_GLOBAL)
+            return true;
+    return false;
+}
+
 /* Walks outwards. -EAGAIN: the names of `*node` are needed first. */
 static int choose(struct mete__site_types *types, const struct mete__summary_site *site,
                   struct mete__type_choice *best, uint32_t *node) {
@@ -252,7 +264,7 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
             if (caller.flow != NULL) consider(best, &caller, &way, site);
             if (caller.flow != NULL && way.callers == 0) way.is_chunk = asks_for(caller.flow, site);
             bool done = best->clue != NULL && best->fit == METE__TYPE_FIT_ONE && !best->is_vague;
-            if (done || (!returned && !caller.is_wrapper)) return 0;
+            if (done || (!returned && !caller.is_wrapper) || keeps(&caller)) return 0;
             if (!returned || (!caller.flow->returned && caller.is_wrapper))
                 way.is_assumed = true;
             else if (!caller.flow->returned)
