@@ -78,7 +78,7 @@ LINES
 @test "types_in_sections_of_their_own_are_read_from_dwo_files" {
     write_program
     for version in 4 5; do
-        for compressed in "" -gz; do
+        for compressed in "" -gz -gdwarf64; do
             gcc -g -gdwarf-$version one.c two.c -o plain
             # shellcheck disable=SC2086
             gcc -g -gdwarf-$version $compressed -gsplit-dwarf -fdebug-types-section -c one.c two.c

@@ -129,9 +129,9 @@ static int append(struct join *join, size_t section, const void *data, size_t si
     struct mete__dwarf_package_part *part = &join->package->sections[section];
 
     if (size > BYTES_MOST - join->bytes) return -ENOENT;
-    if (part->size + size > join->capacities[section]) {
+    if (part->size + size > join->capacities[section] || join->package->made[section] == NULL) {
         size_t capacity = (part->size + size) * 2;
-        void *grown = realloc(join->package->made[section], capacity);
+        void *grown = realloc(join->package->made[section], capacity + 1);
         if (grown == NULL) return -ENOMEM;
         join->package->made[section] = grown;
         join->capacities[section] = capacity;
@@ -141,18 +141,43 @@ static int append(struct join *join, size_t section, const void *data, size_t si
     *offset = (uint32_t)part->size;
     part->data = bytes;
     part->size += size;
+    bytes[part->size] = '\0'; /* libdw 0.188 takes a string to be there as well */
     join->bytes += size;
     return 0;
 }
 
-/* The offsets of strings, of 4 bytes each behind the header that DWARF 5 has, become those of the
- * joint strings. */
-static void move_strings(const struct join *join, uint8_t *table, size_t size, uint32_t by) {
-    bool has_header =
-        size >= 8 && number(join, table, 4) == size - 4 && number(join, table + 4, 2) == 5;
+/* The bytes of an offset in a file of DWARF 4, as its units say. */
+static size_t offset_size_of(const struct join *join, Elf *elf) {
+    struct mete__elf_sections at = {.elf = elf};
+    struct mete__unit_header header = {0};
 
-    for (size_t at = has_header ? 8 : 0; at + 4 <= size; at += 4)
-        put(join, table + at, number(join, table + at, 4) + by, 4);
+    while (header.offset_size == 0 && mete__elf_sections_next(&at)) {
+        if (strcmp(at.name, mete__dwarf_package_names[METE__DWARF_INDEX_INFO]) != 0) continue;
+        struct mete__dwarf_package_part part = mete__dwarf_package_part_of(at.section, &at.header);
+        const struct mete__unit_section units = {.data = part.data,
+                                                 .size = part.size,
+                                                 .abbreviations_size = SIZE_MAX,
+                                                 .is_big_endian = join->is_big_endian};
+        (void)mete__unit_header_read(&units, 0, &header);
+    }
+    return header.offset_size == 8 ? 8 : 4;
+}
+
+/* The offsets of strings, behind the header that DWARF 5 has, become those of the joint strings. */
+static void move_strings(const struct join *join, const struct piece *piece, uint8_t *table,
+                         size_t size) {
+    size_t at = 0, bytes = offset_size_of(join, piece->elf);
+
+    if (size >= 16 && number(join, table, 4) == 0xffffffff &&
+        number(join, table + 4, 8) == size - 12 && number(join, table + 12, 2) == 5) {
+        at = 16;
+        bytes = 8;
+    } else if (size >= 8 && number(join, table, 4) == size - 4 && number(join, table + 4, 2) == 5) {
+        at = 8;
+        bytes = 4;
+    }
+    for (; at + bytes <= size; at += bytes)
+        put(join, table + at, number(join, table + at, bytes) + piece->string, bytes);
 }
 
 /* The number of a name among the sections that a package has; -1: it is another. */
@@ -176,8 +201,7 @@ static int join_common(struct join *join, struct piece *piece, int section,
     piece->row.offsets[section] = offset;
     piece->row.sizes[section] = (uint32_t)part->size;
     if (section == METE__DWARF_INDEX_STR_OFFSETS)
-        move_strings(join, (uint8_t *)join->package->made[section] + offset, part->size,
-                     piece->string);
+        move_strings(join, piece, (uint8_t *)join->package->made[section] + offset, part->size);
     return 0;
 }
 
