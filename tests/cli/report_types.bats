@@ -397,6 +397,34 @@ END
     done
 }
 
+@test "who keeps the last of two objects, too, has not a header in front of one" {
+    cat >ends.c <<'END'
+#include <stdlib.h>
+struct state { long kind; void *data; int next; };
+struct machine { struct state *start, *stop; };
+struct machine machine;
+__attribute__((noinline)) void machine_new(struct machine *made) {
+    made->start = malloc(2 * sizeof(struct state));
+    if (made->start == NULL) abort();
+    made->stop = made->start + 1;
+    made->start->kind = 1;
+}
+int main(void) {
+    machine_new(&machine);
+    return machine.stop == NULL;
+}
+END
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level ends.c -o ends
+            mete run --quiet -o ends.mete ./ends
+            mete report ends.mete --json r.json
+            holds '[.sites[] | select(.stack[0].function == "machine_new") |
+                    .type + " " + .type_form] == ["struct state array"]' r.json
+        done
+    done
+}
+
 @test "a header's size with a multiple of something added counts no headers" {
     cat >added.c <<'END'
 #include <stdlib.h>
@@ -446,10 +474,19 @@ struct cell {
     } to;
 };
 struct link { struct cell *cell; };
+volatile char seed;
 __attribute__((noinline)) void twin(struct link *link) { link->cell->to.twin = malloc(24); }
 __attribute__((noinline)) void large(struct cell *cell) { cell->to.large = malloc(72); }
 __attribute__((noinline)) void cells(struct cell *cell, int n) { cell->to.cells = malloc(n * sizeof(void *)); }
 __attribute__((noinline)) void text(struct cell *cell, int n) { cell->to.text = malloc(n); }
+__attribute__((noinline)) void copied(struct cell *cell, int n) {
+    cell->to.text = malloc(n);
+    for (int i = 0; i < n; i++) cell->to.text[i] = seed;
+}
+__attribute__((noinline)) void pointers(struct cell *cell) {
+    cell->to.cells = malloc(24);
+    cell->to.cells[seed] = cell;
+}
 __attribute__((noinline)) void inner(struct cell *cell) { cell->to.large->twins[0].a = (long)malloc(24); }
 /* Where a variable says it there is no doubt. */
 __attribute__((noinline)) struct large *said(struct cell *cell) {
@@ -461,7 +498,9 @@ int main(void) {
     static struct cell cell;
     static struct link link = {&cell};
     twin(&link);
-    text(&cell, 8);
+    text(&cell, 9);
+    copied(&cell, 7);
+    pointers(&cell);
     cells(&cell, 9);
     large(&cell);
     inner(&cell);
@@ -479,6 +518,8 @@ END
         [ "$(of said)" = "struct large, certain" ]
         [ "$(of cells)" = "struct cell *, likely" ]
         [ "$(of text)" = "char, likely" ]
+        [ "$(of copied)" = "char, likely" ]
+        [ "$(of pointers)" = "struct cell *, likely" ]
         [[ $(of twin) == "struct "*", likely" ]]
     done
 }

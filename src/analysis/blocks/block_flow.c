@@ -92,7 +92,7 @@ static bool is_known(const struct mete__block_state *state) {
         if (mete__block_walk_is_block(&state->registers[i])) return true;
     for (size_t i = 0; i < state->slot_count; i++)
         if (mete__block_walk_is_block(&state->slots[i].value)) return true;
-    return false;
+    return state->memory.origin != 0;
 }
 
 /* Where the walk goes on: 0, nowhere. Branches that may be taken wait. */
@@ -157,7 +157,10 @@ static void arrive(struct paths *paths, uint64_t address, bool comes_from_before
     struct path *path = waiting_at(paths, address);
 
     if (!comes_from_before) {
-        walk->state = path == NULL ? (struct mete__block_state){.is_partial = true} : path->state;
+        if (path == NULL)
+            walk->state = (struct mete__block_state){.is_partial = true};
+        else
+            walk->state = path->state;
         mete__block_step_frame(walk, address);
     } else if (path != NULL) {
         mete__block_step_meet(&walk->state, &path->state);
@@ -235,7 +238,8 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
     walk->convention = mete__instruction_decoder_convention(source->decoder);
     walk->flow = flow;
     walk_before(paths, before, address);
-    flow->clue_count = 0; /* of another block, if any */
+    flow->clue_count = flow->access_count = 0; /* of another block, if any */
+    walk->state.memory.origin = 0;
     mete__block_step_frame(walk, address);
     mete__block_walk_set(walk, walk->convention->result,
                          (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});

@@ -12,6 +12,9 @@
  *     it is passed on to a function               conn_init(malloc(…))
  *     it is returned                              struct conn *conn_new(void) { return malloc(…); }
  *
+ * A union's pointers say several things; which of them it is, the function's own accesses to the
+ * block may tell: how many bytes at once, and how far apart.
+ *
  * The idea is the one of a compiler's own type-based analyses, on the compiler's product. Code and
  * DWARF are not trusted: steps and paths are bounded. Addresses are DWARF's. Not thread-safe.
  */
@@ -60,9 +63,20 @@ struct mete__argument {
 #define METE__ARGUMENTS_MAX   8
 #define METE__NUMBERS_UNKNOWN UINT8_MAX
 
+/* Bytes of the block that the function itself loads or stores. */
+struct mete__block_access {
+    int64_t offset;
+    uint8_t stride; /* there, or any multiple of so many bytes further on; 0: just there */
+    uint8_t bytes;  /* at once */
+};
+
+#define METE__ACCESSES_MAX 8
+
 struct mete__block_flow {
     struct mete__clue clues[METE__CLUES_MAX]; /* as they were found */
     size_t clue_count;
+    struct mete__block_access accesses[METE__ACCESSES_MAX];
+    size_t access_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
     uint8_t callee_numbers;  /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
     bool returned;           /* the function returns it to its caller … */

@@ -154,6 +154,7 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
     for (int8_t i = 0; i < METE__REGISTERS; i++)
         if ((convention->preserved >> i & 1) == 0) walk->state.registers[i] = unknown;
     walk->state.tested_block = false;
+    walk->state.memory.origin = 0;
     return result;
 }
 
@@ -256,8 +257,11 @@ void mete__block_step_apply(struct mete__block_walk *walk,
         mete__block_walk_store(
             walk, &at, mete__block_walk_register(walk, instruction->from, address), address);
         break;
-    default: break;
+    default:
+        if (instruction->access != 0) at = mete__block_walk_address(walk, instruction, address);
+        break;
     }
+    mete__block_walk_touch(walk, &at, instruction->access);
     if (instruction->step != 0) step_base(walk, instruction, address);
     for (int8_t i = 0; i < METE__REGISTERS; i++)
         if ((instruction->written >> i & 1) != 0) walk->state.registers[i] = unknown;
@@ -323,5 +327,7 @@ void mete__block_step_meet(struct mete__block_state *state, const struct mete__b
             if (other->slots[j].at == slot->at) value = &other->slots[j].value;
         if (!agree(&slot->value, value, unless_unknown)) slot->value = unknown;
     }
+    if (state->memory.origin != other->memory.origin || state->memory.at != other->memory.at)
+        state->memory.origin = 0;
     state->tested_block &= other->tested_block;
 }

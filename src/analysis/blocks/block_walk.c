@@ -261,6 +261,7 @@ static struct mete__block_slot *slot_at(struct mete__block_state *state, int64_t
 static void set_slot(struct mete__block_state *state, int64_t at, struct mete__block_value value) {
     struct mete__block_slot *slot = slot_at(state, at);
 
+    if (state->memory.origin == at) state->memory.origin = 0; /* it points to something else now */
     if (slot == NULL && value.kind != METE__BLOCK_UNKNOWN &&
         state->slot_count < METE__BLOCK_WALK_SLOTS) {
         slot = &state->slots[state->slot_count++];
@@ -286,6 +287,23 @@ static struct mete__block_value indexed(const struct mete__block_value *base,
     return sum;
 }
 
+/* Somewhere in the block: an index along an array from where its address was known, or from there
+ * on nobody knows how far. */
+static struct mete__block_value inside(const struct mete__block_value *base,
+                                       const struct mete__block_value *index, uint8_t scale) {
+    bool swapped = !mete__block_walk_is_block(base);
+    const struct mete__block_value *address = swapped ? index : base;
+    const struct mete__block_value *number = swapped ? base : index;
+    struct mete__block_value value = {.kind = METE__BLOCK_INSIDE};
+
+    if (address->kind != METE__BLOCK_ADDRESS) return value;
+    value.offset = address->offset;
+    value.stride = scale;
+    if (scale == 1 && number->kind == METE__BLOCK_MULTIPLE && number->offset <= UINT8_MAX)
+        value.stride = (uint8_t)number->offset;
+    return value;
+}
+
 /* Base, index and offset added up. */
 struct mete__block_value mete__block_walk_address(const struct mete__block_walk *walk,
                                                   const struct mete__instruction *instruction,
@@ -304,7 +322,7 @@ struct mete__block_value mete__block_walk_address(const struct mete__block_walk 
         bool is_inside = mete__block_walk_is_block(&value) ||
                          (mete__block_walk_is_block(&index) && instruction->scale == 1);
         if (is_inside)
-            value = (struct mete__block_value){.kind = METE__BLOCK_INSIDE};
+            value = inside(&value, &index, instruction->scale);
         else
             value = indexed(&value, &index, instruction->scale);
     }
@@ -344,6 +362,41 @@ static bool object_at(struct mete__block_walk *walk, const struct mete__block_va
     }
 }
 
+static bool remembers(const struct mete__block_memory *memory, const struct mete__block_value *at) {
+    return memory->origin != 0 && at->kind == METE__BLOCK_POINTER && at->stride == 0 &&
+           at->origin == memory->origin && at->offset == memory->at;
+}
+
+/* Whatever is stored elsewhere may be stored there. */
+static void remember(struct mete__block_memory *memory, const struct mete__block_value *at,
+                     const struct mete__block_value *value) {
+    bool is_apart = at->kind == METE__BLOCK_POINTER && at->stride == 0 &&
+                    at->origin == memory->origin &&
+                    (at->offset >= memory->at + METE__BLOCK_WALK_WORD ||
+                     at->offset <= memory->at - METE__BLOCK_WALK_WORD);
+
+    if (value->kind == METE__BLOCK_ADDRESS && at->kind == METE__BLOCK_POINTER && at->stride == 0 &&
+        at->origin != 0)
+        *memory = (struct mete__block_memory){at->origin, at->offset, *value};
+    else if (!is_apart && !mete__block_walk_is_block(at))
+        memory->origin = 0;
+}
+
+void mete__block_walk_touch(struct mete__block_walk *walk, const struct mete__block_value *at,
+                            uint8_t bytes) {
+    struct mete__block_flow *flow = walk->flow;
+    const struct mete__block_access access = {at->offset, at->stride, bytes};
+
+    if (bytes == 0 || bytes > METE__BLOCK_WALK_WORD || !mete__block_walk_is_block(at) ||
+        (at->kind == METE__BLOCK_INSIDE && at->stride <= 1))
+        return;
+    for (size_t i = 0; i < flow->access_count; i++)
+        if (flow->accesses[i].offset == access.offset &&
+            flow->accesses[i].stride == access.stride && flow->accesses[i].bytes == bytes)
+            return;
+    if (flow->access_count < METE__ACCESSES_MAX) flow->accesses[flow->access_count++] = access;
+}
+
 struct mete__block_value mete__block_walk_load(struct mete__block_walk *walk,
                                                const struct mete__block_value *at,
                                                uint64_t address) {
@@ -352,10 +405,13 @@ struct mete__block_value mete__block_walk_load(struct mete__block_walk *walk,
     struct mete__block_value known = unknown, value = unknown;
     struct object object;
 
+    if (remembers(&walk->state.memory, at)) return walk->state.memory.value;
     if (slot != NULL && at->stride == 0) known = slot->value;
     if (known.kind != METE__BLOCK_UNKNOWN && known.kind != METE__BLOCK_POINTER) return known;
     if (object_at(walk, at, address, &object)) value = pointer_in(&object);
-    return gives_way(&known, &value) ? value : known;
+    if (gives_way(&known, &value)) known = value;
+    if (at->kind == METE__BLOCK_FRAME && at->stride == 0) known.origin = at->offset;
+    return known;
 }
 
 void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__block_value *at,
@@ -368,6 +424,7 @@ void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__bl
         set_slot(&walk->state, at->offset, value); /* variables are looked at by the caller */
         return;
     }
+    remember(&walk->state.memory, at, &value);
     if (!mete__block_walk_is_block(&value) || !object_at(walk, at, address, &object)) return;
     for (size_t i = 0; i < object.count; i++) {
         struct mete__pointee_member *member = &object.members[i];

@@ -30,6 +30,8 @@ struct mete__block_value {
     uint8_t
         stride;    /* it may be any multiple of so many bytes further on; 1: of any; 0: it is not */
     bool is_guess; /* what it points to is one of several things that a union may point to */
+    int64_t
+        origin; /* of a pointer: the word of the frame it was loaded from; 0: some other place */
     int64_t offset;
     Dwarf_Die pointee;
 };
@@ -42,6 +44,12 @@ struct mete__block_state {
         struct mete__block_value value;
     } slots[METE__BLOCK_WALK_SLOTS];
     size_t slot_count;
+    /* The block's address as it was last stored to an object that a word of the frame points to. */
+    struct mete__block_memory {
+        int64_t origin; /* that word; 0: none is known */
+        int64_t at;     /* bytes into the object */
+        struct mete__block_value value;
+    } memory;
     bool is_partial;   /* nobody knows where the walk came from: what is not known here may be known
                         * all the same */
     bool tested_block; /* the flags say whether the block's address is null */
@@ -93,6 +101,9 @@ struct mete__block_value mete__block_walk_address(const struct mete__block_walk 
 struct mete__block_value mete__block_walk_load(struct mete__block_walk *walk,
                                                const struct mete__block_value *at,
                                                uint64_t address);
+/* So many bytes there are loaded or stored. */
+void mete__block_walk_touch(struct mete__block_walk *walk, const struct mete__block_value *at,
+                            uint8_t bytes);
 /* A block's address that is stored where something with a type lies is a clue. */
 void mete__block_walk_store(struct mete__block_walk *walk, const struct mete__block_value *at,
                             struct mete__block_value value, uint64_t address);

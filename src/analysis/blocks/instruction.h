@@ -46,6 +46,8 @@ struct mete__instruction {
     uint8_t scale; /* that the index is multiplied by: where it is not 1 that is no pointer */
     bool absolute; /* no base: offset is an address in the file */
     bool tests;    /* sets the flags, which then say nothing of the last TEST any more */
+    uint8_t
+        access; /* bytes of memory at base + index + offset that it loads or stores; 0: unknown */
     int64_t offset;
     int64_t step; /* that the base moves on by, once it was used: of loads and stores */
     uint64_t destination;

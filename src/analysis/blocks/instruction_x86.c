@@ -109,6 +109,7 @@ static void translate_move(const cs_insn *decoded, struct mete__instruction *out
     if (to->type == X86_OP_MEM) {
         if (!set_memory(decoded, to, out)) return;
         out->kind = METE__INSTRUCTION_STORE;
+        out->access = to->size;
         if (is_register(from)) out->from = number_of(from->reg);
     } else if (from->type == X86_OP_IMM && number_of(to->reg) != METE__NO_REGISTER &&
                to->size >= 4) {
@@ -120,7 +121,10 @@ static void translate_move(const cs_insn *decoded, struct mete__instruction *out
             out->kind = to->size == 8 ? METE__INSTRUCTION_COPY : METE__INSTRUCTION_NUMBER;
     } else if (is_register(to) && from->type == X86_OP_MEM && set_memory(decoded, from, out)) {
         out->kind = METE__INSTRUCTION_LOAD;
+        out->access = from->size;
         out->to = number_of(to->reg);
+    } else if (from->type == X86_OP_MEM && set_memory(decoded, from, out)) {
+        out->access = from->size;
     }
 }
 

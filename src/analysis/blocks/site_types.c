@@ -187,6 +187,21 @@ static bool is_passed(const struct mete__block_flow *flow, const struct mete__ty
            !returns_member(flow, choice);
 }
 
+/* What the frame's accesses to the block say of what a clue takes it for. */
+static enum mete__type_access access_of(const struct mete__block_flow *flow,
+                                        const struct mete__clue *clue) {
+    enum mete__type_access all = METE__TYPE_ACCESS_SILENT;
+    Dwarf_Die type = clue->type;
+
+    for (size_t i = 0; i < flow->access_count && all != METE__TYPE_ACCESS_FOREIGN; i++) {
+        const struct mete__block_access *access = &flow->accesses[i];
+        enum mete__type_access one = mete__type_fit_access(&type, access->offset - clue->offset,
+                                                           access->stride, access->bytes);
+        if (one != METE__TYPE_ACCESS_SILENT) all = one;
+    }
+    return all;
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct mete__type_choice *best, const struct caller *caller,
                      const struct way *way, const struct mete__summary_site *site) {
@@ -205,6 +220,9 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
             choice.header < 0 || !mete__type_fit_shape_of(&type, &choice.shape) ||
             (way->is_inside && !choice.shape.is_character))
             continue;
+        enum mete__type_access access = access_of(flow, choice.clue);
+        if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;
+        choice.is_indexed = access == METE__TYPE_ACCESS_OWN;
         choice.fit = mete__type_fit(&choice.shape, &blocks, (uint64_t)choice.header);
         choice.varies = mete__type_fit_varies(&choice.shape, &blocks) &&
                         !has_characters(flow, choice.clue->offset);
@@ -224,12 +242,15 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
             choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
             (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
         choice.is_chunk = way->is_chunk;
+        bool is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(best, &choice);
+        choice.is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(&choice, best);
         bool is_disputed = best->clue != NULL && mete__type_choice_contradicts(&choice, best);
         /* A better clue to one of the two does not settle it. */
         choice.is_disputed =
             best->is_disputed && best->frame == choice.frame && best->fit == choice.fit;
         if (mete__type_choice_is_better(&choice, best)) *best = choice;
         best->is_disputed |= is_disputed;
+        best->is_doubtful |= is_doubtful;
     }
 }
 

@@ -30,6 +30,7 @@ static bool is_void(const struct mete__type_choice *choice) {
 
 /* How well a size bears out that it is this one of a union's pointers that was stored. */
 static int support(const struct mete__type_choice *choice) {
+    if (choice->is_indexed && choice->fit >= METE__TYPE_FIT_ARRAY) return 4;
     if (choice->is_counted && !choice->shape.is_character && choice->fit >= METE__TYPE_FIT_ARRAY)
         return 3;
     if (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR && choice->fit >= METE__TYPE_FIT_ARRAY)
@@ -62,6 +63,13 @@ static bool is_part(const struct mete__type_choice *a, const struct mete__type_c
            mete__struct_kin_has_at(&whole, (uint64_t)(a->header - b->header), &part);
 }
 
+/* Whether it is another element of the array that the other is the first of. */
+static bool is_later(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    return a->frame == b->frame && a->header > b->header && a->shape.bytes == b->shape.bytes &&
+           (uint64_t)(a->header - b->header) % b->shape.bytes == 0 && is_seen(b) && !is_void(b) &&
+           compare_structs(a, b) == SAME;
+}
+
 /* How well what a caller says must fit to be taken for what is vague further in. */
 static enum mete__type_fit least_fit(const struct mete__type_choice *vague) {
     if (vague->fit <= METE__TYPE_FIT_TAIL) return METE__TYPE_FIT_BYTES;
@@ -76,6 +84,7 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
     if (b->clue == NULL) return true;
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
     if (is_part(a, b) || is_part(b, a)) return is_part(b, a);
+    if (is_later(a, b) || is_later(b, a)) return is_later(b, a);
     if (a->clue->is_one_of != b->clue->is_one_of)
         return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
     if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
@@ -106,9 +115,16 @@ static bool is_array(const struct mete__type_choice *choice) {
     return choice->is_counted || (choice->varies && !may_be_rounded);
 }
 
+bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
+                                   const struct mete__type_choice *b) {
+    return a->frame == b->frame && a->clue->is_one_of && b->clue->is_one_of &&
+           a->shape.is_character && !b->shape.is_character && b->fit >= METE__TYPE_FIT_ARRAY &&
+           support(b) == 0 && support(a) <= 1;
+}
+
 enum mete__site_type_confidence
 mete__type_choice_confidence(const struct mete__type_choice *choice) {
-    if (is_void(choice)) return METE__SITE_TYPE_UNKNOWN;
+    if (is_void(choice) || choice->is_doubtful) return METE__SITE_TYPE_UNKNOWN;
     if (choice->is_disputed || choice->clue->is_one_of) return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;

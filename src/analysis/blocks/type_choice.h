@@ -36,6 +36,8 @@ struct mete__type_choice {
                        * for others, who may know better */
     bool is_grain;    /* what an allocator counts in that is asked for so many bytes */
     bool is_chunk;    /* malloc is always asked for so much, whatever this caller wants */
+    bool is_indexed;  /* the same frame accesses the block as an array of such things */
+    bool is_doubtful; /* of several things that are equally likely it is the one that fits always */
     bool is_disputed; /* the same frame takes the block for something else that fits as well */
 };
 
@@ -45,6 +47,10 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
 /* Whether the two are different structs or unions, and equally likely: what a function makes on
  * different ways through it, say. */
 bool mete__type_choice_contradicts(const struct mete__type_choice *a,
+                                   const struct mete__type_choice *b);
+
+/* Whether a union's pointers leave it open: characters, or what fits as well as those do. */
+bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
                                    const struct mete__type_choice *b);
 
 enum mete__site_type_confidence

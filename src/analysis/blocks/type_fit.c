@@ -96,3 +96,29 @@ bool mete__type_fit_varies(const struct mete__type_fit_shape *shape,
     return blocks->sizes.are_known && blocks->sizes.step != 0 && shape->bytes != 0 &&
            blocks->sizes.step % shape->bytes == 0;
 }
+
+/* Bytes of the one scalar that begins there; 0: there is none, or a union has several. */
+static uint64_t scalar_at(Dwarf_Die *type, int64_t offset) {
+    struct mete__pointee_member members[METE__POINTEE_MEMBERS_MAX];
+    uint64_t size;
+
+    return mete__pointee_members(type, offset, members) == 1 &&
+                   mete__dwarf_die_size(&members[0].type, &size)
+               ? size
+               : 0;
+}
+
+enum mete__type_access mete__type_fit_access(Dwarf_Die *type, int64_t offset, uint8_t stride,
+                                             uint8_t bytes) {
+    struct mete__type_fit_shape shape;
+
+    if (offset < 0 || !mete__type_fit_shape_of(type, &shape)) return METE__TYPE_ACCESS_SILENT;
+    uint64_t scalar = scalar_at(type, offset);
+    if (stride > 1 && stride == bytes) {
+        if (shape.bytes == stride) return METE__TYPE_ACCESS_OWN;
+        return shape.bytes == 1 || scalar > bytes ? METE__TYPE_ACCESS_FOREIGN
+                                                  : METE__TYPE_ACCESS_SILENT;
+    }
+    /* Some of a scalar only: whatever sets several at once may be larger than each. */
+    return scalar > bytes && stride <= 1 ? METE__TYPE_ACCESS_FOREIGN : METE__TYPE_ACCESS_SILENT;
+}

@@ -40,6 +40,18 @@ struct mete__type_fit_blocks {
 enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape,
                                    const struct mete__type_fit_blocks *blocks, uint64_t header);
 
+/* What an access to the block says of the type. */
+enum mete__type_access {
+    METE__TYPE_ACCESS_FOREIGN, /* that is not how objects of the type are used */
+    METE__TYPE_ACCESS_SILENT,
+    METE__TYPE_ACCESS_OWN, /* an index counts such objects */
+};
+
+/* `bytes` at once, `offset` bytes into the first object, or any multiple of `stride` further on; 0:
+ * just there. */
+enum mete__type_access mete__type_fit_access(Dwarf_Die *type, int64_t offset, uint8_t stride,
+                                             uint8_t bytes);
+
 /* Whether the blocks are of different sizes, with whole objects' bytes between one and the next. */
 bool mete__type_fit_varies(const struct mete__type_fit_shape *shape,
                            const struct mete__type_fit_blocks *blocks);
