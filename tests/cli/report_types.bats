@@ -811,3 +811,42 @@ dwp clang -gdwarf-4
 llvm-dwp clang -gdwarf-5
 LINES
 }
+
+@test "classes_that_another_unit_describes_are_found_there" {
+    # gcc describes a class with virtual functions where the first of these is defined, only.
+    cat >shape.h <<'CC'
+namespace drawn {
+struct shape { virtual ~shape(); virtual int area(); int kind; char room[100]; };
+struct circle : shape { circle(int radius); int area() override; int radius; struct part { virtual ~part(); long a[9]; } *first; };
+}
+CC
+    cat >shape.cc <<'CC'
+#include "shape.h"
+namespace drawn {
+shape::~shape() {}
+int shape::area() { return kind; }
+circle::circle(int r) : radius(r), first(nullptr) {}
+int circle::area() { return radius * radius; }
+circle::part::~part() {}
+}
+CC
+    cat >main.cc <<'CC'
+#include "shape.h"
+drawn::circle *volatile kept;
+int main() {
+    drawn::circle *circle = new drawn::circle(3);
+    circle->first = new drawn::circle::part;
+    kept = circle;
+    return circle->area() != 9;
+}
+CC
+    for options in '-O2' '-O0' '-O2 -fdebug-types-section' '-O2 -gdwarf-4 -fdebug-types-section'; do
+        # shellcheck disable=SC2086
+        g++ -g $options main.cc shape.cc -o drawing
+        mete run --quiet --output p.mete ./drawing
+        mete report p.mete --json - |
+            jq -r '.sites[] | select(.stack[0].function == "main") | "\(.type) \(.type_confidence)"' | sort >out
+        rm p.mete
+        printf 'drawn::circle certain\ndrawn::circle::part certain\n' | diff - out
+    done
+}

@@ -1,8 +1,9 @@
 /*
  * analysis/blocks/definition_table.h - where a module defines a struct that a unit only declares.
  *
- * In C a name stands for one type, in all units that share a pointer to it; where two units define
- * different ones of a name, as they may, it is not known which a third means.
+ * A name, in C++ with its scopes, stands for one type in all units that share a pointer to it;
+ * where two units define different ones of a name, as those of C may, it is not known which a third
+ * means. gcc describes a class with virtual functions in one unit alone.
  */
 #ifndef METE_ANALYSIS_BLOCKS_DEFINITION_TABLE_H
 #define METE_ANALYSIS_BLOCKS_DEFINITION_TABLE_H
@@ -17,7 +18,7 @@ struct mete__definition_table {
     void *definitions; /* tsearch tree, by kind and name */
 };
 
-/* Reads the structs and unions that units of C define outside of functions. -ENOMEM: there are
+/* Reads the structs, unions and classes that units define outside of functions. -ENOMEM: there are
  * fewer. */
 METE_MUST_USE int mete__definition_table_read(struct mete__definition_table *table,
                                               Dwfl_Module *module);

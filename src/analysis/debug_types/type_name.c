@@ -11,13 +11,14 @@
 #define OUTSIDE_MAX \
     4 /* classes that are defined outside of where they are declared, in each other */
 
+/* A text that grows in a buffer. */
 struct scopes {
-    char text[1024];
-    size_t length;
+    char *text;
+    size_t size, length;
 };
 
 static void add(struct scopes *scopes, const char *name) {
-    size_t left = sizeof scopes->text - scopes->length;
+    size_t left = scopes->size - scopes->length;
     int added = snprintf(scopes->text + scopes->length, left, "%s::", name);
 
     if (added > 0 && (size_t)added < left)
@@ -41,7 +42,7 @@ static void add_around(struct scopes *scopes, Dwarf_Die *die, int outside) {
         if (name == NULL) name = tag == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
         if (outside < OUTSIDE_MAX &&
             mete__dwarf_die_follow(&around[i], DW_AT_specification, &declared)) {
-            *scopes = (struct scopes){0};
+            scopes->length = 0;
             add_around(scopes, &declared, outside + 1);
         }
         add(scopes, name);
@@ -49,12 +50,20 @@ static void add_around(struct scopes *scopes, Dwarf_Die *die, int outside) {
     free(around);
 }
 
+size_t mete__type_name_scope(Dwarf_Die *die, char *text, size_t size) {
+    struct scopes scopes = {.text = text, .size = size};
+
+    text[0] = '\0';
+    add_around(&scopes, die, 0);
+    return scopes.length;
+}
+
 /* "ns::Class::" in front of what the DIE declares; NULL: nothing. */
 static const char *scope_of(void *names, Dwarf_Die *die) {
-    struct scopes scopes = {0};
+    char text[1024];
 
-    add_around(&scopes, die, 0);
-    return scopes.length == 0 ? NULL : mete__names_keep(names, scopes.text);
+    return mete__type_name_scope(die, text, sizeof text) == 0 ? NULL
+                                                              : mete__names_keep(names, text);
 }
 
 const char *mete__type_name_of(struct mete__dwarf_type_cache *cache, struct mete__names *names,

@@ -19,4 +19,8 @@
 const char *mete__type_name_of(struct mete__dwarf_type_cache *cache, struct mete__names *names,
                                Dwarf_Die *type);
 
+/* The scopes around a DIE of C++, from outside to inside: "ns::Class::", into a buffer of `size`
+ * bytes, cut behind a whole one. Returns the length. */
+size_t mete__type_name_scope(Dwarf_Die *die, char *text, size_t size);
+
 #endif
