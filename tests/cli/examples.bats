@@ -217,7 +217,7 @@ a picture of 2 MiB: No buffer space available" ]
     run -0 ./visits
     [ "$output" = "10000 visits of 40 bytes each; the slowest took 249 ms, of /" ]
     run -0 mete layout visits visit
-    sed -n '/^   offset /,/^        0  a\.* b/p' "$METE_SOURCE/docs/guide.md" >told
+    sed -n '/^   offset /,/^    0  a\.* b/p' "$METE_SOURCE/docs/guide.md" >told
     diff told <(tail -n +2 <<<"$output")
     mete run --quiet --output visits.mete ./visits
     run -0 mete layout visits --heap visits.mete
