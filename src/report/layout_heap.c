@@ -228,7 +228,7 @@ static int write_row(const struct mete__page *page, const struct row *row) {
                      mete__units_bytes(METE__UNITS, times(peak->objects, row->padding)),
                      mete__units_bytes(METE__UNITS, peak->rounding),
                      mete__units_count(METE__UNITS, row->use->live.objects));
-    mete__layout_place_write(page, row->type, TABLE_COLUMNS);
+    mete__layout_place_write(page, row->type, TABLE_COLUMNS, 0);
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
     if (!row->use->is_certain)
         mete__page_print(page, METE__PAGE_PLAIN, "          not certain at all its sites\n");

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_COLUMNS 32 /* that names are filled up to, so that files stand in a column */
-#define GAP          2
-#define PLACE_LEAST  12 /* columns of the end of a file's name that say something: "…_FILE.h:49" */
+#define GAP         2
+#define PLACE_LEAST 12 /* columns of the end of a file's name that say something: "…_FILE.h:49" */
 
 static void write_place(const struct mete__page *page, const struct mete__type *type,
                         size_t columns) {
@@ -19,7 +18,7 @@ static void write_place(const struct mete__page *page, const struct mete__type *
 }
 
 void mete__layout_place_write(const struct mete__page *page, const struct mete__type *type,
-                              size_t used) {
+                              size_t used, size_t name_columns) {
     size_t left = page->width > used ? page->width - used : 0;
 
     if (page->width == METE__PAGE_ENDLESS) left = METE__PAGE_ENDLESS;
@@ -29,7 +28,7 @@ void mete__layout_place_write(const struct mete__page *page, const struct mete__
     if (type->file == NULL || left - name < GAP + PLACE_LEAST) return;
     left -= name + GAP;
     size_t gap = GAP, place = mete__page_columns(type->file) + sizeof ":4294967295" - 1;
-    if (name + GAP < NAME_COLUMNS) gap = NAME_COLUMNS - name;
+    if (name + GAP < name_columns) gap = name_columns - name;
     if (gap > GAP && gap - GAP + place > left) gap = GAP;
     mete__page_gap(page, gap);
     write_place(page, type, left - (gap - GAP));

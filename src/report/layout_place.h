@@ -9,9 +9,10 @@
 #include "analysis/types/type.h"
 #include "report/page.h"
 
-/* Writes both where there is room on the page behind `used` columns. Else the name goes first: of a
+/* Writes both where there is room on the page behind `used` columns; files stand in a column where
+ * names are shorter than `name_columns`. Else the name goes first: of a
  * file the end is written where that says something, and a name that is too long is cut. */
 void mete__layout_place_write(const struct mete__page *page, const struct mete__type *type,
-                              size_t used);
+                              size_t used, size_t name_columns);
 
 #endif

@@ -10,6 +10,7 @@
 #include "report/units.h"
 
 #define TABLE_COLUMNS 51 /* before the types */
+#define NAME_COLUMNS  33
 
 /* A row of the table. */
 struct row {
@@ -95,7 +96,7 @@ static void write_row(const struct mete__page *page, const struct row *row) {
                      (unsigned long long)row->type->size, row->facts.holes + row->facts.bit_holes,
                      (unsigned long long)row->facts.tail_padding,
                      (unsigned long long)row->facts.lines);
-    mete__layout_place_write(page, row->type, TABLE_COLUMNS);
+    mete__layout_place_write(page, row->type, TABLE_COLUMNS, NAME_COLUMNS);
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
 }
 
