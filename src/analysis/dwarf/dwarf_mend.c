@@ -12,8 +12,10 @@
 #include "analysis/dwarf/unit_header.h"
 #include "analysis/elf_sections.h"
 
-#define CHAIN     4  /* headers that follow each other by no chance */
-#define WALKS_MAX 16 /* through all lengths that lead nowhere, in one section */
+#define CHAIN     4    /* headers that follow each other by no chance */
+#define WALKS_MAX 16   /* through all lengths that lead nowhere, in one section */
+#define APART_MAX 1000 /* damaged units that are told apart; more that adjoin count as one */
+#define NAMES_MAX 16   /* of them whose names are looked for */
 
 /* A unit that is damaged. */
 struct damage {
@@ -97,6 +99,11 @@ static bool is_padding(const struct mete__unit_section *units, size_t at) {
 }
 
 static int note(struct section *section, size_t at, size_t end) {
+    if (section->damage_count >= APART_MAX &&
+        section->damages[section->damage_count - 1].end == at) {
+        section->damages[section->damage_count - 1].end = end;
+        return 0;
+    }
     struct damage *damages = mete__array_room(section->damages, section->damage_count,
                                               &section->damage_capacity, sizeof *damages);
 
@@ -183,8 +190,8 @@ static void empty(struct section *section, Dwarf *dwarf, bool is_types) {
 
         if (damage->root == 0) continue;
         Dwarf_Off offset = damage->at + damage->root;
-        if (damage->has_root && !is_types && dwarf_offdie(dwarf, offset, &root) != NULL &&
-            dwarf_tag(&root) == DW_TAG_compile_unit)
+        if (damage->has_root && i < NAMES_MAX && !is_types &&
+            dwarf_offdie(dwarf, offset, &root) != NULL && dwarf_tag(&root) == DW_TAG_compile_unit)
             damage->name = dwarf_diename(&root);
         section->copy[offset] = 0;
     }
