@@ -211,14 +211,14 @@ static size_t section_size(Elf *elf, const char *name, const char *compressed_na
     return 0;
 }
 
-/* The section that libdw reads: the first of that name, which it has decompressed. */
+/* The section that libdw reads: the first of that name that is in no group, decompressed. */
 static int mend_section(struct mete__dwarf_mend *mended, const struct mete__elf_sections *at,
                         bool has_types) {
     struct section *section = &mended->sections[has_types];
     Elf *elf = at->elf;
     GElf_Ehdr file;
 
-    if (section->data != NULL || (at->header.sh_flags & SHF_COMPRESSED) != 0 ||
+    if (section->data != NULL || (at->header.sh_flags & (SHF_COMPRESSED | SHF_GROUP)) != 0 ||
         at->header.sh_type == SHT_NOBITS || gelf_getehdr(elf, &file) == NULL)
         return 0;
     section->data = elf_getdata(at->section, NULL);
