@@ -454,7 +454,7 @@ PY
     diff el.txt eb.txt
 }
 
-@test "btf_of_a_module_is_refused_in_one_line" {
+@test "btf_of_a_module_without_the_kernels_is_refused_in_one_line" {
     {
         # A header, one integer of 4 bytes, and texts that do not begin with an empty one.
         printf '\237\353\001\000\030\000\000\000' && printf '\000\000\000\000\020\000\000\000'
@@ -462,7 +462,63 @@ PY
         printf '\004\000\000\000\040\000\000\000int\000'
     } >module.btf
     run -125 mete layout module.btf
-    [ "$output" = "mete: layout: module.btf has a kernel module's BTF, which only continues the kernel's" ]
+    [ "$output" = "mete: layout: module.btf has a kernel module's BTF, which only continues the kernel's: put that beside it as vmlinux" ]
+    cp module.btf vmlinux # which continues others itself
+    run -125 mete layout module.btf
+    [ "$output" = "mete: layout: module.btf has damaged BTF, or some of a kind that is not known" ]
+    : >vmlinux
+    run -125 mete layout module.btf
+    [[ $output == *"put that beside it as vmlinux" ]]
+}
+
+write_module() {
+    cat >kernel.c <<'C'
+struct list { struct list *next, *prev; };
+struct spare { char c; long l; };
+struct device { char kind; struct list link; };
+typedef struct { int counter; } atomic_t;
+struct spare spare; struct device device; atomic_t users;
+C
+    cat >module.c <<'C'
+struct list { struct list *next, *prev; };
+struct device { char kind; struct list link; };
+typedef struct { int counter; } atomic_t;
+struct driver { char state; struct device device; atomic_t users; struct spare *spare; unsigned on : 3; };
+struct driver driver;
+C
+}
+
+@test "btf_of_a_module_continues_that_of_the_kernel_beside_it" {
+    command -v pahole >/dev/null || skip "no pahole here"
+    write_module
+    gcc -g -c kernel.c -o vmlinux
+    gcc -g -c module.c -o module.ko
+    mete layout module.ko '*' | sed 's, */\* [^*]*[.]c:[0-9]* \*/ *,,; s/ *$//' >expected
+    grep -q 'struct device device;' expected
+    pahole -J vmlinux
+    pahole -J --btf_base vmlinux module.ko
+    objcopy --strip-debug module.ko
+    mete layout module.ko '*' >out
+    diff expected out
+    run ! grep -q 'struct spare {' out # the kernel's, and not the module's
+    objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc module.ko module
+    mete layout module '*' >out
+    diff expected out
+}
+
+@test "btf_of_a_module_of_the_kernel_that_runs_needs_no_file_beside_it" {
+    command -v pahole >/dev/null || skip "no pahole here"
+    [ -r /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+    write_module
+    echo "const char magic[] __attribute__((section(\".modinfo\"))) = \"author=a\\0vermagic=$(uname -r) SMP\";" >>module.c
+    gcc -g -c module.c -o module.ko
+    pahole -J --btf_base /sys/kernel/btf/vmlinux module.ko
+    objcopy --strip-debug module.ko
+    mete layout module.ko driver >out
+    grep -qE '^ +32 +4  c  atomic_t users;$' out
+    sed -i "s/vermagic=$(uname -r) /vermagic=x$(uname -r | cut -c2-) /" module.ko
+    run -125 mete layout module.ko
+    [[ $output == *"put that beside it as vmlinux" ]]
 }
 
 @test "damaged_btf_is_refused_in_one_line" {

@@ -141,24 +141,73 @@ static int find_aliases(struct mete__btf_types *types, struct mete__type_synonym
     return 0;
 }
 
+/* The parts of data of this machine's byte order. */
+struct parts {
+    struct header header;
+    const char *types, *strings;
+};
+
+static bool find_parts(const void *data, size_t size, struct parts *parts) {
+    struct header *header = &parts->header;
+
+    if (!mete__btf_is(data, size)) return false;
+    memcpy(header, data, sizeof *header);
+    if (header->magic != MAGIC || header->version != VERSION) return false;
+    parts->types = part(data, size, header, header->type_offset, header->type_bytes);
+    parts->strings = part(data, size, header, header->string_offset, header->string_bytes);
+    return parts->types != NULL && parts->strings != NULL &&
+           (uintptr_t)parts->types % sizeof(uint32_t) == 0 &&
+           header->type_bytes % sizeof(uint32_t) == 0;
+}
+
+/* Texts begin with an empty one, but where they continue another file's: so do the types. */
+bool mete__btf_continues(const void *data, size_t size) {
+    struct parts parts;
+
+    return find_parts(data, size, &parts) && parts.header.type_bytes > 0 &&
+           (parts.header.string_bytes == 0 || parts.strings[0] != '\0');
+}
+
+int mete__btf_join(const void *base, size_t base_size, const void *data, size_t size, void **out,
+                   size_t *out_size, uint32_t *first) {
+    struct parts one, other;
+    struct header header = {.magic = MAGIC, .version = VERSION, .header_bytes = sizeof header};
+
+    if (!find_parts(base, base_size, &one) || !find_parts(data, size, &other)) return -EBADMSG;
+    uint32_t count = find_records((const uint32_t *)(const void *)one.types,
+                                  one.header.type_bytes / sizeof(uint32_t), NULL);
+    if (count == 0 ||
+        __builtin_add_overflow(one.header.type_bytes, other.header.type_bytes,
+                               &header.type_bytes) ||
+        __builtin_add_overflow(one.header.string_bytes, other.header.string_bytes,
+                               &header.string_bytes))
+        return -EBADMSG;
+    header.string_offset = header.type_bytes;
+    *out_size = sizeof header + (size_t)header.type_bytes + header.string_bytes;
+    char *joined = malloc(*out_size);
+    if (joined == NULL) return -ENOMEM;
+    char *at = mempcpy(joined, &header, sizeof header);
+    at = mempcpy(at, one.types, one.header.type_bytes);
+    at = mempcpy(at, other.types, other.header.type_bytes);
+    at = mempcpy(at, one.strings, one.header.string_bytes);
+    memcpy(at, other.strings, other.header.string_bytes);
+    *out = joined;
+    *first = count;
+    return 0;
+}
+
 static int open_types(const void *data, size_t size, struct mete__btf_types *types,
                       struct mete__type_synonyms *synonyms) {
-    struct header header;
+    struct parts parts;
 
-    if (!mete__btf_is(data, size)) return -EBADMSG;
-    memcpy(&header, data, sizeof header);
-    if (header.magic != MAGIC) return -EBADMSG;
-    const char *records = part(data, size, &header, header.type_offset, header.type_bytes);
-    types->strings = part(data, size, &header, header.string_offset, header.string_bytes);
-    types->string_bytes = header.string_bytes;
-    if (header.version != VERSION || records == NULL || types->strings == NULL ||
-        types->string_bytes == 0 || types->strings[types->string_bytes - 1] != '\0' ||
-        (uintptr_t)records % sizeof(uint32_t) != 0 || header.type_bytes % sizeof(uint32_t) != 0)
+    if (!find_parts(data, size, &parts)) return -EBADMSG;
+    types->strings = parts.strings;
+    types->string_bytes = parts.header.string_bytes;
+    if (types->string_bytes == 0 || types->strings[types->string_bytes - 1] != '\0' ||
+        types->strings[0] != '\0')
         return -EBADMSG;
-    /* Texts begin with an empty one, but where they continue another file's: so do the types. */
-    if (types->strings[0] != '\0') return -ENOTSUP;
-    const uint32_t *words = (const uint32_t *)(const void *)records;
-    size_t word_count = header.type_bytes / sizeof(uint32_t);
+    const uint32_t *words = (const uint32_t *)(const void *)parts.types;
+    size_t word_count = parts.header.type_bytes / sizeof(uint32_t);
     types->count = find_records(words, word_count, NULL);
     if (types->count == 0) return -EBADMSG;
     types->words = words;
@@ -328,8 +377,9 @@ static int make_further_name(struct reading *reading, uint32_t id) {
                : 0;
 }
 
-int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_size,
-                   struct mete__names *names, struct mete__type_table *table) {
+int mete__btf_read(const void *data, size_t size, uint32_t first, int machine,
+                   uint32_t address_size, struct mete__names *names,
+                   struct mete__type_table *table) {
     struct reading reading = {
         .types = {.names = names,
                   .address_size = address_size,
@@ -340,9 +390,9 @@ int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_
     };
     int status = open_types(data, size, &reading.types, mete__type_table_synonyms(table));
 
-    for (uint32_t id = 1; id < reading.types.count && status == 0; id++)
+    for (uint32_t id = first; id < reading.types.count && status == 0; id++)
         (void)make(&reading, id, &status);
-    for (uint32_t id = 1; id < reading.types.count && status == 0; id++)
+    for (uint32_t id = first; id < reading.types.count && status == 0; id++)
         status = make_further_name(&reading, id);
     mete__btf_types_free(&reading.types);
     free(reading.members);

@@ -24,11 +24,20 @@ bool mete__btf_is(const void *data, size_t size);
  * whether they were of the other. */
 bool mete__btf_swap(void *data, size_t size);
 
-/* Adds the structs and unions to the table. `machine` (EM_) says how scalars are aligned,
+/* Whether types continue those of another file, as a kernel module's do. */
+bool mete__btf_continues(const void *data, size_t size);
+
+/* Types and those that they continue as one, both in this machine's byte order: in memory from
+ * malloc. `*first` is the number of the first that continue. 0, -EBADMSG, -ENOMEM. */
+int mete__btf_join(const void *base, size_t base_size, const void *data, size_t size, void **out,
+                   size_t *out_size, uint32_t *first);
+
+/* Adds the structs and unions to the table that have the number `first`, which is 1 for all, or a
+ * greater one, and what lies in them. `machine` (EM_) says how scalars are aligned,
  * `address_size` how large pointers are. 0, -EBADMSG where the data are damaged or of another kind
- * (the table then may have some of the types), -ENOTSUP where they only continue those of another
- * file, as a kernel module's do, or -ENOMEM. */
-int mete__btf_read(const void *data, size_t size, int machine, uint32_t address_size,
-                   struct mete__names *names, struct mete__type_table *table);
+ * (the table then may have some of the types), or -ENOMEM. */
+int mete__btf_read(const void *data, size_t size, uint32_t first, int machine,
+                   uint32_t address_size, struct mete__names *names,
+                   struct mete__type_table *table);
 
 #endif

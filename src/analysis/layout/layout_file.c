@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/debug_types/btf.h"
+#include "analysis/debug_types/btf_base.h"
 #include "analysis/debug_types/btf_file.h"
 #include "analysis/debug_types/dwarf_types.h"
 #include "analysis/dwarf/dwarf_file.h"
@@ -120,18 +121,23 @@ static int read_dwarf(struct mete__layout_file *file, struct mete__dwarf_file *d
 /* -ENODATA where the file has no BTF either: then `why` stays what it was. */
 static int read_btf(struct mete__layout_file *file, char *why, size_t why_size) {
     struct mete__btf_file btf = {0};
+    uint32_t first;
 
     if (mete__btf_file_read(file->path, &btf) != 0) return -ENODATA;
-    int status =
-        mete__btf_read(btf.data, btf.size, btf.machine, btf.address_size, file->names, file->table);
+    int status = mete__btf_base_join(file->path, &btf, &first);
+    if (status == 0)
+        status = mete__btf_read(btf.data, btf.size, first, btf.machine, btf.address_size,
+                                file->names, file->table);
     file->machine = btf.machine;
     mete__btf_file_free(&btf);
     file->unit_count = 1;
     if (status == -EBADMSG)
         snprintf(why, why_size, "%s has damaged BTF, or some of a kind that is not known",
                  file->path);
-    if (status == -ENOTSUP)
-        snprintf(why, why_size, "%s has a kernel module's BTF, which only continues the kernel's",
+    if (status == -ENOENT)
+        snprintf(why, why_size,
+                 "%s has a kernel module's BTF, which only continues the kernel's: put that beside "
+                 "it as vmlinux",
                  file->path);
     return status;
 }
