@@ -425,6 +425,39 @@ END
     done
 }
 
+@test "of an object that is cut short its beginning is said, and not for certain" {
+    cat >short.c <<'END'
+#include <stdlib.h>
+#include <string.h>
+struct base { long count; void *kind; };
+struct plain { struct base base; long length, hash, state; };
+struct wide { struct plain plain; long bytes; char *text; };
+struct base *kept;
+__attribute__((noinline)) struct base *text_new(size_t length, int is_plain) {
+    size_t size = is_plain ? sizeof(struct plain) : sizeof(struct wide);
+    struct base *object = malloc(size + length + 1);
+    if (object == NULL) abort();
+    struct wide *wide = (struct wide *)object;
+    char *text = is_plain ? (char *)(&wide->plain + 1) : (char *)(wide + 1);
+    wide->plain.length = (long)length;
+    if (!is_plain) wide->text = text;
+    memset(text, 'x', length);
+    return object;
+}
+int main(void) {
+    kept = text_new(3, 1);
+    return kept == NULL;
+}
+END
+    for compiler in gcc clang; do
+        "$compiler" -g -O0 short.c -o short
+        mete run --quiet -o short.mete ./short
+        mete report short.mete --json r.json
+        holds '[.sites[] | select(.stack[0].function == "text_new") |
+                .type + ", " + .type_confidence] == ["struct plain, likely"]' r.json
+    done
+}
+
 @test "a header's size with a multiple of something added counts no headers" {
     cat >added.c <<'END'
 #include <stdlib.h>

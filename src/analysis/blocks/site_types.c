@@ -13,6 +13,7 @@
 #include "analysis/debug_types/type_name.h"
 #include "analysis/names.h"
 
+#define STARTS_MAX  8  /* structs that begin with structs */
 #define CALLERS_MAX 24 /* frames from malloc on that are looked at */
 
 struct mete__site_types {
@@ -165,7 +166,7 @@ static struct mete__type_fit_blocks blocks_of(const struct mete__summary_site *s
 /* Whether what the function returns is a member of the object. */
 static bool returns_member(const struct mete__block_flow *flow,
                            const struct mete__type_choice *choice) {
-    Dwarf_Die whole = choice->clue->type;
+    Dwarf_Die whole = choice->type;
 
     for (size_t i = 0; i < flow->clue_count; i++) {
         const struct mete__clue *clue = &flow->clues[i];
@@ -202,6 +203,26 @@ static enum mete__type_access access_of(const struct mete__block_flow *flow,
     return all;
 }
 
+/* Of what is too large for the blocks, but begins with something smaller that is not, that: code
+ * that knows several kinds of objects takes each for the largest. */
+static void fit_start(struct mete__type_choice *choice,
+                      const struct mete__type_fit_blocks *blocks) {
+    struct mete__type_choice start = *choice;
+
+    choice->fit = mete__type_fit(&choice->shape, blocks, (uint64_t)choice->header);
+    if (choice->fit != METE__TYPE_FIT_NONE || choice->clue->kind < METE__CLUE_RETURNED ||
+        choice->clue->is_one_of)
+        return;
+    for (int i = 0; i < STARTS_MAX && start.fit == METE__TYPE_FIT_NONE; i++) {
+        if (!mete__struct_kin_start(&start.type, &start.type) ||
+            !mete__type_fit_shape_of(&start.type, &start.shape))
+            return;
+        start.fit = mete__type_fit(&start.shape, blocks, (uint64_t)choice->header);
+    }
+    *choice = start;
+    choice->is_start = true;
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct mete__type_choice *best, const struct caller *caller,
                      const struct way *way, const struct mete__summary_site *site) {
@@ -211,19 +232,19 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
     for (size_t i = 0; i < flow->clue_count; i++) {
         struct mete__type_choice choice = {
             .clue = &flow->clues[i],
+            .type = flow->clues[i].type,
             .frame = caller->frame,
             .is_assumed = way->is_assumed,
             .is_direct = way->callers == 0,
         };
-        Dwarf_Die type = flow->clues[i].type;
         if (__builtin_add_overflow(way->header, flow->clues[i].offset, &choice.header) ||
-            choice.header < 0 || !mete__type_fit_shape_of(&type, &choice.shape) ||
+            choice.header < 0 || !mete__type_fit_shape_of(&choice.type, &choice.shape) ||
             (way->is_inside && !choice.shape.is_character))
             continue;
         enum mete__type_access access = access_of(flow, choice.clue);
         if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;
         choice.is_indexed = access == METE__TYPE_ACCESS_OWN;
-        choice.fit = mete__type_fit(&choice.shape, &blocks, (uint64_t)choice.header);
+        fit_start(&choice, &blocks);
         choice.varies = mete__type_fit_varies(&choice.shape, &blocks) &&
                         !has_characters(flow, choice.clue->offset);
         /* To pass the address of a first member on is not to say what the block is. */
@@ -392,7 +413,7 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     out->evidence = evidence_of(types, &best);
     out->confidence = mete__type_choice_confidence(&best);
     if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
-    Dwarf_Die type = best.clue->type;
+    Dwarf_Die type = best.type;
     out->name = mete__type_name_of(types->cache, types->names, &type);
     out->bytes = best.shape.bytes;
     out->header = (uint64_t)best.header;

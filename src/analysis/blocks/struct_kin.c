@@ -86,3 +86,20 @@ bool mete__struct_kin_has_at(Dwarf_Die *whole, uint64_t offset, Dwarf_Die *part)
 
     return mete__dwarf_die_peel(part, &bare) && has_at(whole, offset, &bare, 0);
 }
+
+bool mete__struct_kin_start(Dwarf_Die *whole, Dwarf_Die *start) {
+    Dwarf_Die bare, member, type;
+
+    if (!mete__dwarf_die_peel(whole, &bare) || dwarf_tag(&bare) == DW_TAG_union_type ||
+        dwarf_child(&bare, &member) != 0)
+        return false;
+    do {
+        if (dwarf_hasattr(&member, DW_AT_external) || !is_at_start(&member)) continue;
+        if (!mete__pointee_type_of(&member, &type) || !mete__dwarf_die_peel(&type, &bare) ||
+            dwarf_tag(&bare) != DW_TAG_structure_type)
+            return false;
+        *start = type;
+        return true;
+    } while (dwarf_siblingof(&member, &member) == 0);
+    return false;
+}

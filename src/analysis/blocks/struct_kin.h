@@ -14,6 +14,9 @@ bool mete__struct_kin_is_same(Dwarf_Die *a, Dwarf_Die *b);
 /* Whether the first member, or an alternative of a union, is the other, or begins with it. */
 bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start);
 
+/* The struct that is its first member. False: it begins with something else. */
+bool mete__struct_kin_start(Dwarf_Die *whole, Dwarf_Die *start);
+
 /* Whether `offset` bytes into it a member of the other type begins, or an element of an array that
  * is one; at any depth. */
 bool mete__struct_kin_has_at(Dwarf_Die *whole, uint64_t offset, Dwarf_Die *part);

@@ -10,7 +10,7 @@ enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
 /* By typedefs or not. */
 static enum sameness compare_structs(const struct mete__type_choice *a,
                                      const struct mete__type_choice *b) {
-    Dwarf_Die types[2] = {a->clue->type, b->clue->type}, bare[2];
+    Dwarf_Die types[2] = {a->type, b->type}, bare[2];
 
     for (int i = 0; i < 2; i++)
         if (!mete__dwarf_die_peel(&types[i], &bare[i]) ||
@@ -56,7 +56,7 @@ static bool is_whole(const struct mete__type_choice *a, const struct mete__type_
 
 /* Whether it is a member of the object that the other says is there. */
 static bool is_part(const struct mete__type_choice *a, const struct mete__type_choice *b) {
-    Dwarf_Die whole = b->clue->type, part = a->clue->type;
+    Dwarf_Die whole = b->type, part = a->type;
 
     return a->header > b->header && is_seen(b) && !b->clue->is_one_of &&
            b->fit >= METE__TYPE_FIT_TAIL &&
@@ -68,6 +68,14 @@ static bool is_later(const struct mete__type_choice *a, const struct mete__type_
     return a->frame == b->frame && a->header > b->header && a->shape.bytes == b->shape.bytes &&
            (uint64_t)(a->header - b->header) % b->shape.bytes == 0 && is_seen(b) && !is_void(b) &&
            compare_structs(a, b) == SAME;
+}
+
+/* Whether a caller's pointer to something small fits by accident, where an object is further in. */
+static bool is_accident(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    return a->frame != b->frame && a->shape.bytes <= METE__TYPE_CHOICE_SCALAR &&
+           (a->fit == METE__TYPE_FIT_ARRAY || a->fit == METE__TYPE_FIT_TAIL) && !a->is_counted &&
+           !a->is_indexed && is_seen(b) && b->shape.bytes > METE__TYPE_CHOICE_SCALAR &&
+           b->fit == METE__TYPE_FIT_TAIL && !is_void(b);
 }
 
 /* How well what a caller says must fit to be taken for what is vague further in. */
@@ -92,7 +100,10 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
     if (a->frame != b->frame && a->fit == b->fit && a->clue->kind < b->clue->kind &&
         compare_structs(a, b) == SAME)
         return false;
-    if (a->frame != b->frame && (b->is_vague || b->is_grain) && a->fit >= least_fit(b)) return true;
+    if (is_accident(a, b)) return false;
+    if (a->frame != b->frame && (b->is_vague || b->is_grain) && a->fit >= least_fit(b) &&
+        (is_void(b) || !is_whole(b, a)))
+        return true;
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
     if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
@@ -125,7 +136,8 @@ bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
 enum mete__site_type_confidence
 mete__type_choice_confidence(const struct mete__type_choice *choice) {
     if (is_void(choice) || choice->is_doubtful) return METE__SITE_TYPE_UNKNOWN;
-    if (choice->is_disputed || choice->clue->is_one_of) return METE__SITE_TYPE_LIKELY;
+    if (choice->is_disputed || choice->is_start || choice->clue->is_one_of)
+        return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
     case METE__TYPE_FIT_BYTES:

@@ -22,9 +22,11 @@
 struct mete__type_choice {
     const struct mete__clue *clue; /* NULL: none yet */
     const struct mete__frame *frame;
+    Dwarf_Die type; /* the clue's, or what that begins with */
     struct mete__type_fit_shape shape;
     enum mete__type_fit fit;
     int64_t header;
+    bool is_start;    /* the blocks are smaller than what the clue says, which begins with this */
     bool is_vague;    /* found where memory for others is got: they may know better */
     bool is_passed;   /* what is returned to these others begins elsewhere in the block */
     bool passes_tail; /* the same, but that is the flexible array at its end */
