@@ -342,8 +342,13 @@ END
     run -125 mete layout thin.a
     [ "$output" = "mete: layout: thin.a is a thin archive: its objects are files of their own" ]
     zstd -q --keep module.ko
-    run -125 mete layout module.ko.zst
-    [ "$output" = "mete: layout: module.ko.zst is compressed: unpack it with zstd -d" ]
+    mete layout module.ko.zst '*' >out
+    diff expected out
+    for bytes in 20 $(($(stat -c %s module.ko.zst) - 1)); do
+        head -c "$bytes" module.ko.zst >cut.ko.zst
+        run -125 mete layout cut.ko.zst
+        [ "$output" = "mete: layout: cut.ko.zst is compressed with zstd, and damaged, or libzstd.so.1 is not installed" ]
+    done
 }
 
 @test "long_chains_of_typedefs_and_pointers_are_followed" {
@@ -501,6 +506,9 @@ C
     mete layout module.ko '*' >out
     diff expected out
     run ! grep -q 'struct spare {' out # the kernel's, and not the module's
+    zstd -q module.ko
+    mete layout module.ko.zst '*' >out
+    diff expected out
     objcopy -O binary --only-section=.BTF --set-section-flags .BTF=alloc module.ko module
     mete layout module '*' >out
     diff expected out

@@ -12,7 +12,7 @@
 
 #include "analysis/debug_types/btf.h"
 #include "analysis/elf_sections.h"
-#include "analysis/regular_file.h"
+#include "analysis/unpacked_file.h"
 
 #define RUNNING "/sys/kernel/btf/vmlinux"
 
@@ -34,7 +34,7 @@ static bool says_release(const char *texts, size_t size, const char *release) {
 /* Whether a module file says that it is of the kernel that runs. */
 static bool is_of_running(const char *path) {
     struct utsname running;
-    int fd = mete__regular_file_open(path);
+    int fd = mete__unpacked_file_open(path);
     bool is = false;
 
     if (fd < 0) return false;

@@ -15,6 +15,7 @@
 
 #include "analysis/debug_types/btf.h"
 #include "analysis/elf_sections.h"
+#include "analysis/unpacked_file.h"
 
 #define SIZE_MOST ((size_t)1 << 28) /* bytes; a kernel has 6 MB */
 
@@ -114,9 +115,9 @@ bool mete__btf_file_is(const char *path) {
 
 int mete__btf_file_read(const char *path, struct mete__btf_file *file) {
     struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = mete__unpacked_file_open(path);
 
-    if (fd < 0) return -errno;
+    if (fd < 0) return fd;
     int result = -ENODATA;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
         bool is_whole = begins_as_btf(fd);

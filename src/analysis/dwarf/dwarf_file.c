@@ -16,6 +16,7 @@
 #include "analysis/dwarf/dwarf_mend.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/unit_language.h"
+#include "analysis/unpacked_file.h"
 
 struct part {
     Dwarf *dwarf;
@@ -109,19 +110,13 @@ static int add_package(struct mete__dwarf_file *file, const char *path) {
 
 /* The descriptor of a regular file: a pipe or a device has no debug information, and might wait. */
 static int open_regular(const char *path, char *why, size_t why_size) {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = mete__unpacked_file_open(path);
 
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        int error = errno;
-        snprintf(why, why_size, "cannot open %s: %s", path, strerror(error));
-        if (fd >= 0) close(fd);
-        return -error;
-    }
-    if (S_ISREG(status.st_mode)) return fd;
-    snprintf(why, why_size, "%s is no regular file", path);
-    close(fd);
-    return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    if (fd == -EISDIR || fd == -EINVAL)
+        snprintf(why, why_size, "%s is no regular file", path);
+    else if (fd < 0)
+        snprintf(why, why_size, "cannot open %s: %s", path, strerror(-fd));
+    return fd;
 }
 
 /* The core dump in a file, or NULL where it is something else. */
@@ -229,7 +224,8 @@ static void say_no_elf(const char *path, const char start[8], char *why, size_t 
     if (memcmp(start, "!<thin>\n", 8) == 0)
         snprintf(why, why_size, "%s is a thin archive: its objects are files of their own", path);
     else if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
-        snprintf(why, why_size, "%s is compressed: unpack it with zstd -d", path);
+        snprintf(why, why_size,
+                 "%s is compressed with zstd, and damaged, or libzstd.so.1 is not installed", path);
     else
         snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
 }
