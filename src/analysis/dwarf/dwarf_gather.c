@@ -76,8 +76,9 @@ static int gather_name(Elf *elf, const char *name, struct group *group) {
     find(elf, name, group);
     if (group->count < 2) return 0;
     Elf_Data *data = elf_getdata(group->read, NULL);
-    group->bytes = malloc(group->size);
+    group->bytes = malloc(group->size + 1);
     if (group->bytes == NULL) return -ENOMEM;
+    group->bytes[group->size] = '\0'; /* libdw does not see that the last string has no end */
     group->was = *data;
     /* What is in no group comes first: then offsets into it are right as they are. */
     size_t used = copy(elf, name, false, group->bytes);

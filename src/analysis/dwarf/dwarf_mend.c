@@ -166,8 +166,9 @@ static int mend(struct section *section, const struct mete__unit_section *units,
     /* Units of types have more than this in their headers. */
     const size_t least = units->has_types ? 24 : 13;
 
-    section->copy = malloc(units->size);
+    section->copy = malloc(units->size + 1);
     if (section->copy == NULL) return -ENOMEM;
+    section->copy[units->size] = '\0'; /* libdw does not see that the last string has no end */
     memcpy(section->copy, units->data, units->size);
     section->data->d_buf = section->copy;
     for (size_t i = 0; i < section->damage_count; i++) {
