@@ -95,3 +95,44 @@ has() {
         [[ $(cat out) != *struct* ]]
     done
 }
+
+@test "blocks_and_layouts_have_one_name_for_a_type_of_cxx" {
+    cat >hidden.cc <<'CC'
+namespace { struct node { char c; long l; char d; node *next; }; }
+namespace ns {
+namespace { struct inner { char a; void *p; char b; }; }
+struct outer { struct part { char a; long b; char c; }; part *first; };
+}
+static node *list;
+ns::inner *kept[10];
+ns::outer outers[10];
+int main() {
+    struct local { char x; long y; char z; };
+    static local *mine[10];
+    for (int i = 0; i < 10; i++) {
+        node *made = new node;
+        made->next = list;
+        list = made;
+        ns::inner *inner = new ns::inner;
+        kept[i] = inner;
+        mine[i] = new local;
+        outers[i].first = new ns::outer::part;
+    }
+    return mine[3] == nullptr;
+}
+CC
+    for options in -O0 -O2 '-O1 -fdebug-types-section'; do
+        # shellcheck disable=SC2086
+        g++ -g $options hidden.cc -o hidden
+        mete run --quiet -o hidden.mete ./hidden
+        mete layout hidden --heap hidden.mete --json - |
+            jq -r '.types[] | select(.heap != null) | "\(.name) \(.heap.peak.objects)"' | sort >found
+        rm hidden.mete
+        sort <<'TYPES' | diff - found
+(anonymous namespace)::node 10
+main()::local 10
+ns::(anonymous namespace)::inner 10
+ns::outer::part 10
+TYPES
+    done
+}

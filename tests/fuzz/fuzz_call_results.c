@@ -11,7 +11,6 @@
 
 #include "analysis/blocks/call_results.h"
 #include "analysis/blocks/type_fit.h"
-#include "analysis/debug_types/dwarf_type.h"
 #include "analysis/debug_types/type_name.h"
 #include "analysis/names.h"
 #include "analysis/symbols/image.h"
@@ -21,28 +20,28 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void look_at(const struct mete__block_flow *flow, struct mete__names *names,
-                    struct mete__dwarf_type_cache *cache) {
+static void look_at(const struct mete__block_flow *flow, struct mete__type_namer *namer) {
     for (size_t i = 0; i < flow->clue_count; i++) {
         struct mete__type_fit_shape shape;
         Dwarf_Die type = flow->clues[i].type;
-        if (flow->clues[i].offset < 0 || mete__type_name_of(cache, names, &type) == NULL) abort();
+        if (flow->clues[i].offset < 0 || mete__type_name_of(namer, &type) == NULL) abort();
         (void)mete__type_fit_shape_of(&type, &shape);
     }
 }
 
 static void ask(struct mete__image *image, struct mete__names *names) {
-    struct mete__dwarf_type_cache *cache = mete__dwarf_type_open(names);
+    struct mete__type_namer *namer;
     struct mete__call_results *results;
 
-    if (cache == NULL || mete__call_results_open(image, &results) != 0) abort();
+    if (mete__type_name_open(names, &namer) != 0 || mete__call_results_open(image, &results) != 0)
+        abort();
     for (uint64_t address = CODE_START; address < CODE_END; address += 3) {
         const struct mete__block_flow *flow = mete__call_results_at(results, address);
         if (flow == NULL || flow->clue_count > METE__CLUES_MAX) abort();
-        look_at(flow, names, cache);
+        look_at(flow, namer);
     }
     mete__call_results_close(results);
-    mete__dwarf_type_close(cache);
+    mete__type_name_close(namer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/debug_types/type_name.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/unit_language.h"
@@ -65,7 +64,7 @@ static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const c
                    bool has_scopes, int depth) {
     const char *own = dwarf_diename(die);
     bool is_aggregate = mete__dwarf_die_is_aggregate(dwarf_tag(die));
-    char name[NAME_SIZE], around[NAME_SIZE];
+    char name[NAME_SIZE];
     Dwarf_Die declared;
     int status = 0;
 
@@ -74,8 +73,8 @@ static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const c
         return 0;
     /* A class that has a unit of its own is defined outside of where it is declared. */
     if (has_scopes && is_aggregate && mete__dwarf_die_follow(die, DW_AT_specification, &declared)) {
-        (void)mete__type_name_scope(&declared, around, sizeof around);
-        scope = around;
+        const char *around = mete__type_name_scope(table->namer, &declared);
+        scope = around == NULL ? "" : around;
     }
     int length = snprintf(name, sizeof name, "%s%s", scope, own);
     if (length < 0 || (size_t)length + sizeof "::" > sizeof name) return 0;
@@ -107,7 +106,9 @@ int mete__definition_table_read(struct mete__definition_table *table, Dwfl_Modul
     Dwarf_Addr bias;
     int status = 0;
 
-    *table = (struct mete__definition_table){0};
+    *table = (struct mete__definition_table){.names = mete__names_open()};
+    if (table->names == NULL || mete__type_name_open(table->names, &table->namer) != 0)
+        return -ENOMEM;
     Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
     if (dwarf == NULL) return 0;
     /* Units of types, too, which libdwfl leaves out. */
@@ -121,21 +122,22 @@ int mete__definition_table_read(struct mete__definition_table *table, Dwfl_Modul
 
 void mete__definition_table_free(struct mete__definition_table *table) {
     tdestroy(table->definitions, free);
+    mete__type_name_close(table->namer);
+    if (table->names != NULL) mete__names_close(table->names);
     *table = (struct mete__definition_table){0};
 }
 
 bool mete__definition_table_complete(const struct mete__definition_table *table, Dwarf_Die *type) {
     char name[NAME_SIZE];
-    Dwarf_Die bare, unit;
-    size_t length = 0;
+    Dwarf_Die bare;
 
     if (!mete__dwarf_die_peel(type, &bare) || !dwarf_hasattr(&bare, DW_AT_declaration) ||
-        dwarf_diename(&bare) == NULL || dwarf_diecu(&bare, &unit, NULL, NULL) == NULL)
+        dwarf_diename(&bare) == NULL || table->namer == NULL)
         return false;
-    if (!mete__dwarf_die_is_c(mete__unit_language_of(&unit)))
-        length = mete__type_name_scope(&bare, name, sizeof name);
-    int added = snprintf(name + length, sizeof name - length, "%s", dwarf_diename(&bare));
-    if (added < 0 || (size_t)added >= sizeof name - length) return false;
+    const char *scope = mete__type_name_scope(table->namer, &bare);
+    int length =
+        snprintf(name, sizeof name, "%s%s", scope == NULL ? "" : scope, dwarf_diename(&bare));
+    if (length < 0 || (size_t)length >= sizeof name) return false;
     struct definition key = {.tag = tag_of(&bare), .name = name};
     struct definition **found = tfind(&key, (void *const *)&table->definitions, by_name);
     if (found == NULL || (*found)->differs) return false;

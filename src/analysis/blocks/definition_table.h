@@ -11,11 +11,14 @@
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>
 
+#include "analysis/debug_types/type_name.h"
 #include "base/compiler.h"
 
 /* Zero-initialised it is empty. */
 struct mete__definition_table {
-    void *definitions; /* tsearch tree, by kind and name */
+    struct mete__names *names;
+    struct mete__type_namer *namer; /* for the scopes of C++ */
+    void *definitions;              /* tsearch tree, by kind and name */
 };
 
 /* Reads the structs, unions and classes that units define outside of functions. -ENOMEM: there are

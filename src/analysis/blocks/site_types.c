@@ -21,8 +21,8 @@ struct mete__site_types {
     struct mete__symbols *symbols;
     struct mete__stated_types *stated;
     struct mete__names *names;
-    struct mete__dwarf_type_cache *cache; /* of names */
-    struct mete__call_results **results;  /* by the image's number; NULL: not opened yet */
+    struct mete__type_namer *namer;
+    struct mete__call_results **results; /* by the image's number; NULL: not opened yet */
     uint64_t result_count;
 };
 
@@ -35,9 +35,10 @@ int mete__site_types_open(const struct mete__profile *profile, struct mete__symb
     types->symbols = symbols;
     types->result_count = mete__profile_count(profile, METE_SECTION_MODULES);
     types->names = mete__names_open();
-    types->cache = types->names == NULL ? NULL : mete__dwarf_type_open(types->names);
+    if (types->names != NULL && mete__type_name_open(types->names, &types->namer) != 0)
+        types->namer = NULL;
     types->results = calloc(types->result_count + 1, sizeof(struct mete__call_results *));
-    if (types->cache == NULL || types->results == NULL ||
+    if (types->namer == NULL || types->results == NULL ||
         mete__stated_types_open(profile, &types->stated) != 0) {
         mete__site_types_close(types);
         return -ENOMEM;
@@ -52,7 +53,7 @@ void mete__site_types_close(struct mete__site_types *types) {
         mete__call_results_close(types->results[i]);
     free(types->results);
     mete__stated_types_close(types->stated);
-    mete__dwarf_type_close(types->cache);
+    mete__type_name_close(types->namer);
     mete__names_close(types->names);
     free(types);
 }
@@ -363,7 +364,7 @@ static const char *name_stated(struct mete__site_types *types, uint32_t stack,
     if (results == NULL ||
         !mete__call_results_typedef(results, address, name, stated->bytes, &type))
         return name;
-    return mete__type_name_of(types->cache, types->names, &type);
+    return mete__type_name_of(types->namer, &type);
 }
 
 /* What the program has said itself. 0 where it said nothing, or what its blocks cannot be. -ENOMEM.
@@ -414,7 +415,7 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     out->confidence = mete__type_choice_confidence(&best);
     if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
     Dwarf_Die type = best.type;
-    out->name = mete__type_name_of(types->cache, types->names, &type);
+    out->name = mete__type_name_of(types->namer, &type);
     out->bytes = best.shape.bytes;
     out->header = (uint64_t)best.header;
     out->form = mete__type_choice_form(&best);

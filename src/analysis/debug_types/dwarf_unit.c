@@ -135,8 +135,9 @@ static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
     /* clang names a class that another unit has by its signature alone. */
     if (name == NULL && mete__dwarf_die_follow(die, DW_AT_signature, &full))
         name = mete__dwarf_die_name(&full);
-    snprintf(text, sizeof text, "%s%s::", around == NULL ? "" : around,
-             name == NULL ? "(anonymous)" : name);
+    if (name == NULL)
+        name = dwarf_tag(die) == DW_TAG_namespace ? "(anonymous namespace)" : "(anonymous)";
+    snprintf(text, sizeof text, "%s%s::", around == NULL ? "" : around, name);
     walk->scope = mete__names_keep(walk->names, text);
     if (walk->scope == NULL) return -ENOMEM;
     int status = walk_children(walk, die, depth);
