@@ -16,12 +16,31 @@ static int complain(const struct mete__layout_file *file, const char *lacks, con
     return METE__EXIT_FAILED;
 }
 
+/* A name of C++ without its scopes: what is behind the last "::" that is not inside brackets. */
+static const char *own_name(const char *name) {
+    const char *own = name;
+    int depth = 0;
+
+    for (const char *at = name; *at != '\0'; at++) {
+        depth += *at == '<' || *at == '(';
+        depth -= *at == '>' || *at == ')';
+        if (depth == 0 && at[0] == ':' && at[1] == ':') own = at + 2;
+    }
+    return own;
+}
+
 static int complain_type(const struct mete__layout_file *file, const char *pattern) {
     struct mete__nearest nearest = mete__nearest_to(mete__type_without_keyword(pattern));
+    const char *meant = NULL;
 
-    for (size_t i = 0; i < mete__layout_file_count(file); i++)
-        mete__nearest_offer(&nearest, mete__type_plain_name(mete__layout_file_type(file, i)));
-    return complain(file, "has no type", pattern, nearest.best);
+    for (size_t i = 0; i < mete__layout_file_count(file); i++) {
+        const char *name = mete__type_plain_name(mete__layout_file_type(file, i));
+        const char *best = nearest.best;
+        mete__nearest_offer(&nearest, name);
+        mete__nearest_offer(&nearest, own_name(name));
+        if (nearest.best != best) meant = name;
+    }
+    return complain(file, "has no type", pattern, meant);
 }
 
 /* The end of a path that has as many slashes as another text. */

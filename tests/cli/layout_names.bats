@@ -28,6 +28,22 @@ refuses() {
     refuses "program has no type 'struct wholly_different'" 'struct wholly_different'
 }
 
+@test "names_of_cxx_are_found_without_their_scopes" {
+    cat >scoped.cc <<'C'
+namespace app { template<class T> struct list { T *first; }; struct conn { char c; long l; }; }
+namespace { struct hidden { int a; }; }
+app::list<app::conn> list;
+app::conn conn;
+hidden hid;
+int main() { return hid.a; }
+C
+    g++ -g scoped.cc -o program
+    refuses "program has no type 'conn': did you mean 'app::conn'?" conn
+    refuses "program has no type 'class con': did you mean 'app::conn'?" 'class con'
+    refuses "program has no type 'hidden': did you mean '(anonymous namespace)::hidden'?" hidden
+    refuses "program has no type 'list<app::conn>': did you mean 'app::list<app::conn>'?" 'list<app::conn>'
+}
+
 @test "a_type_that_is_only_pointed_to_can_be_asked_for" {
     write_program
     json program --points-to=other
