@@ -136,3 +136,25 @@ ns::outer::part 10
 TYPES
     done
 }
+
+@test "what_of_a_class_is_known_is_told_also_where_something_is_not" {
+    cat >parts.h <<'CC'
+#include <string>
+namespace app {
+struct counts { counts(); int one, other; };
+struct options { std::string name; counts of; counts many[3]; bool last; };
+}
+CC
+    printf '#include "parts.h"\napp::counts::counts() : one(1), other(2) {}\n' >one.cc
+    printf '#include "parts.h"\napp::options all;\nint main() { return all.last; }\n' >two.cc
+    clang++ -g one.cc two.cc -o program
+    json program app::options
+    # clang describes counts in one unit alone, and leaves std::string to the C++ library's.
+    holds '.types[0].members[1] | .name == "of" and .size == 8 and .align == 4'
+    holds '.types[0].members[2].size == 0'
+    mete layout program app::options >out
+    grep -qE 'app::counts many\[3\];  /\* its size is not in this file \*/$' out
+    grep -qE '^size [0-9]+, align [48], ' out
+    run ! grep -qE 'tail padding: [0-9]{2}' out
+    mete layout program app::options --reorder | grep -qxF 'app::options stays as it is: the size of a member is not known'
+}

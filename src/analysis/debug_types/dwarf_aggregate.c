@@ -72,11 +72,15 @@ static int name_target(struct mete__dwarf_aggregate_reader *reader,
 static uint32_t flags_of_kind(const struct mete__dwarf_member *read,
                               const struct mete__dwarf_type *type, const char *name) {
     uint32_t flags = 0;
+    Dwarf_Die element = type->element;
 
     if (read->is_base) flags |= METE__MEMBER_BASE;
     if (name != NULL && strncmp(name, "_vptr", 5) == 0 && read->is_artificial)
         flags |= METE__MEMBER_VPTR;
-    if (type->is_array)
+    /* An array of what the unit only declares has a length, but no size. */
+    if (type->is_array && element.addr != NULL && dwarf_hasattr(&element, DW_AT_declaration))
+        flags |= METE__MEMBER_ARRAY | METE__MEMBER_INCOMPLETE;
+    else if (type->is_array)
         flags |= type->has_size ? METE__MEMBER_ARRAY : METE__MEMBER_FLEXIBLE;
     else if (!type->has_size)
         flags |= METE__MEMBER_INCOMPLETE;

@@ -66,23 +66,26 @@ static const struct mete__type *definition_of(const struct definitions *all, con
     return *found;
 }
 
-/* Whether all that was missing is known now. */
+/* Whether something that was missing is known now. */
 static bool fill_in(const struct definitions *all, struct mete__type *type) {
+    bool is_filled = false;
+
     for (uint32_t i = 0; i < type->member_count; i++) {
         struct mete__member *member = &type->members[i];
         if (!(member->flags & METE__MEMBER_INCOMPLETE)) continue;
         const struct mete__type *class = definition_of(all, member->type);
         if (class == NULL || member->offset > type->size ||
             class->size > type->size - member->offset)
-            return false;
+            continue;
         member->size = class->size;
         member->align = class->align;
         member->nested = class;
         member->flags &= ~(uint32_t)METE__MEMBER_INCOMPLETE;
         if (type->align < class->align && !(type->flags & METE__TYPE_PACKED))
             type->align = class->align;
+        is_filled = true;
     }
-    return true;
+    return is_filled;
 }
 
 static int complete(struct mete__type_table *table, const struct definitions *all,
