@@ -883,3 +883,34 @@ CC
         printf 'drawn::circle certain\ndrawn::circle::part certain\n' | diff - out
     done
 }
+
+@test "a_slice_of_a_workspace_is_not_certainly_the_rest_of_it" {
+    # Objects are carved off one block; the rest of it happens to be a multiple of four.
+    cat >workspace.c <<'C'
+#include <stdlib.h>
+struct state { long table[700]; };
+struct context { void *previous, *next; unsigned *entropy; } *volatile context;
+__attribute__((noinline)) static void create(size_t size) {
+    static struct context made;
+    void *workspace = malloc(size);
+    if (workspace == NULL) abort();
+    made.previous = workspace;
+    made.next = (struct state *)workspace + 1;
+    made.entropy = (unsigned *)((struct state *)workspace + 2);
+    context = &made;
+}
+int main(void) {
+    create(2 * sizeof(struct state) + 500 * sizeof(unsigned) + 40000);
+    return context->entropy == NULL;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level workspace.c -o workspace
+            mete run --quiet --output p.mete ./workspace
+            [ "$(mete report p.mete --json - | jq -r '.sites[0].type_confidence')" != certain ] ||
+                { echo "$compiler $level"; mete report p.mete --json - | jq '.sites[0]'; false; }
+            rm p.mete
+        done
+    done
+}

@@ -158,6 +158,10 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
         if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&
             (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR || !choice->is_direct))
             return METE__SITE_TYPE_LIKELY;
+        /* Behind what is carved off first the rest of any block is a multiple of a small size. */
+        if (choice->fit == METE__TYPE_FIT_ARRAY && choice->header > 0 &&
+            choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR)
+            return METE__SITE_TYPE_LIKELY;
         /* Behind a header any struct with an open end fits: a pool's first object, too. */
         if (choice->fit == METE__TYPE_FIT_FLEXIBLE && (choice->header > 0 || choice->passes_tail))
             return METE__SITE_TYPE_LIKELY;
