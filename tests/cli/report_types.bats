@@ -914,3 +914,42 @@ C
         done
     done
 }
+
+@test "what_a_factory_returns_as_a_base_is_what_is_made" {
+    # Each derived class is as large as its base: sizes do not tell them apart.
+    cat >factory.cc <<'CC'
+namespace suite {
+struct test { virtual ~test() {} virtual int run() = 0; long failures = 0; };
+struct token { int kind, line; };
+}
+namespace {
+struct addition : suite::test { int run() override { return 1; } };
+struct number : suite::token {} nought;
+}
+#define APART __attribute__((noinline))
+APART static suite::test *make_test() { return new addition; }
+APART static suite::token *make_token() {
+    suite::token *token = new number;
+    token->kind = 1;
+    return token;
+}
+suite::test *volatile made;
+suite::token *volatile token;
+int main() {
+    made = make_test();
+    token = make_token();
+    return made->run() != 1 || token == nullptr || token == &nought;
+}
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O2; do
+            $compiler -g $level factory.cc -o factory
+            mete run --quiet --output p.mete ./factory
+            mete report p.mete --json - |
+                jq -r '.sites[] | select((.stack[0].function // "") | startswith("make")) | "\(.type) \(.type_confidence)"' | sort >out
+            rm p.mete
+            printf '(anonymous namespace)::addition certain\nsuite::token likely\n' | diff - out ||
+                { echo "$compiler $level"; false; }
+        done
+    done
+}

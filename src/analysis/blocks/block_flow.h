@@ -11,6 +11,7 @@
  *     it is stored to a member, or a global       list->head = malloc(…)
  *     it is passed on to a function               conn_init(malloc(…))
  *     it is returned                              struct conn *conn_new(void) { return malloc(…); }
+ *     an object of C++ is made there              new connection(…)
  *
  * A union's pointers say several things; which of them it is, the function's own accesses to the
  * block may tell: how many bytes at once, and how far apart.
@@ -36,7 +37,8 @@ enum mete__clue_kind {
     METE__CLUE_GLOBAL,
     METE__CLUE_MEMBER,
     METE__CLUE_VARIABLE,
-    METE__CLUE_CALL, /* the compiler says what the call allocates (call_site.h) */
+    METE__CLUE_CONSTRUCTED, /* a constructor of C++ makes such an object there */
+    METE__CLUE_CALL,        /* the compiler says what the call allocates (call_site.h) */
 };
 
 struct mete__clue {

@@ -73,6 +73,18 @@ static bool declared(Dwarf_Die *function, Dwarf_Die *with_parameters) {
            mete__dwarf_die_follow(function, DW_AT_specification, with_parameters);
 }
 
+/* Whether it makes an object of the class that its first parameter points to. */
+static bool is_constructor(Dwarf_Die *function, Dwarf_Die *pointer_type) {
+    Dwarf_Die die, class;
+
+    if (dwarf_child(function, &die) != 0 || !mete__pointee_of(pointer_type, &class)) return false;
+    while (dwarf_tag(&die) != DW_TAG_formal_parameter)
+        if (dwarf_siblingof(&die, &die) != 0) return false;
+    Dwarf_Attribute artificial;
+    return dwarf_attr_integrate(&die, DW_AT_artificial, &artificial) != NULL &&
+           mete__dwarf_die_constructs(mete__block_walk_name(function), &class);
+}
+
 /* How many parameters are integers. */
 static uint8_t count_numbers(Dwarf_Die *function) {
     Dwarf_Die die, type, bare;
@@ -145,11 +157,13 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
         looked = true;
         if (!known) break;
         if (i == 0 && returns_argument(&callee)) result = *argument;
-        if (declared(&callee, &function) && parameter_type(&function, i, &type))
-            mete__block_walk_clue(walk, &type,
-                                  (struct mete__clue){.kind = METE__CLUE_ARGUMENT,
-                                                      .offset = argument->offset,
-                                                      .name = mete__block_walk_name(&callee)});
+        if (!declared(&callee, &function) || !parameter_type(&function, i, &type)) continue;
+        bool constructs = i == 0 && is_constructor(&function, &type);
+        mete__block_walk_clue(
+            walk, &type,
+            (struct mete__clue){.kind = constructs ? METE__CLUE_CONSTRUCTED : METE__CLUE_ARGUMENT,
+                                .offset = argument->offset,
+                                .name = mete__block_walk_name(&callee)});
     }
     for (int8_t i = 0; i < METE__REGISTERS; i++)
         if ((convention->preserved >> i & 1) == 0) walk->state.registers[i] = unknown;

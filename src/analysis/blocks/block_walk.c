@@ -1,6 +1,7 @@
 #include "analysis/blocks/block_walk.h"
 
 #include <dwarf.h>
+#include <string.h>
 
 #include "analysis/blocks/pointee.h"
 #include "analysis/blocks/type_fit.h"
@@ -105,6 +106,17 @@ void mete__block_walk_inside(struct mete__block_walk *walk, Dwarf_Die *pointer_t
         mete__block_walk_clue(walk, pointer_type, clue);
 }
 
+/* Whether a parameter of an inlined call is the object that a constructor makes. */
+static bool is_constructed(const struct mete__block_walk *walk, struct mete__variable *variable) {
+    Dwarf_Die class;
+
+    return variable->name != NULL && strcmp(variable->name, "this") == 0 &&
+           mete__pointee_of(&variable->type, &class) &&
+           mete__dwarf_die_constructs(
+               mete__block_walk_name(&walk->source->places->inlined[variable->inlined - 1]),
+               &class);
+}
+
 static void add_variable(struct mete__block_walk *walk, const struct mete__variable_place *place,
                          int64_t offset, int64_t in_block) {
     struct mete__variable *variable = &walk->source->places->variables[place->variable];
@@ -116,7 +128,9 @@ static void add_variable(struct mete__block_walk *walk, const struct mete__varia
         /* What an inlined function calls its parameter is no more than another function would say.
          */
         bool is_argument = member->name == NULL && variable->is_parameter && variable->inlined != 0;
+        bool constructs = is_argument && is_constructed(walk, variable);
         struct mete__clue clue = clue_of(member->name != NULL ? METE__CLUE_MEMBER
+                                         : constructs         ? METE__CLUE_CONSTRUCTED
                                          : is_argument        ? METE__CLUE_ARGUMENT
                                                               : METE__CLUE_VARIABLE,
                                          &object, member);

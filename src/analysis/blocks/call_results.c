@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "analysis/blocks/call_site.h"
-#include "analysis/blocks/definition_table.h"
 #include "analysis/blocks/frame_table.h"
 #include "analysis/blocks/global_table.h"
 #include "analysis/blocks/pointee.h"
@@ -218,18 +217,25 @@ static bool callee_at(void *context, uint64_t address, Dwarf_Die *function) {
            stretch_of(function, address) == address;
 }
 
-static bool complete_type(void *context, Dwarf_Die *type) {
-    struct mete__call_results *results = context;
-    Dwarf_Die bare;
-
-    if (!mete__dwarf_die_peel(type, &bare) || !dwarf_hasattr(&bare, DW_AT_declaration))
-        return false;
+static const struct mete__definition_table *definitions_of(struct mete__call_results *results) {
     if (!results->has_definitions) {
         results->has_definitions = true;
         int status = mete__definition_table_read(&results->definitions, results->module);
         (void)status; /* what there is will do */
     }
-    return mete__definition_table_complete(&results->definitions, type);
+    return &results->definitions;
+}
+
+static bool complete_type(void *context, Dwarf_Die *type) {
+    struct mete__call_results *results = context;
+    Dwarf_Die bare;
+
+    return mete__dwarf_die_peel(type, &bare) && dwarf_hasattr(&bare, DW_AT_declaration) &&
+           mete__definition_table_complete(definitions_of(results), type);
+}
+
+unsigned int mete__call_results_starts(struct mete__call_results *results, Dwarf_Die *type) {
+    return mete__definition_table_starts(definitions_of(results), type);
 }
 
 /* --- Answers --- */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "analysis/blocks/block_flow.h"
+#include "analysis/blocks/definition_table.h"
 #include "analysis/symbols/image.h"
 #include "base/compiler.h"
 
@@ -27,6 +28,9 @@ void mete__call_results_close(struct mete__call_results *results);
  * results. NULL: nothing is known, or no memory. */
 const struct mete__block_flow *mete__call_results_at(struct mete__call_results *results,
                                                      uint64_t address);
+
+/* What a pointer to a type may point to as well: METE__START_*. */
+unsigned int mete__call_results_starts(struct mete__call_results *results, Dwarf_Die *type);
 
 /* The type of so many bytes that the source around the call means by a name that is a typedef.
  * False: there is none, or it is not known. */

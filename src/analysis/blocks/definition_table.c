@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/dwarf_member.h"
 #include "analysis/dwarf/dwarf_split.h"
 #include "analysis/dwarf/unit_language.h"
 
@@ -21,8 +22,9 @@ struct definition {
     const char *name;
     uint64_t size;
     Dwarf_Die die;
-    bool differs; /* units define different ones */
-    char text[];  /* the name */
+    bool differs;     /* units define different ones */
+    unsigned int kin; /* METE__START_*: of what is as large */
+    char text[];      /* the name */
 };
 
 static int by_name(const void *left, const void *right) {
@@ -35,63 +37,125 @@ static int tag_of(Dwarf_Die *die) {
     return dwarf_tag(die) == DW_TAG_class_type ? DW_TAG_structure_type : dwarf_tag(die);
 }
 
-static int add(struct mete__definition_table *table, Dwarf_Die *die, const char *name) {
-    struct definition key = {.tag = tag_of(die), .name = name, .die = *die};
+/* The entry of a name; `*found` is NULL where memory ran out. False: it has been there before. */
+static bool put(void **tree, const struct definition *key, struct definition **found) {
+    struct definition **known = tfind(key, tree, by_name);
 
-    if (dwarf_hasattr(die, DW_AT_declaration) ||
-        !mete__dwarf_die_number(die, DW_AT_byte_size, &key.size))
-        return 0;
-    struct definition **found = tfind(&key, &table->definitions, by_name);
-    if (found != NULL) {
-        if ((*found)->size != key.size) (*found)->differs = true;
-        return 0;
-    }
-    size_t length = strlen(name);
+    *found = known == NULL ? NULL : *known;
+    if (known != NULL) return false;
+    size_t length = strlen(key->name);
     struct definition *definition = malloc(sizeof *definition + length + 1);
-    if (definition == NULL) return -ENOMEM;
-    *definition = key;
-    memcpy(definition->text, name, length + 1);
+    if (definition == NULL) return true;
+    *definition = *key;
+    memcpy(definition->text, key->name, length + 1);
     definition->name = definition->text;
-    if (tsearch(definition, &table->definitions, by_name) != NULL) return 0;
-    free(definition);
-    return -ENOMEM;
+    if (tsearch(definition, tree, by_name) != NULL)
+        *found = definition;
+    else
+        free(definition);
+    return true;
 }
+
+static int add(struct mete__definition_table *table, Dwarf_Die *die, const char *name,
+               uint64_t size) {
+    const struct definition key = {.tag = tag_of(die), .name = name, .size = size, .die = *die};
+    struct definition *definition;
+
+    if (!put(&table->definitions, &key, &definition) && definition->size != size)
+        definition->differs = true;
+    return definition == NULL ? -ENOMEM : 0;
+}
+
+/* --- What others begin with --- */
+
+/* The name of a struct, union or class with its scopes. False: it has none. */
+static bool name_of(const struct mete__definition_table *table, Dwarf_Die *bare, char *name) {
+    const char *own = dwarf_diename(bare);
+
+    if (own == NULL) return false;
+    const char *scope = mete__type_name_scope(table->namer, bare);
+    int length = snprintf(name, NAME_SIZE, "%s%s", scope == NULL ? "" : scope, own);
+    return length >= 0 && length < NAME_SIZE;
+}
+
+/* A base or a member that all of what it is in is. */
+static int add_start(struct mete__definition_table *table, Dwarf_Die *child, uint64_t size) {
+    struct mete__dwarf_member member;
+    struct definition *start;
+    Dwarf_Die type, bare;
+    char name[NAME_SIZE];
+    uint64_t bytes;
+
+    mete__dwarf_member_read(child, &member);
+    if (!member.has_place || member.offset != 0 || !mete__dwarf_member_type(&member, &type) ||
+        !mete__dwarf_die_peel(&type, &bare) || !mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) ||
+        !mete__dwarf_die_size(&bare, &bytes) || bytes != size || !name_of(table, &bare, name))
+        return 0;
+    const struct definition key = {.tag = tag_of(&bare), .name = name};
+    (void)put(&table->starts, &key, &start);
+    if (start == NULL) return -ENOMEM;
+    start->kin |= member.is_base ? METE__START_OF_CLASS : METE__START_OF_MEMBER;
+    return 0;
+}
+
+/* --- Scopes --- */
 
 static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const char *scope,
                 bool has_scopes, int depth);
 
-static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const char *scope,
-                   bool has_scopes, int depth) {
+/* The scope of what is in a DIE, written to `name`; NULL: it defines nothing for other units. */
+static const char *scope_in(struct mete__definition_table *table, Dwarf_Die *die, const char *scope,
+                            bool has_scopes, char *name) {
     const char *own = dwarf_diename(die);
-    bool is_aggregate = mete__dwarf_die_is_aggregate(dwarf_tag(die));
-    char name[NAME_SIZE];
     Dwarf_Die declared;
-    int status = 0;
 
-    /* What is in a namespace without a name is each unit's own. */
-    if (own == NULL || !(is_aggregate || (has_scopes && dwarf_tag(die) == DW_TAG_namespace)))
-        return 0;
+    /* What is in a namespace without a name, or in a function, is each unit's own. */
+    if (own == NULL || scope == NULL ||
+        !(mete__dwarf_die_is_aggregate(dwarf_tag(die)) || dwarf_tag(die) == DW_TAG_namespace))
+        return NULL;
     /* A class that has a unit of its own is defined outside of where it is declared. */
-    if (has_scopes && is_aggregate && mete__dwarf_die_follow(die, DW_AT_specification, &declared)) {
+    if (has_scopes && mete__dwarf_die_follow(die, DW_AT_specification, &declared)) {
         const char *around = mete__type_name_scope(table->namer, &declared);
         scope = around == NULL ? "" : around;
     }
-    int length = snprintf(name, sizeof name, "%s%s", scope, own);
-    if (length < 0 || (size_t)length + sizeof "::" > sizeof name) return 0;
-    if (is_aggregate) status = add(table, die, name);
-    memcpy(name + length, "::", sizeof "::");
-    return status == 0 && has_scopes ? scan(table, die, name, true, depth + 1) : status;
+    int length = snprintf(name, NAME_SIZE, "%s%s", scope, own);
+    return length < 0 || (size_t)length + sizeof "::" > NAME_SIZE ? NULL : name;
+}
+
+static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const char *scope,
+                   bool has_scopes, int depth) {
+    int tag = dwarf_tag(die), status = 0;
+    bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
+    bool is_scope =
+        tag == DW_TAG_namespace || tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block;
+    char name[NAME_SIZE];
+    uint64_t size;
+
+    if (!is_aggregate && !(has_scopes && is_scope)) return 0;
+    const char *inside = scope_in(table, die, scope, has_scopes, name);
+    if (is_aggregate && inside != NULL && !dwarf_hasattr(die, DW_AT_declaration) &&
+        mete__dwarf_die_number(die, DW_AT_byte_size, &size))
+        status = add(table, die, name, size);
+    if (inside != NULL) memcpy(name + strlen(name), "::", sizeof "::"); /* there is room */
+    return status == 0 ? scan(table, die, inside, has_scopes, depth + 1) : status;
 }
 
 /* Those of a scope, and of C++ those in the scopes inside. */
 static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const char *scope,
                 bool has_scopes, int depth) {
+    bool is_whole = mete__dwarf_die_is_aggregate(dwarf_tag(parent));
+    uint64_t size;
     Dwarf_Die die;
-    int status;
+    int status = 0;
 
     if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
+    is_whole = is_whole && mete__dwarf_die_number(parent, DW_AT_byte_size, &size);
     for (;;) {
-        status = look_at(table, &die, scope, has_scopes, depth);
+        int tag = dwarf_tag(&die);
+        if (tag == DW_TAG_inheritance || tag == DW_TAG_member)
+            status = is_whole ? add_start(table, &die, size) : 0;
+        else if (depth == 0 || has_scopes)
+            status = look_at(table, &die, scope, has_scopes, depth);
         const void *last = die.addr;
         /* A sibling that lies before would lead in a circle. */
         if (status != 0 || dwarf_siblingof(&die, &die) != 0 ||
@@ -122,6 +186,7 @@ int mete__definition_table_read(struct mete__definition_table *table, Dwfl_Modul
 
 void mete__definition_table_free(struct mete__definition_table *table) {
     tdestroy(table->definitions, free);
+    tdestroy(table->starts, free);
     mete__type_name_close(table->namer);
     if (table->names != NULL) mete__names_close(table->names);
     *table = (struct mete__definition_table){0};
@@ -132,15 +197,23 @@ bool mete__definition_table_complete(const struct mete__definition_table *table,
     Dwarf_Die bare;
 
     if (!mete__dwarf_die_peel(type, &bare) || !dwarf_hasattr(&bare, DW_AT_declaration) ||
-        dwarf_diename(&bare) == NULL || table->namer == NULL)
+        table->namer == NULL || !name_of(table, &bare, name))
         return false;
-    const char *scope = mete__type_name_scope(table->namer, &bare);
-    int length =
-        snprintf(name, sizeof name, "%s%s", scope == NULL ? "" : scope, dwarf_diename(&bare));
-    if (length < 0 || (size_t)length >= sizeof name) return false;
-    struct definition key = {.tag = tag_of(&bare), .name = name};
+    const struct definition key = {.tag = tag_of(&bare), .name = name};
     struct definition **found = tfind(&key, (void *const *)&table->definitions, by_name);
     if (found == NULL || (*found)->differs) return false;
     *type = (*found)->die;
     return true;
+}
+
+unsigned int mete__definition_table_starts(const struct mete__definition_table *table,
+                                           Dwarf_Die *type) {
+    char name[NAME_SIZE];
+    Dwarf_Die bare;
+
+    if (table->namer == NULL || !mete__dwarf_die_peel(type, &bare) || !name_of(table, &bare, name))
+        return 0;
+    const struct definition key = {.tag = tag_of(&bare), .name = name};
+    struct definition **found = tfind(&key, (void *const *)&table->starts, by_name);
+    return found == NULL ? 0 : (*found)->kin;
 }

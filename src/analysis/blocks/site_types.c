@@ -11,6 +11,7 @@
 #include "analysis/blocks/struct_kin.h"
 #include "analysis/blocks/type_choice.h"
 #include "analysis/debug_types/type_name.h"
+#include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
 
 #define STARTS_MAX  8  /* structs that begin with structs */
@@ -63,6 +64,7 @@ void mete__site_types_close(struct mete__site_types *types) {
 /* What is known of a node of the stack. */
 struct caller {
     const struct mete__frame *frame;     /* the innermost that is no allocator's */
+    struct mete__call_results *results;  /* of its image; NULL: nothing */
     const struct mete__block_flow *flow; /* NULL: nothing */
     bool is_allocator;                   /* all of it */
     bool is_wrapper;
@@ -87,7 +89,6 @@ static int results_of(struct mete__site_types *types, uint32_t node, uint64_t *a
 static int read_caller(struct mete__site_types *types, uint32_t node, struct caller *caller) {
     const struct mete__frame *frames;
     size_t count = mete__symbols_frames(types->symbols, node, &frames);
-    struct mete__call_results *results;
     uint64_t address;
 
     *caller = (struct caller){.is_allocator = true};
@@ -103,8 +104,8 @@ static int read_caller(struct mete__site_types *types, uint32_t node, struct cal
     if (!caller->is_allocator && caller->frame->role != METE__FRAME_WRAPPER)
         caller->is_wrapper = false;
     if (caller->is_allocator) return 0;
-    int status = results_of(types, node, &address, &results);
-    if (results != NULL) caller->flow = mete__call_results_at(results, address);
+    int status = results_of(types, node, &address, &caller->results);
+    if (caller->results != NULL) caller->flow = mete__call_results_at(caller->results, address);
     return status;
 }
 
@@ -212,7 +213,7 @@ static void fit_start(struct mete__type_choice *choice,
 
     choice->fit = mete__type_fit(&choice->shape, blocks, (uint64_t)choice->header);
     if (choice->fit != METE__TYPE_FIT_NONE || choice->clue->kind < METE__CLUE_RETURNED ||
-        choice->clue->is_one_of)
+        choice->clue->kind == METE__CLUE_CONSTRUCTED || choice->clue->is_one_of)
         return;
     for (int i = 0; i < STARTS_MAX && start.fit == METE__TYPE_FIT_NONE; i++) {
         if (!mete__struct_kin_start(&start.type, &start.type) ||
@@ -222,6 +223,15 @@ static void fit_start(struct mete__type_choice *choice,
     }
     *choice = start;
     choice->is_start = true;
+}
+
+/* A constructor that makes less than all of what the frame has got says what lies there, as any
+ * function does that is given its address. */
+static enum mete__clue_kind kind_of(const struct mete__type_choice *choice) {
+    bool is_all = choice->fit == METE__TYPE_FIT_ONE && choice->clue->offset == 0;
+
+    return choice->clue->kind == METE__CLUE_CONSTRUCTED && !is_all ? METE__CLUE_ARGUMENT
+                                                                   : choice->clue->kind;
 }
 
 /* Takes a frame's clues into account. */
@@ -246,11 +256,12 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;
         choice.is_indexed = access == METE__TYPE_ACCESS_OWN;
         fit_start(&choice, &blocks);
+        choice.kind = kind_of(&choice);
         choice.varies = mete__type_fit_varies(&choice.shape, &blocks) &&
                         !has_characters(flow, choice.clue->offset);
         /* To pass the address of a first member on is not to say what the block is. */
-        if (choice.clue->kind == METE__CLUE_ARGUMENT &&
-            choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR && choice.fit > METE__TYPE_FIT_BYTES)
+        if (choice.kind == METE__CLUE_ARGUMENT && choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR &&
+            choice.fit > METE__TYPE_FIT_BYTES)
             continue;
         choice.is_passed = is_passed(flow, &choice);
         choice.passes_tail = choice.is_passed && choice.fit == METE__TYPE_FIT_FLEXIBLE &&
@@ -259,7 +270,7 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         choice.is_handed = flow->returned && !flow->returned_typed;
         choice.is_vague = caller->is_wrapper || choice.is_passed ||
                           choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR;
-        choice.is_counted = choice.clue->kind == METE__CLUE_CALL || counts(flow, &choice);
+        choice.is_counted = choice.kind == METE__CLUE_CALL || counts(flow, &choice);
         choice.is_grain =
             choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
             (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
@@ -276,6 +287,19 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
     }
 }
 
+/* What the best choice of a frame may be part of. A class with virtual functions may be derived
+ * from in other modules. */
+static void look_around(struct mete__type_choice *best, struct mete__call_results *results) {
+    unsigned int starts = mete__call_results_starts(results, &best->type);
+    Dwarf_Die class;
+
+    best->is_first = (starts & METE__START_OF_MEMBER) != 0;
+    best->is_base =
+        (starts & METE__START_OF_CLASS) != 0 ||
+        (best->kind < METE__CLUE_CONSTRUCTED && mete__dwarf_die_peel(&best->type, &class) &&
+         mete__struct_kin_is_virtual(&class));
+}
+
 /* Whether a function puts the block somewhere and returns something else: what its callers get from
  * it, as from a wrapper, is another block. */
 static bool keeps(const struct caller *caller) {
@@ -288,12 +312,15 @@ static bool keeps(const struct caller *caller) {
     return false;
 }
 
-/* Walks outwards. -EAGAIN: the names of `*node` are needed first. */
+/* Walks outwards. Results are those of the best choice's image. -EAGAIN: the names of `*node` are
+ * needed first. */
 static int choose(struct mete__site_types *types, const struct mete__summary_site *site,
-                  struct mete__type_choice *best, uint32_t *node) {
+                  struct mete__type_choice *best, struct mete__call_results **results,
+                  uint32_t *node) {
     struct way way = {0};
 
     *best = (struct mete__type_choice){0};
+    *results = NULL;
     *node = site->stack;
     for (int i = 0; i < CALLERS_MAX && *node != 0; i++) {
         struct caller caller;
@@ -305,6 +332,7 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
             bool returned =
                 caller.flow != NULL && (caller.flow->returned || caller.flow->returned_inside);
             if (caller.flow != NULL) consider(best, &caller, &way, site);
+            if (best->frame == caller.frame) *results = caller.results;
             if (caller.flow != NULL && way.callers == 0) way.is_chunk = asks_for(caller.flow, site);
             bool done = best->clue != NULL && best->fit == METE__TYPE_FIT_ONE && !best->is_vague;
             if (done || (!returned && !caller.is_wrapper) || keeps(&caller)) return 0;
@@ -343,6 +371,9 @@ static const char *evidence_of(struct mete__site_types *types,
                      : asprintf(&text, "stored to %s%s%s in %s", holder, dot, name, function);
         break;
     case METE__CLUE_RETURNED: length = asprintf(&text, "returned by %s", name); break;
+    case METE__CLUE_CONSTRUCTED:
+        length = asprintf(&text, "constructed by %s in %s", name, function);
+        break;
     case METE__CLUE_CALL: length = asprintf(&text, "said by the compiler in %s", function); break;
     case METE__CLUE_ARGUMENT: length = asprintf(&text, "passed to %s in %s", name, function); break;
     }
@@ -397,6 +428,7 @@ static int find_stated(struct mete__site_types *types, const struct mete__summar
 int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
                           struct mete__site_type *out) {
     struct mete__type_choice best;
+    struct mete__call_results *results;
     uint32_t node;
     int status;
 
@@ -404,7 +436,8 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     if (site->stack == 0) return 0;
     status = find_stated(types, site, out);
     if (status != 0 || out->name != NULL) return status;
-    for (int i = 0; (status = choose(types, site, &best, &node)) == -EAGAIN && i < CALLERS_MAX;
+    for (int i = 0;
+         (status = choose(types, site, &best, &results, &node)) == -EAGAIN && i < CALLERS_MAX;
          i++) {
         mete__symbols_want_node(types->symbols, node);
         status = mete__symbols_resolve(types->symbols);
@@ -413,6 +446,10 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
     if (status == -ENOMEM || best.clue == NULL) return status == -ENOMEM ? status : 0;
     out->evidence = evidence_of(types, &best);
     out->confidence = mete__type_choice_confidence(&best);
+    if (out->confidence == METE__SITE_TYPE_CERTAIN) {
+        look_around(&best, results);
+        out->confidence = mete__type_choice_confidence(&best);
+    }
     if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
     Dwarf_Die type = best.type;
     out->name = mete__type_name_of(types->namer, &type);

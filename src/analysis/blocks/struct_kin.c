@@ -44,6 +44,25 @@ bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start) {
     return begins_with(whole, start, 0);
 }
 
+static bool is_virtual(Dwarf_Die *class, int depth) {
+    Dwarf_Die child, base, bare;
+
+    if (dwarf_hasattr(class, DW_AT_containing_type)) return true;
+    if (depth == DEPTH_MAX || dwarf_child(class, &child) != 0) return false;
+    do {
+        if (dwarf_tag(&child) == DW_TAG_inheritance &&
+            (dwarf_hasattr(&child, DW_AT_virtuality) ||
+             (mete__dwarf_die_follow(&child, DW_AT_type, &base) &&
+              mete__dwarf_die_peel(&base, &bare) && is_virtual(&bare, depth + 1))))
+            return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+bool mete__struct_kin_is_virtual(Dwarf_Die *class) {
+    return is_virtual(class, 0);
+}
+
 static bool has_at(Dwarf_Die *type, uint64_t offset, Dwarf_Die *part, int depth);
 
 /* In the member that the offset is in, or an alternative of a union. */

@@ -14,6 +14,9 @@ bool mete__struct_kin_is_same(Dwarf_Die *a, Dwarf_Die *b);
 /* Whether the first member, or an alternative of a union, is the other, or begins with it. */
 bool mete__struct_kin_begins_with(Dwarf_Die *whole, Dwarf_Die *start);
 
+/* Whether a class of C++ has a table of virtual functions, or bases that are virtual. */
+bool mete__struct_kin_is_virtual(Dwarf_Die *class);
+
 /* The struct that is its first member. False: it begins with something else. */
 bool mete__struct_kin_start(Dwarf_Die *whole, Dwarf_Die *start);
 

@@ -46,7 +46,7 @@ static bool outdoes(const struct mete__type_choice *said, const struct mete__typ
 }
 
 static bool is_seen(const struct mete__type_choice *choice) {
-    return choice->clue->kind >= METE__CLUE_RETURNED;
+    return choice->kind >= METE__CLUE_RETURNED;
 }
 
 /* Whether both may be right, since `b` is but what `a` begins with. */
@@ -97,7 +97,7 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
         return b->clue->is_one_of ? outdoes(a, b) : !outdoes(b, a);
     if (a->frame == b->frame && a->clue->is_one_of && support(a) != support(b))
         return support(a) > support(b);
-    if (a->frame != b->frame && a->fit == b->fit && a->clue->kind < b->clue->kind &&
+    if (a->frame != b->frame && a->fit == b->fit && a->kind < b->kind &&
         compare_structs(a, b) == SAME)
         return false;
     if (is_accident(a, b)) return false;
@@ -108,7 +108,7 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
     if (a->frame != b->frame) return false; /* who is further in knew first */
     if (a->clue->is_one_of != b->clue->is_one_of) return b->clue->is_one_of;
     if (is_whole(a, b) || is_whole(b, a)) return is_whole(a, b);
-    return a->clue->kind > b->clue->kind;
+    return a->kind > b->kind;
 }
 
 bool mete__type_choice_contradicts(const struct mete__type_choice *a,
@@ -133,17 +133,29 @@ bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
            support(b) == 0 && support(a) <= 1;
 }
 
+/* Whether what is said of a pointer may be true, and the block be more than that: an object of a
+ * class that is derived from the one that is named, or of a struct that begins with such a member.
+ * What a base's or a member's constructor makes is part of such an object, too. */
+static bool may_be_more(const struct mete__type_choice *choice) {
+    switch (choice->kind) {
+    case METE__CLUE_CALL: return false;
+    case METE__CLUE_CONSTRUCTED:
+    case METE__CLUE_ARGUMENT: return choice->is_base || choice->is_first;
+    default: return choice->is_base;
+    }
+}
+
 enum mete__site_type_confidence
 mete__type_choice_confidence(const struct mete__type_choice *choice) {
     if (is_void(choice) || choice->is_doubtful) return METE__SITE_TYPE_UNKNOWN;
-    if (choice->is_disputed || choice->is_start || choice->clue->is_one_of)
+    if (choice->is_disputed || choice->is_start || choice->clue->is_one_of || may_be_more(choice))
         return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
     case METE__TYPE_FIT_BYTES:
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_LIKELY;
     case METE__TYPE_FIT_ONE:
-        return is_seen(choice) || (choice->clue->kind == METE__CLUE_ARGUMENT &&
+        return is_seen(choice) || (choice->kind == METE__CLUE_ARGUMENT &&
                                    choice->shape.bytes > METE__TYPE_CHOICE_SCALAR)
                    ? METE__SITE_TYPE_CERTAIN
                    : METE__SITE_TYPE_LIKELY;

@@ -21,6 +21,7 @@
 
 struct mete__type_choice {
     const struct mete__clue *clue; /* NULL: none yet */
+    enum mete__clue_kind kind;     /* its; of a constructor that makes only a part, an argument's */
     const struct mete__frame *frame;
     Dwarf_Die type; /* the clue's, or what that begins with */
     struct mete__type_fit_shape shape;
@@ -41,6 +42,9 @@ struct mete__type_choice {
     bool is_indexed;  /* the same frame accesses the block as an array of such things */
     bool is_doubtful; /* of several things that are equally likely it is the one that fits always */
     bool is_disputed; /* the same frame takes the block for something else that fits as well */
+    bool is_base;  /* a class that others as large are derived from, or that has virtual functions
+                    * for them */
+    bool is_first; /* others that are as large begin with a member of this type */
 };
 
 bool mete__type_choice_is_better(const struct mete__type_choice *a,

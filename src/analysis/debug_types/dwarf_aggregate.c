@@ -152,16 +152,12 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
 
 /* Whether a function in a class is a constructor that somebody wrote. */
 static bool is_constructor(Dwarf_Die *function, Dwarf_Die *type) {
-    const char *name = dwarf_diename(function), *type_name = dwarf_diename(type);
     uint64_t defaulted;
 
-    if (name == NULL || type_name == NULL || dwarf_hasattr(function, DW_AT_artificial) ||
-        dwarf_hasattr(function, DW_AT_deleted) ||
-        mete__dwarf_die_number(function, DW_AT_defaulted, &defaulted))
-        return false;
     /* But for a template, which each unit has for what it uses it for. */
-    size_t length = strcspn(type_name, "<");
-    return strlen(name) == length && strncmp(name, type_name, length) == 0;
+    return !dwarf_hasattr(function, DW_AT_artificial) && !dwarf_hasattr(function, DW_AT_deleted) &&
+           !mete__dwarf_die_number(function, DW_AT_defaulted, &defaulted) &&
+           mete__dwarf_die_constructs(dwarf_diename(function), type);
 }
 
 static bool has_constructor(Dwarf_Die *type) {

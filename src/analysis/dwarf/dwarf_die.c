@@ -2,6 +2,7 @@
 
 #include <dwarf.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "analysis/dwarf/dwarf_split.h"
 
@@ -97,6 +98,15 @@ static bool count_of(Dwarf_Die *dimension, uint64_t *count) {
         return false;
     *count = bound + 1;
     return true;
+}
+
+bool mete__dwarf_die_constructs(const char *function, Dwarf_Die *class) {
+    const char *name = dwarf_diename(class);
+
+    if (function == NULL) return false;
+    if (name == NULL) return strcmp(function, "<lambda>") == 0; /* g++'s closures */
+    size_t length = strcspn(name, "<");
+    return strlen(function) == length && strncmp(function, name, length) == 0;
 }
 
 bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *product) {

@@ -37,6 +37,10 @@ bool mete__dwarf_die_number(Dwarf_Die *die, unsigned int attribute, uint64_t *nu
  * is resolved. false: void, or unreadable. */
 bool mete__dwarf_die_peel(Dwarf_Die *type, Dwarf_Die *bare);
 
+/* Whether a function of that name in a class is a constructor of it: each has its class's name, but
+ * for the arguments of a template. */
+bool mete__dwarf_die_constructs(const char *function, Dwarf_Die *class);
+
 /* The dimensions of an array as C writes them, "[4][]", and the number of all elements. false: some
  * dimension has no length. */
 bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *elements);
