@@ -66,6 +66,68 @@ finds() {
     done
 }
 
+# Three units that number their abbreviations differently: of the tables at 0, 32 and 64 the second
+# has struct and unit the other way round, and the third sizes of one byte instead of two.
+write_tables() {
+    cat >tables.s <<'S'
+    .macro table unit, structure, size
+1:  .uleb128 \unit, 0x11
+    .byte 1
+    .uleb128 0x03, 0x08, 0, 0
+    .uleb128 \structure, 0x13
+    .byte 0
+    .uleb128 0x03, 0x08, 0x0b, \size, 0, 0
+    .byte 0
+    .org 1b + 32
+    .endm
+    .macro unit name, table, unit, structure, size
+    .long 2f - 1f
+1:  .short 4
+    .long \table
+    .byte 8
+    .uleb128 \unit
+    .asciz "\name\().c"
+    .irpc part, ab
+    .uleb128 \structure
+    .asciz "\name\part"
+    \size 8
+    .endr
+    .byte 0
+2:
+    .endm
+    .section .debug_abbrev
+    table 1, 2, 0x05
+    table 2, 1, 0x05
+    table 1, 2, 0x0b
+    .section .debug_info
+    unit p, 0, 1, 2, .short
+    unit q, 32, 2, 1, .short
+    unit r, 64, 1, 2, .byte
+    .section .note.GNU-stack
+S
+    echo 'int main(void) { return 0; }' >main.c
+    gcc main.c tables.s -o program
+}
+
+@test "a_unit_with_another_units_abbreviations_is_damaged" {
+    write_tables
+    cp program damaged && finds 'pa pb qa qb ra rb'
+    [ ! -s err ]
+    while IFS=: read -r unit table name left; do
+        damage "$unit" abbreviations "$table" && finds "$left"
+        grep -qE "^mete: layout: unit $name at 0x[0-9a-f]+ is damaged: left out$" err
+        [ "$(wc -l <err)" = 1 ]
+        run mete layout damaged --max-padding=100
+        [ "$status" = 125 ]
+    done <<'LINES'
+1:32:without a name:qa qb ra rb
+1:64:p.c:qa qb ra rb
+2:0:without a name:pa pb ra rb
+2:64:without a name:pa pb ra rb
+3:32:without a name:pa pb qa qb
+LINES
+}
+
 @test "several_damaged_units_are_told_apart" {
     write_program 5
     damage 1 version 99

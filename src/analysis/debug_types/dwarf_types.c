@@ -186,6 +186,17 @@ static int read_shared(struct reading *reading, Dwarf *supplement, Dwarf *dwarf)
     return status != 0 ? status : mete__dwarf_unit_share(&reading->reader.unit, NULL);
 }
 
+/* Whether a unit can begin so; with another unit's abbreviations hardly one does. */
+static bool is_root(Dwarf_Die *die) {
+    switch (dwarf_tag(die)) {
+    case DW_TAG_compile_unit:
+    case DW_TAG_partial_unit:
+    case DW_TAG_type_unit:
+    case DW_TAG_skeleton_unit: return true;
+    default: return false;
+    }
+}
+
 static void say_mended(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_mend_unit unit;
 
@@ -209,7 +220,7 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
 
     while (status == 0 &&
            (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL)) == 0) {
-        if (root.addr == NULL || dwarf_tag(&root) == DW_TAG_invalid) {
+        if (root.addr == NULL || !is_root(&root)) {
             if (root.addr != NULL && !mete__dwarf_mend_is(&root))
                 say_damaged(reading, NULL, dwarf_dieoffset(&root));
             continue;

@@ -9,6 +9,7 @@
 
 #include "analysis/array.h"
 #include "analysis/dwarf/dwarf_die.h"
+#include "analysis/dwarf/unit_header.h"
 #include "analysis/dwarf/unit_language.h"
 
 #define OTHERS_MAX     16   /* units that lead to each other */
@@ -31,6 +32,7 @@ struct walk {
     const char *scope;              /* around what is being looked at: "ns::", or NULL */
     Dwarf_Die *function;            /* NULL: in none, or `scope` has its name already */
     const void *last;               /* the DIE seen last: the end of a scope */
+    const uint8_t *end; /* of the children walked last: the zero behind them; NULL: not there */
     struct alias *aliases;
     size_t alias_count, alias_capacity;
 };
@@ -199,16 +201,43 @@ static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth) {
     Dwarf_Die die, next;
     int status = dwarf_child(parent, &die);
 
-    if (status != 0) return status < 0 ? -EBADMSG : 0;
+    if (status < 0) return -EBADMSG;
+    if (status > 0) {
+        walk->end = NULL;
+        return 0;
+    }
     for (;;) {
         int visited = visit(walk, &die, depth);
         if (visited != 0) return visited;
         status = dwarf_siblingof(&die, &next);
-        if (status != 0) return status < 0 ? -EBADMSG : 0;
+        if (status < 0) return -EBADMSG;
+        if (status > 0) {
+            walk->end = next.addr;
+            return 0;
+        }
         /* A sibling that lies before would lead in a circle. */
         if ((uintptr_t)next.addr <= (uintptr_t)die.addr) return -EBADMSG;
         die = next;
     }
+}
+
+/* Whether the tree of DIEs is over before its unit is, as with another unit's abbreviations. Some
+ * producers fill units up with zeros. */
+static bool ends_early(Dwarf_Die *root, const uint8_t *end) {
+    const uint8_t *start = (const uint8_t *)root->addr - dwarf_cuoffset(root);
+    const char *ident = elf_getident(dwarf_getelf(dwarf_cu_getdwarf(root->cu)), NULL);
+    bool is_big_endian = ident != NULL && ident[EI_DATA] == ELFDATA2MSB;
+    uint64_t length = mete__unit_header_number(start, 4, is_big_endian), field = 4;
+
+    if (end == NULL) return false;
+    if (length == UINT32_MAX) {
+        length = mete__unit_header_number(start + 4, 8, is_big_endian);
+        field = 12;
+    }
+    /* libdw has seen to it that all of the unit is there. */
+    const uint8_t *behind = start + field + length;
+    while (end < behind && *end == 0) end++;
+    return end < behind;
 }
 
 static int compare_addresses(const void *one, const void *other) {
@@ -349,6 +378,7 @@ static int read_unit(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_sc
     unit->scopes.count = 0;
     unit->scope_count = 0;
     int status = walk_children(&walk, root, 0);
+    if (status == 0 && ends_early(root, walk.end)) status = -EBADMSG;
     mete__address_ranges_complete(&unit->scopes);
     int named = name_aliases(&walk);
     name_shared(unit);
