@@ -91,6 +91,20 @@ LINES
     done
 }
 
+@test "a_dwo_file_with_types_in_sections_of_their_own_is_read_itself" {
+    write_program
+    for version in 4 5; do
+        for compressed in -gz=none -gz -gdwarf64; do
+            gcc -g -gdwarf-$version -gsplit-dwarf -c one.c
+            types one.dwo >expected
+            gcc -g -gdwarf-$version $compressed -gsplit-dwarf -fdebug-types-section -c one.c
+            types one.dwo >out 2>err
+            [ ! -s err ]
+            diff expected out
+        done
+    done
+}
+
 @test "dwo_files_with_types_of_their_own_are_found_beside_a_program_that_was_moved" {
     write_program
     mkdir built

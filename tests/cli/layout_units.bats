@@ -65,6 +65,25 @@ has() {
     done
 }
 
+@test "types_that_typedefs_name_are_one_in_units_of_types" {
+    # Of the units that refer to a struct without a name some do not have all the typedefs inside.
+    cat >typedefs.c <<'C'
+typedef struct { void *(*get)(unsigned long); } suite;
+typedef struct { char **names; unsigned char power; long used; const suite *calls; } table;
+typedef struct { table all, some[2]; table *other; char end; } grammar;
+struct parser { char kind; grammar *rules; table own; } parser;
+table whole;
+grammar rules;
+C
+    gcc -g -c typedefs.c
+    types typedefs.o >expected
+    for options in -gdwarf-4 -gdwarf-5; do
+        gcc $options -fdebug-types-section -c typedefs.c
+        types typedefs.o | diff expected -
+        mete layout typedefs.o --points-to suite --json - | jq -r '.types[].name' | diff <(echo table) -
+    done
+}
+
 @test "what_dwz_shares_has_the_names_of_cxx" {
     command -v dwz >/dev/null || skip "no dwz here"
     write_program

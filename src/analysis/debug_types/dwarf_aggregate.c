@@ -13,7 +13,7 @@
 
 static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
                                                Dwarf_Die *die, struct mete__dwarf_found *found,
-                                               int depth, int *status);
+                                               const char *alias, int depth, int *status);
 static int read_variants(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
                          Dwarf_Die *part, int depth);
 
@@ -56,6 +56,12 @@ static void describe_bits(const struct mete__dwarf_aggregate_reader *reader,
     place_bits(reader, read, member);
 }
 
+/* The typedef that names an aggregate without a name: the unit's own, or the one that has led to it
+ * in another unit; NULL: none. */
+static const char *alias_of(const struct mete__dwarf_found *found, const char *on_the_way) {
+    return found != NULL && found->alias != NULL ? found->alias : on_the_way;
+}
+
 /* The table's name of what a pointer leads to, where that is an aggregate. */
 static int name_target(struct mete__dwarf_aggregate_reader *reader,
                        const struct mete__dwarf_type *type, struct mete__member *member) {
@@ -63,8 +69,9 @@ static int name_target(struct mete__dwarf_aggregate_reader *reader,
 
     if (target.addr == NULL || !mete__dwarf_die_is_aggregate(dwarf_tag(&target))) return 0;
     const struct mete__dwarf_found *found = mete__dwarf_unit_find(&reader->unit, target.addr);
-    member->target = found != NULL && found->alias != NULL
-                         ? mete__names_keep(reader->names, found->alias)
+    const char *alias = alias_of(found, type->target_alias);
+    member->target = alias != NULL && mete__dwarf_die_name(&target) == NULL
+                         ? mete__names_keep(reader->names, alias)
                          : mete__dwarf_type_name(reader->cache, &target);
     return member->target == NULL ? -ENOMEM : 0;
 }
@@ -110,10 +117,11 @@ static const char *keep_name(struct mete__dwarf_aggregate_reader *reader, const 
 
 /* The aggregate that a DIE is; NULL where it is none, or lies within itself. */
 static const struct mete__type *read_nested(struct mete__dwarf_aggregate_reader *reader,
-                                            Dwarf_Die *die, int depth, int *status) {
+                                            Dwarf_Die *die, const char *alias, int depth,
+                                            int *status) {
     if (die->addr == NULL || !mete__dwarf_die_is_aggregate(dwarf_tag(die))) return NULL;
-    return read_aggregate(reader, die, mete__dwarf_unit_find(&reader->unit, die->addr), depth + 1,
-                          status);
+    struct mete__dwarf_found *found = mete__dwarf_unit_find(&reader->unit, die->addr);
+    return read_aggregate(reader, die, found, alias_of(found, alias), depth + 1, status);
 }
 
 /* Takes a member or a base class. */
@@ -141,10 +149,10 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     describe_bits(reader, &read, &member);
     Dwarf_Die element = type->element, target = type->target;
     if (name_target(reader, type, &member) != 0) return -ENOMEM;
-    member.nested = read_nested(reader, &element, depth, &status);
+    member.nested = read_nested(reader, &element, type->element_alias, depth, &status);
     /* Of what has no name this is the only place that shows it. */
     if (status == 0 && mete__type_points_to_anonymous(&member)) {
-        member.nested = read_nested(reader, &target, depth, &status);
+        member.nested = read_nested(reader, &target, type->target_alias, depth, &status);
         if (member.nested != NULL) member.flags |= METE__MEMBER_POINTER;
     }
     return status != 0 ? status : add_member(reader, &member);
@@ -332,12 +340,13 @@ static int read_all_members(struct mete__dwarf_aggregate_reader *reader,
 }
 
 static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *die,
-                                     struct mete__dwarf_found *found, int depth, int *status) {
+                                     struct mete__dwarf_found *found, const char *alias, int depth,
+                                     int *status) {
     struct mete__type type;
     size_t first = reader->member_count;
     bool is_new;
 
-    *status = describe(reader, die, found == NULL ? NULL : found->alias, &type);
+    *status = describe(reader, die, alias, &type);
     if (*status == 0) *status = read_all_members(reader, &type, die, depth);
     if (*status != 0) {
         reader->member_count = first;
@@ -360,10 +369,11 @@ static const struct mete__type *make(struct mete__dwarf_aggregate_reader *reader
     return kept;
 }
 
-/* `found` is the unit's entry of the DIE; NULL where it belongs to another unit. */
+/* `found` is the unit's entry of the DIE; NULL where it belongs to another unit. `alias` names it
+ * where it has no name; NULL: nothing does. */
 static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_reader *reader,
                                                Dwarf_Die *die, struct mete__dwarf_found *found,
-                                               int depth, int *status) {
+                                               const char *alias, int depth, int *status) {
     struct mete__dwarf_type *known = mete__dwarf_type_of(reader->cache, die);
 
     if (known == NULL) {
@@ -374,7 +384,7 @@ static const struct mete__type *read_aggregate(struct mete__dwarf_aggregate_read
     if (known->is_being_made || depth > DEPTH_MAX || dwarf_hasattr(die, DW_AT_declaration))
         return NULL;
     known->is_being_made = true;
-    known->made = make(reader, die, found, depth, status);
+    known->made = make(reader, die, found, alias, depth, status);
     known->is_being_made = false;
     return known->made;
 }
@@ -385,7 +395,7 @@ const struct mete__type *mete__dwarf_aggregate_read(struct mete__dwarf_aggregate
 
     *status = 0;
     if (!mete__dwarf_die_peel(&found->die, &die)) return NULL;
-    return read_aggregate(reader, &die, found, 0, status);
+    return read_aggregate(reader, &die, found, found->alias, 0, status);
 }
 
 void mete__dwarf_aggregate_free(struct mete__dwarf_aggregate_reader *reader) {

@@ -29,13 +29,16 @@ struct mete__dwarf_type {
     bool declares_align; /* alignment was declared on purpose, here or in an element */
     bool packed;         /* an aggregate whose members lie where alignment would not put them */
     bool is_array;
-    uint64_t size;      /* 0 where it has none */
-    uint32_t align;     /* at least 1 */
-    Dwarf_Die bare;     /* without typedefs and qualifiers, declarations resolved where the unit
-                         * names a signature; addr NULL: void */
-    Dwarf_Die element;  /* of an array what it holds, bare; else as `bare` */
-    Dwarf_Die target;   /* of a pointer or reference what it points to, bare, through further
-                         * pointers; addr NULL: void or no pointer */
+    uint64_t size;     /* 0 where it has none */
+    uint32_t align;    /* at least 1 */
+    Dwarf_Die bare;    /* without typedefs and qualifiers, declarations resolved where the unit
+                        * names a signature; addr NULL: void */
+    Dwarf_Die element; /* of an array what it holds, bare; else as `bare` */
+    Dwarf_Die target;  /* of a pointer or reference what it points to, bare, through further
+                        * pointers; addr NULL: void or no pointer */
+    /* The typedefs that they have where they have no name of their own; as long as the DWARF. NULL:
+     * none on the way. */
+    const char *element_alias, *target_alias;
     const void *made;   /* the caller's: what it makes of the type; NULL at first */
     bool is_being_made; /* the caller's; false at first */
 };

@@ -94,7 +94,9 @@ static bool describe_pointer(struct mete__dwarf_type_cache *cache,
         mark = member_mark;
     }
     const struct mete__dwarf_type *to = &target->type;
-    entry->type.target = to->target.addr != NULL ? to->target : to->bare;
+    bool is_further = to->target.addr != NULL;
+    entry->type.target = is_further ? to->target : to->bare;
+    entry->type.target_alias = is_further ? to->target_alias : to->element_alias;
     return take(entry, mete__type_text_point(cache->names, text_of(to), mark, &text), text);
 }
 
@@ -111,6 +113,14 @@ static bool qualifies_pointer(Dwarf_Die *qualifier) {
     return false;
 }
 
+/* What stands for another type leads where that does. */
+static void lead_on(struct mete__dwarf_type_entry *entry, const struct mete__dwarf_type *of) {
+    entry->type.bare = of->bare;
+    entry->type.target = of->target;
+    entry->type.target_alias = of->target_alias;
+    entry->type.element_alias = of->element_alias;
+}
+
 static bool describe_qualified(struct mete__dwarf_type_cache *cache,
                                struct mete__dwarf_type_entry *entry, int tag) {
     struct mete__dwarf_type_entry *of = mete__dwarf_type_text_had(cache, &entry->die);
@@ -122,8 +132,7 @@ static bool describe_qualified(struct mete__dwarf_type_cache *cache,
     struct mete__type_text text = {0};
 
     if (of == NULL) return false;
-    entry->type.bare = of->type.bare;
-    entry->type.target = of->type.target;
+    lead_on(entry, &of->type);
     if (word == NULL) return wrap(cache, entry, &of->type, "", "");
     bool is_pointer = qualifies_pointer(&entry->die);
     return take(entry,
@@ -142,6 +151,8 @@ static bool describe_array(struct mete__dwarf_type_cache *cache,
         mete__dwarf_die_dimensions(&entry->die, dimensions, sizeof dimensions, &count);
     entry->type.is_array = true;
     entry->type.target = element->type.target;
+    entry->type.target_alias = element->type.target_alias;
+    entry->type.element_alias = element->type.element_alias;
     if (dwarf_hasattr(&entry->die, DW_AT_GNU_vector) && has_length) {
         char attribute[80];
         snprintf(attribute, sizeof attribute, " __attribute__((vector_size(%llu * sizeof(%.20s))))",
@@ -198,8 +209,10 @@ static bool make_text(struct mete__dwarf_type_cache *cache, struct mete__dwarf_t
     case DW_TAG_typedef: {
         struct mete__dwarf_type_entry *of = mete__dwarf_type_text_had(cache, &entry->die);
         if (of == NULL) return false;
-        entry->type.bare = of->type.bare;
-        entry->type.target = of->type.target;
+        lead_on(entry, &of->type);
+        if (entry->type.element_alias == NULL && entry->type.bare.addr != NULL &&
+            mete__dwarf_die_name(&entry->type.bare) == NULL)
+            entry->type.element_alias = mete__dwarf_die_name(&entry->die);
         break;
     }
     default:

@@ -10,6 +10,11 @@
 
 #define BYTES_MOST ((size_t)1 << 30)
 
+#define NAMES 4
+
+static const char *const names[NAMES] = {".debug_info", ".debug_types", ".debug_info.dwo",
+                                         ".debug_types.dwo"};
+
 /* The sections of one name, and the one of them that libdw reads. */
 struct group {
     size_t count, size;
@@ -22,7 +27,7 @@ struct group {
 struct mete__dwarf_gather {
     struct mete__dwarf_gather *next;
     Dwarf *dwarf;
-    struct group groups[2]; /* .debug_info, .debug_types */
+    struct group groups[NAMES];
 };
 
 static struct mete__dwarf_gather *gathers; /* all that are open */
@@ -107,10 +112,12 @@ int mete__dwarf_gather_open(Dwarf *dwarf, struct mete__dwarf_gather **out) {
     if (gather == NULL) return -ENOMEM;
     gather->next = gathers;
     gathers = gather;
-    status = gather_name(elf, ".debug_info", &gather->groups[0]);
-    if (status == 0) status = gather_name(elf, ".debug_types", &gather->groups[1]);
-    if (status == 0 && (gather->groups[0].bytes != NULL || gather->groups[1].bytes != NULL))
-        gather->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+    bool has_gathered = false;
+    for (int i = 0; i < NAMES && status == 0; i++) {
+        status = gather_name(elf, names[i], &gather->groups[i]);
+        has_gathered |= gather->groups[i].bytes != NULL;
+    }
+    if (status == 0 && has_gathered) gather->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
     if (gather->dwarf != NULL)
         *out = gather;
     else
@@ -126,7 +133,7 @@ void mete__dwarf_gather_close(struct mete__dwarf_gather *gather) {
         break;
     }
     if (gather->dwarf != NULL) dwarf_end(gather->dwarf);
-    for (int i = 0; i < 2; i++) restore(&gather->groups[i]);
+    for (int i = 0; i < NAMES; i++) restore(&gather->groups[i]);
     free(gather);
 }
 

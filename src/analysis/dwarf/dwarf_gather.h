@@ -1,5 +1,6 @@
 /*
- * analysis/dwarf/dwarf_gather.h - the units of an object file that are in sections of their own.
+ * analysis/dwarf/dwarf_gather.h - the units of an object or .dwo file that are in sections of their
+ * own.
  *
  * With -fdebug-types-section compilers put each type unit into a section of its own, of which the
  * linker keeps one for all object files. In an object file libdw reads one section of a name. So
