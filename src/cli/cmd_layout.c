@@ -83,16 +83,24 @@ static size_t split_hot(const struct mete__option_texts *texts, char *copy, cons
     return count;
 }
 
-/* Of all types of the file, also of those that are not asked for. NULL where memory ran out. */
-static struct mete__type_heads *heads_of(const struct mete__layout_file *file) {
-    size_t count = mete__layout_file_count(file);
+/* Those of the types that are asked for. All types of the file are looked at for what may be taken
+ * for each other. 0 or -ENOMEM. */
+static int find_orders(struct request *request, const struct mete__layout_order_options *options) {
+    size_t count = mete__layout_file_count(request->file);
     const struct mete__type **types = calloc(count + 1, sizeof(struct mete__type *));
-    struct mete__type_heads *heads = NULL;
+    int status = -ENOMEM;
 
-    for (size_t i = 0; i < count && types != NULL; i++) types[i] = mete__layout_file_type(file, i);
-    if (types != NULL) heads = mete__type_heads_open(types, count);
+    if (types == NULL) return status;
+    for (size_t i = 0; i < count; i++) types[i] = mete__layout_file_type(request->file, i);
+    struct mete__type_heads *heads = mete__type_heads_open(types, count);
+    struct mete__type_unions *unions = mete__type_unions_open(types, count);
+    if (heads != NULL && unions != NULL)
+        status = mete__layout_reorder_all(request->types, request->count, options, heads, unions,
+                                          &request->reordered);
+    mete__type_heads_close(heads);
+    mete__type_unions_close(unions);
     free(types);
-    return heads;
+    return status;
 }
 
 static int reorder_with(struct request *request, const char *const *hot, size_t hot_count) {
@@ -105,12 +113,7 @@ static int reorder_with(struct request *request, const char *const *hot, size_t 
     int code = mete__layout_names_check_hot(request->file, request->types, request->count, hot,
                                             hot_count, request->filter.name_count == 0);
     if (code != METE__EXIT_OK) return code;
-    struct mete__type_heads *heads = heads_of(request->file);
-    int status = heads == NULL ? -ENOMEM
-                               : mete__layout_reorder_all(request->types, request->count, &order,
-                                                          heads, &request->reordered);
-    mete__type_heads_close(heads);
-
+    int status = find_orders(request, &order);
     if (status == 0 && request->given->reorder)
         status = mete__layout_reorder_prove(request->file, request->types, request->reordered,
                                             request->count);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "analysis/layout/layout_class.h"
+
 #define EMPTY  '.'
 #define SHARED '+'
 #define GROUP  8 /* bytes between two gaps */
@@ -18,7 +20,7 @@ void mete__layout_map_begin(struct mete__layout_map *map, const struct mete__typ
 
 char mete__layout_map_add(struct mete__layout_map *map, const struct mete__member *member,
                           uint64_t offset) {
-    uint64_t first = offset, end = offset + member->size;
+    uint64_t first = offset, end = offset + mete__layout_class_bytes(member);
 
     if (map->size == 0) return ' ';
     char letter = alphabet[map->members++ % (sizeof alphabet - 1)];

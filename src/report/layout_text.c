@@ -330,6 +330,25 @@ int mete__layout_text_write(const struct mete__type *const *types, size_t count,
     return mete__page_close(&sheet.page, sheet.status);
 }
 
+/* What it has in common with another type, and what becomes of that. */
+static void write_shared(struct sheet *sheet, const struct mete__layout_reordered *reordered) {
+    const struct mete__page *page = &sheet->page;
+    bool is_in_union = reordered->head == reordered->pinned, is_one = reordered->head == 1;
+
+    if (is_one)
+        mete__page_print(page, METE__PAGE_PLAIN, "its first member %s ",
+                         is_in_union ? "can be read through" : "is that of");
+    else
+        mete__page_print(page, METE__PAGE_PLAIN, "its first %u members %s ",
+                         (unsigned)reordered->head,
+                         is_in_union ? "can be read through" : "are those of");
+    write_text(sheet, METE__PAGE_STRONG, reordered->relative->name);
+    mete__page_print(page, METE__PAGE_PLAIN, ", too: %s\n",
+                     !reordered->keeps_head ? "look for casts between the two"
+                     : is_one               ? "it stays where it is"
+                                            : "they stay where they are");
+}
+
 /* What became of the type in its new order. */
 static void write_gain(struct sheet *sheet, const struct mete__type *type,
                        const struct mete__layout_reordered *reordered) {
@@ -352,14 +371,7 @@ static void write_gain(struct sheet *sheet, const struct mete__type *type,
         mete__page_print(page, METE__PAGE_PLAIN, "; not proven: its compiler is not here\n");
         break;
     }
-    if (reordered->head != 0) {
-        mete__page_print(page, METE__PAGE_PLAIN, "its first %u members are those of ",
-                         (unsigned)reordered->head);
-        write_text(sheet, METE__PAGE_STRONG, reordered->relative->name);
-        mete__page_print(page, METE__PAGE_PLAIN, "%s\n",
-                         reordered->keeps_head ? ", too: they stay where they are"
-                                               : ", too: look for casts between the two");
-    }
+    if (reordered->head != 0) write_shared(sheet, reordered);
     if (type->member_count != 0 && mete__type_held(&type->members[0]) != NULL &&
         type->members[0].name != NULL && reordered->order.members[0] != 0)
         mete__page_print(page, METE__PAGE_STRONG,

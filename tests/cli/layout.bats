@@ -245,6 +245,32 @@ END
         . == [true, false, false, true]'
 }
 
+@test "virtual_and_empty_bases_are_no_padding" {
+    cat >types.cc <<'CC'
+struct nothing {};
+struct still_nothing : nothing {} none;
+struct slot { virtual void f(); char a; long b; char c; };
+void slot::f() {}
+struct left : virtual slot { char d; };
+struct right : virtual slot { char e; };
+struct both : left, right { char z; } both;
+struct plain { long x; char k; };
+struct second { virtual ~second(); };
+second::~second() {}
+struct first : plain, second { char c; long z; } first;
+struct within { char a; long b; char c; [[no_unique_address]] nothing n; } within;
+CC
+    g++ -std=c++20 -g -c types.cc -o types.o
+    mete layout types.o --json layout.json
+    # 48 and 64 bytes, of which 32 are the slot's.
+    holds '.types[] | select(.name == "left") | .size == 48 and .wasted == 7'
+    holds '.types[] | select(.name == "both") | .size == 64 and .wasted == 6'
+    holds '.types[] | select(.name == "first") | .size == 40 and .hole_bytes == 7 and .wasted == 7'
+    holds '.types[] | select(.name == "within") | .size == 24 and .tail_padding == 7 and .wasted == 14'
+    holds '[.types[] | select(.name == "nothing" or .name == "still_nothing") | .wasted] == [0, 0]'
+    mete layout types.o first | grep -qE '^ +0  bbbbbbbb aaaaaaaa aaaaaaaa c[.]{7} d{8}$'
+}
+
 @test "cxx_classes_have_bases_tables_and_scopes" {
     g++ -g -x c++ -c - -o types.o <<'END'
 namespace ns {

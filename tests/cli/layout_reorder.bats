@@ -167,6 +167,37 @@ END
     holds '.types[0].reordered | .shared_head == 3 and .shared_with == "struct leaf" and .keeps_head'
 }
 
+@test "members_that_a_union_shares_stay_where_they_are" {
+    cat >types.c <<'END'
+struct file { int type; union node *next; int descriptor; };
+struct here { enum { HERE } type; union node *text; int descriptor; };
+union node { int type; struct file file; struct here here; };
+struct pixel { unsigned char red; unsigned short green; unsigned char blue; };
+union color { struct pixel pixel; unsigned char raw[6]; };
+struct free_slot { char state; void *owner; char kind; long count; };
+union slot { struct free_slot free; void *next; };
+struct event { int kind; union { struct small { char a; long b; char c; } small; double wide; } u; };
+struct alone { char x; long y; char z; };
+union choice { struct alone alone; struct other { long a; char b; } other; };
+END
+    build
+    mete layout types.o file here pixel --reorder >out
+    [ "$(grep -c ' stays as it is: no order is better$' out)" = 3 ]
+    # With members in front of it that may not move, no order is as small as the best of all is.
+    mete layout types.o free_slot --reorder >out
+    grep -q '^its first member can be read through union slot, too: it stays where it is$' out
+    mete layout types.o free_slot --reorder --json layout.json
+    holds '.types[0].reordered | .size == 24 and .order == ["state","kind","owner","count"]'
+    holds '.types[0].reordered | .shared_head == 1 and .shared_with == "union slot" and .keeps_head'
+    mete layout types.o free_slot --reorder --hot kind,count --json layout.json
+    holds '.types[0].reordered.order | .[0] == "state" and index("owner") == 3'
+    mete layout types.o small --json layout.json
+    holds '.types[0].reordered | .order == ["a","c","b"] and .shared_with == "union {...}"'
+    # Nothing is shared by structs that begin with different things.
+    mete layout types.o alone --json layout.json
+    holds '.types[0].reordered | .size == 16 and .shared_head == 0'
+}
+
 @test "classes_whose_constructors_depend_on_the_order_are_left_alone" {
     cat >constructed.cc <<'END'
 struct plain { bool a; long b; short c; };

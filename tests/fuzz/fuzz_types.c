@@ -74,9 +74,11 @@ static void use(struct mete__layout_file *file, FILE *out) {
         (void)mete__layout_filter_passes(&filter, types[i]);
     }
     struct mete__type_heads *heads = mete__type_heads_open(types, count);
-    if (heads == NULL) abort();
-    if (mete__layout_reorder_all(types, count, &order, heads, &reordered) != 0) abort();
+    struct mete__type_unions *unions = mete__type_unions_open(types, count);
+    if (heads == NULL || unions == NULL) abort();
+    if (mete__layout_reorder_all(types, count, &order, heads, unions, &reordered) != 0) abort();
     mete__type_heads_close(heads);
+    mete__type_unions_close(unions);
     for (size_t i = 0; i < count; i++)
         if (reordered[i].type != NULL && reordered[i].type->size > types[i]->size) abort();
     print(file, types, reordered, count, out);

@@ -25,6 +25,7 @@ struct search {
     const struct mete__layout_order_options *options;
     struct item *items;
     uint32_t item_count;
+    bool has_hot;
     uint32_t *best, *trial; /* orders of items */
 };
 
@@ -158,15 +159,13 @@ static bool is_hot(const struct search *search, const char *name) {
     return false;
 }
 
-static bool has_hot(const struct search *search) {
-    for (uint32_t i = 0; i < search->item_count; i++)
-        if (search->items[i].is_hot) return true;
-    return false;
-}
-
 static void make_items(struct search *search) {
     const struct mete__type *type = search->type;
+    uint32_t head = search->options->head;
 
+    for (uint32_t i = 0; i < type->member_count; i++)
+        search->has_hot |= is_hot(search, type->members[i].name);
+    if (search->has_hot || search->options->pinned > head) head = search->options->pinned;
     for (uint32_t i = 0; i < type->member_count; i++) {
         const struct mete__member *member = &type->members[i];
         bool joins = i > 0 && member->bit_size != 0 && type->members[i - 1].bit_size != 0;
@@ -176,15 +175,15 @@ static void make_items(struct search *search) {
         if (member->align > item->align) item->align = member->align;
         item->is_hot = item->is_hot || is_hot(search, member->name);
         item->is_last = i + 1 == type->member_count && is_open_ended(member);
-        item->is_head = item->is_head || i < search->options->head;
+        item->is_head = item->is_head || i < head;
     }
-    if (!has_hot(search)) return;
-    for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_head = false;
 }
 
-/* Whether one may come before the other, whatever the sizes are: hot ones first, tails last. */
-static int rank(const struct item *item) {
-    return item->is_last ? 2 : item->is_hot ? 0 : 1;
+/* Whether one may come before the other, whatever the sizes are: hot ones first, tails last. What
+ * is pinned in front of hot ones is as good as these. */
+static int rank(const struct search *search, const struct item *item) {
+    if (item->is_last) return 2;
+    return item->is_hot || (search->has_hot && item->is_head) ? 0 : 1;
 }
 
 /* Smaller, else fewer crossings. */
@@ -196,11 +195,12 @@ static bool is_better(const struct search *search, struct place one, struct plac
 
 /* Whether the item goes behind `place` better than the one found before: no hole, then the greater
  * alignment; of equals the one that was declared first. */
-static bool goes_better(struct place place, const struct item *item, const struct item *before,
-                        bool tight) {
+static bool goes_better(const struct search *search, struct place place, const struct item *item,
+                        const struct item *before, bool tight) {
     if (before == NULL) return true;
     if (item->is_head != before->is_head) return before->is_head;
-    if (rank(item) != rank(before)) return rank(item) < rank(before);
+    if (rank(search, item) != rank(search, before))
+        return rank(search, item) < rank(search, before);
     if (tight) {
         uint64_t at = round_up(place.bits, 8) / 8;
         uint64_t hole = round_up(at, item->align) - at;
@@ -231,6 +231,7 @@ static bool may_come(const struct search *search, struct place place, const stru
                      const struct item *next) {
     if (item->is_used) return false;
     if (next == NULL || item->is_head) return next == NULL || item == next;
+    if (search->has_hot && !item->is_hot) return false;
     return !item->is_last && stays(search, put_item(search, place, item), next);
 }
 
@@ -259,7 +260,8 @@ static void build(struct search *search, uint32_t *order, bool tight) {
         struct item *next = NULL;
         for (uint32_t k = 0; k < search->item_count; k++) {
             struct item *item = &search->items[k];
-            if (may_come(search, place, item, of_head) && goes_better(place, item, next, tight))
+            if (may_come(search, place, item, of_head) &&
+                goes_better(search, place, item, next, tight))
                 next = item;
         }
         if (next == NULL) return; /* never: one is left for each place */
@@ -285,7 +287,9 @@ static void refine(struct search *search, uint32_t *order) {
         changed = false;
         for (uint32_t i = 0; i < search->item_count; i++)
             for (uint32_t k = i + 1; k < search->item_count; k++) {
-                if (rank(&search->items[order[i]]) != rank(&search->items[order[k]])) continue;
+                if (rank(search, &search->items[order[i]]) !=
+                    rank(search, &search->items[order[k]]))
+                    continue;
                 swap(order, i, k);
                 struct place trial = measure(search, order);
                 if (is_better(search, trial, place) && is_kept(search, order)) {
@@ -301,7 +305,7 @@ static void refine(struct search *search, uint32_t *order) {
 /* Whether hot members come first already. */
 static bool is_ranked(const struct search *search) {
     for (uint32_t i = 1; i < search->item_count; i++)
-        if (rank(&search->items[i]) < rank(&search->items[i - 1])) return false;
+        if (rank(search, &search->items[i]) < rank(search, &search->items[i - 1])) return false;
     return true;
 }
 
@@ -347,7 +351,7 @@ static int keep(const struct search *search, struct mete__layout_order *order) {
     order->straddling = place.straddling;
     order->is_better = order->size < search->type->size ||
                        (order->size == search->type->size && place.straddling < facts.straddling) ||
-                       (has_hot(search) && !is_ranked(search));
+                       (search->has_hot && !is_ranked(search));
     return 0;
 }
 

@@ -2,11 +2,12 @@
  * analysis/layout/layout_order.h - the best order of a struct's members: fewest bytes, then fewest
  * members in two cache lines.
  *
- * Members of which some are named hot come first. A head stays where it is, and its holes are
- * filled. Bit-fields that follow each other stay together, in their order; a flexible array, and
- * what may be used as one, stays last. What cannot be reordered safely is refused: first of all,
- * whatever does not lie where the rules of the System V ABI put it, because then something is at
- * work that debug information does not tell (unnamed bit- fields, #pragma pack, another ABI).
+ * Members of which some are named hot come first, behind what is pinned. A head stays where it is,
+ * and its holes are filled. Bit-fields that follow each other stay together, in their order; a
+ * flexible array, and what may be used as one, stays last. What cannot be reordered safely is
+ * refused: first of all, whatever does not lie where the rules of the System V ABI put it, because
+ * then something is at work that debug information does not tell (unnamed bit- fields, #pragma
+ * pack, another ABI).
  *
  * The order is good, not proven to be the best: one member after the other, always the one that
  * leaves no hole and has the greatest alignment, is compared with descending alignment and with the
@@ -26,8 +27,9 @@ struct mete__layout_order_options {
     uint64_t line;          /* bytes of a cache line: a power of two */
     const char *const *hot; /* names of members that come first */
     size_t hot_count;
-    uint32_t head;  /* so many first members stay where they are, unless some are hot */
-    bool size_only; /* crossings of cache lines are not looked at once no byte is wasted: faster */
+    uint32_t head;   /* so many first members stay where they are, unless some are hot */
+    uint32_t pinned; /* so many do in any case */
+    bool size_only;  /* crossings of cache lines are not looked at once no byte is wasted: faster */
 };
 
 struct mete__layout_order {

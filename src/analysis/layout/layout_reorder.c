@@ -25,8 +25,10 @@ static int find_order(const struct mete__type *type,
     struct mete__layout_order_options with_head = *options;
     struct mete__layout_order kept;
 
-    int status = mete__layout_order_find(type, options, &reordered->order);
-    if (status != 0 || reordered->head == 0 || options->hot_count != 0 ||
+    with_head.pinned = reordered->pinned;
+    int status = mete__layout_order_find(type, &with_head, &reordered->order);
+    reordered->keeps_head = reordered->pinned != 0 && reordered->head == reordered->pinned;
+    if (status != 0 || reordered->head <= reordered->pinned || options->hot_count != 0 ||
         !reordered->order.is_better)
         return status;
     with_head.head = reordered->head;
@@ -42,15 +44,29 @@ static int find_order(const struct mete__type *type,
     return 0;
 }
 
+/* What a union has in common counts for more than what may be cast. */
+static void find_head(struct mete__layout_reordered *reordered, const struct mete__type *type,
+                      const struct mete__type_heads *heads,
+                      const struct mete__type_unions *unions) {
+    const struct mete__type *of = NULL;
+
+    reordered->head = mete__type_heads_find(heads, type, &reordered->relative);
+    reordered->pinned = mete__type_unions_head(unions, type, &of);
+    if (reordered->pinned < reordered->head || of == NULL) return;
+    reordered->head = reordered->pinned;
+    reordered->relative = of;
+}
+
 int mete__layout_reorder_all(const struct mete__type *const *types, size_t count,
                              const struct mete__layout_order_options *options,
                              const struct mete__type_heads *heads,
+                             const struct mete__type_unions *unions,
                              struct mete__layout_reordered **out) {
     struct mete__layout_reordered *reordered = calloc(count + 1, sizeof *reordered);
 
     if (reordered == NULL) return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        reordered[i].head = mete__type_heads_find(heads, types[i], &reordered[i].relative);
+        find_head(&reordered[i], types[i], heads, unions);
         if (find_order(types[i], options, &reordered[i]) != 0) goto fail_order;
         if (!reordered[i].order.is_better) continue;
         reordered[i].type = mete__layout_order_apply(types[i], &reordered[i].order);
