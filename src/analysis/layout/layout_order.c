@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/layout/layout_crossings.h"
 #include "analysis/layout/layout_facts.h"
+#include "analysis/layout/layout_place.h"
 
 #define MEMBERS_MAX 4096 /* of a type that is reordered */
 #define SWAPPED_MAX 100  /* members of a type whose pairs are tried */
@@ -29,49 +31,21 @@ struct search {
     uint32_t *best, *trial; /* orders of items */
 };
 
-/* Where a layout ends so far, and how good it is. */
-struct place {
-    uint64_t bits; /* from the start to the end of what was placed */
-    uint32_t straddling;
-};
-
-static uint64_t round_up(uint64_t number, uint64_t to) {
-    return (number + to - 1) / to * to;
-}
-
-/* --- The ABI --- */
-
-/* Puts a member behind what is there, as the System V ABI does. */
-static void put(struct place *place, struct mete__member *member, uint64_t line) {
-    if (member->bit_size != 0) {
-        uint64_t storage = member->size * 8;
-        if (place->bits % storage + member->bit_size > storage)
-            place->bits = round_up(place->bits, storage);
-        member->offset = place->bits / storage * member->size;
-        member->bit_offset = (uint16_t)(place->bits - member->offset * 8);
-        place->bits += member->bit_size;
-        return;
-    }
-    member->offset = round_up(round_up(place->bits, 8) / 8, member->align);
-    place->bits = (member->offset + member->size) * 8;
-    place->straddling += mete__layout_facts_straddles(member, line);
-}
-
-static struct place put_item(const struct search *search, struct place place,
-                             const struct item *item) {
+static struct mete__layout_place
+put_item(const struct search *search, struct mete__layout_place place, const struct item *item) {
     for (uint32_t i = 0; i < item->count; i++) {
         struct mete__member member = search->type->members[item->first + i];
-        put(&place, &member, search->options->line);
+        mete__layout_place_put(&place, &member, search->options->line);
     }
     return place;
 }
 
-static uint64_t size_of(const struct mete__type *type, struct place place) {
-    return round_up(round_up(place.bits, 8) / 8, type->align);
+static uint64_t size_of(const struct mete__type *type, struct mete__layout_place place) {
+    return mete__layout_place_size(place, type->align);
 }
 
-static struct place measure(const struct search *search, const uint32_t *order) {
-    struct place place = {0};
+static struct mete__layout_place measure(const struct search *search, const uint32_t *order) {
+    struct mete__layout_place place = {0};
 
     for (uint32_t i = 0; i < search->item_count; i++)
         place = put_item(search, place, &search->items[order[i]]);
@@ -81,11 +55,11 @@ static struct place measure(const struct search *search, const uint32_t *order) 
 /* --- What is refused --- */
 
 static bool follows_the_abi(const struct mete__type *type) {
-    struct place place = {0};
+    struct mete__layout_place place = {0};
 
     for (uint32_t i = 0; i < type->member_count; i++) {
         struct mete__member member = type->members[i];
-        put(&place, &member, METE__LAYOUT_LINE);
+        mete__layout_place_put(&place, &member, METE__LAYOUT_LINE);
         if (member.offset != type->members[i].offset ||
             member.bit_offset != type->members[i].bit_offset)
             return false;
@@ -187,7 +161,8 @@ static int rank(const struct search *search, const struct item *item) {
 }
 
 /* Smaller, else fewer crossings. */
-static bool is_better(const struct search *search, struct place one, struct place other) {
+static bool is_better(const struct search *search, struct mete__layout_place one,
+                      struct mete__layout_place other) {
     uint64_t size = size_of(search->type, one), others = size_of(search->type, other);
 
     return size != others ? size < others : one.straddling < other.straddling;
@@ -195,16 +170,16 @@ static bool is_better(const struct search *search, struct place one, struct plac
 
 /* Whether the item goes behind `place` better than the one found before: no hole, then the greater
  * alignment; of equals the one that was declared first. */
-static bool goes_better(const struct search *search, struct place place, const struct item *item,
-                        const struct item *before, bool tight) {
+static bool goes_better(const struct search *search, struct mete__layout_place place,
+                        const struct item *item, const struct item *before, bool tight) {
     if (before == NULL) return true;
     if (item->is_head != before->is_head) return before->is_head;
     if (rank(search, item) != rank(search, before))
         return rank(search, item) < rank(search, before);
     if (tight) {
-        uint64_t at = round_up(place.bits, 8) / 8;
-        uint64_t hole = round_up(at, item->align) - at;
-        uint64_t others = round_up(at, before->align) - at;
+        uint64_t at = mete__layout_place_round(place.bits, 8) / 8;
+        uint64_t hole = mete__layout_place_round(at, item->align) - at;
+        uint64_t others = mete__layout_place_round(at, before->align) - at;
         if (hole != others) return hole < others;
     }
     return item->align > before->align;
@@ -218,17 +193,18 @@ static const struct item *next_of_head(const struct search *search) {
 }
 
 /* Whether the item, placed next, still lies where it did. */
-static bool stays(const struct search *search, struct place place, const struct item *item) {
+static bool stays(const struct search *search, struct mete__layout_place place,
+                  const struct item *item) {
     const struct mete__member *was = &search->type->members[item->first];
     struct mete__member member = *was;
 
-    put(&place, &member, search->options->line);
+    mete__layout_place_put(&place, &member, search->options->line);
     return member.offset == was->offset && member.bit_offset == was->bit_offset;
 }
 
 /* What may come next: of the head its `next`; else what leaves that where it is. */
-static bool may_come(const struct search *search, struct place place, const struct item *item,
-                     const struct item *next) {
+static bool may_come(const struct search *search, struct mete__layout_place place,
+                     const struct item *item, const struct item *next) {
     if (item->is_used) return false;
     if (next == NULL || item->is_head) return next == NULL || item == next;
     if (search->has_hot && !item->is_hot) return false;
@@ -237,7 +213,7 @@ static bool may_come(const struct search *search, struct place place, const stru
 
 /* Whether the order has the head where it is. */
 static bool is_kept(struct search *search, const uint32_t *order) {
-    struct place place = {0};
+    struct mete__layout_place place = {0};
 
     if (!search->items[0].is_head) return true;
     for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_used = false;
@@ -252,7 +228,7 @@ static bool is_kept(struct search *search, const uint32_t *order) {
 
 /* Takes the items one after the other; what fits goes before the head's next. */
 static void build(struct search *search, uint32_t *order, bool tight) {
-    struct place place = {0};
+    struct mete__layout_place place = {0};
 
     for (uint32_t i = 0; i < search->item_count; i++) search->items[i].is_used = false;
     for (uint32_t i = 0; i < search->item_count; i++) {
@@ -280,7 +256,7 @@ static void swap(uint32_t *order, uint32_t one, uint32_t other) {
 
 /* Swaps pairs while that makes it better. */
 static void refine(struct search *search, uint32_t *order) {
-    struct place place = measure(search, order);
+    struct mete__layout_place place = measure(search, order);
     bool changed = search->item_count <= SWAPPED_MAX;
 
     for (int round = 0; round < SWAP_ROUNDS && changed && place.straddling != 0; round++) {
@@ -291,7 +267,7 @@ static void refine(struct search *search, uint32_t *order) {
                     rank(search, &search->items[order[k]]))
                     continue;
                 swap(order, i, k);
-                struct place trial = measure(search, order);
+                struct mete__layout_place trial = measure(search, order);
                 if (is_better(search, trial, place) && is_kept(search, order)) {
                     place = trial;
                     changed = true;
@@ -318,7 +294,7 @@ static bool is_smallest(const struct search *search, const uint32_t *order) {
         bits += member->bit_size != 0 ? member->bit_size : member->size * 8;
     }
     return size_of(search->type, measure(search, order)) ==
-           size_of(search->type, (struct place){.bits = bits});
+           size_of(search->type, (struct mete__layout_place){.bits = bits});
 }
 
 static void find_best(struct search *search) {
@@ -336,8 +312,33 @@ static void find_best(struct search *search) {
     }
 }
 
+/* Of the orders of that size the one with the fewest crossings, where that can be found: it goes to
+ * `best`. -ENOMEM. */
+static int cross_less(struct search *search) {
+    struct mete__layout_place place = measure(search, search->best);
+    const struct mete__layout_crossings_limits limits = {
+        .size = size_of(search->type, place),
+        .line = search->options->line,
+        .align = search->type->align,
+        .below = place.straddling,
+    };
+
+    if (search->options->size_only || place.straddling == 0 || search->items[0].is_head) return 0;
+    struct mete__layout_crossings_item *items = calloc(search->item_count, sizeof *items);
+    if (items == NULL) return -ENOMEM;
+    for (uint32_t i = 0; i < search->item_count; i++)
+        items[i] = (struct mete__layout_crossings_item){
+            .members = &search->type->members[search->items[i].first],
+            .count = search->items[i].count,
+            .rank = rank(search, &search->items[i]),
+        };
+    int status = mete__layout_crossings_find(items, search->item_count, &limits, search->best);
+    free(items);
+    return status == -ENOMEM ? status : 0;
+}
+
 static int keep(const struct search *search, struct mete__layout_order *order) {
-    struct place place = measure(search, search->best);
+    struct mete__layout_place place = measure(search, search->best);
     struct mete__layout_facts facts;
 
     mete__layout_facts_find(search->type, search->options->line, &facts);
@@ -373,7 +374,8 @@ int mete__layout_order_find(const struct mete__type *type,
     if (search.items != NULL && search.best != NULL && search.trial != NULL) {
         make_items(&search);
         find_best(&search);
-        status = keep(&search, order);
+        status = cross_less(&search);
+        if (status == 0) status = keep(&search, order);
     }
     free(search.items);
     free(search.best);
@@ -388,7 +390,7 @@ void mete__layout_order_free(struct mete__layout_order *order) {
 
 struct mete__type *mete__layout_order_apply(const struct mete__type *type,
                                             const struct mete__layout_order *order) {
-    struct place place = {0};
+    struct mete__layout_place place = {0};
     struct mete__type *ordered =
         malloc(sizeof *ordered + type->member_count * sizeof *ordered->members);
 
@@ -396,7 +398,7 @@ struct mete__type *mete__layout_order_apply(const struct mete__type *type,
     *ordered = *type;
     for (uint32_t i = 0; i < order->count; i++) {
         ordered->members[i] = type->members[order->members[i]];
-        put(&place, &ordered->members[i], METE__LAYOUT_LINE);
+        mete__layout_place_put(&place, &ordered->members[i], METE__LAYOUT_LINE);
     }
     ordered->size = size_of(type, place);
     return ordered;

@@ -9,10 +9,11 @@
  * then something is at work that debug information does not tell (unnamed bit- fields, #pragma
  * pack, another ABI).
  *
- * The order is good, not proven to be the best: one member after the other, always the one that
- * leaves no hole and has the greatest alignment, is compared with descending alignment and with the
- * order that is; then pairs are swapped while that helps. Where all sizes are multiples of
- * alignments, as C's are but for runs of bit-fields, no order is smaller.
+ * One member after the other, always the one that leaves no hole and has the greatest alignment, is
+ * compared with descending alignment and with the order that is; then pairs are swapped while that
+ * helps. Where all sizes are multiples of alignments, as C's are but for runs of bit-fields, no
+ * order is smaller. Of those of this size the one with the fewest crossings is searched for
+ * (layout_crossings.h), unless there is a head, or more kinds of members than real structs have.
  */
 #ifndef METE_ANALYSIS_LAYOUT_LAYOUT_ORDER_H
 #define METE_ANALYSIS_LAYOUT_LAYOUT_ORDER_H
