@@ -953,3 +953,42 @@ CC
         done
     done
 }
+
+@test "structs_that_begin_alike_are_no_array_of_what_they_begin_with" {
+    # A table of entries of different kinds, which it knows by their names only.
+    cat >entries.c <<'C'
+#include <stdlib.h>
+#include <string.h>
+struct named { const char *name; };
+struct prefix { const char *name; long binding; };
+struct entity { const char *name; long text[4]; };
+struct attribute { const char *name; long value[7]; };
+struct table { struct named **entries; void *(*get)(size_t); } table;
+__attribute__((noinline)) static struct named *add(size_t place, size_t size) {
+    table.entries[place] = table.get(size);
+    if (table.entries[place] == NULL) abort();
+    memset(table.entries[place], 0, size);
+    table.entries[place]->name = "x";
+    return table.entries[place];
+}
+int main(int count, char **words) {
+    table.entries = calloc(8, sizeof *table.entries);
+    table.get = malloc;
+    struct prefix *prefix = (void *)add(0, sizeof *prefix);
+    struct entity *entity = (void *)add(1, sizeof *entity);
+    struct attribute *attribute = (void *)add(2, sizeof *attribute);
+    prefix->binding = entity->text[1] + attribute->value[2] + count;
+    return words == NULL;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level entries.c -o entries
+            mete run --quiet --output p.mete ./entries
+            mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function == "add") |
+                "\(.type) \(.type_confidence)"' | sort >out
+            rm p.mete
+            ! grep 'struct named certain' out && [ "$(wc -l <out)" = 3 ] || { echo "$compiler $level"; cat out; false; }
+        done
+    done
+}

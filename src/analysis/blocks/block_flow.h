@@ -80,6 +80,7 @@ struct mete__block_flow {
     struct mete__block_access accesses[METE__ACCESSES_MAX];
     size_t access_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
+    bool is_indirect;        /* the callee is where a pointer leads */
     uint8_t callee_numbers;  /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
     bool returned;           /* the function returns it to its caller … */
     int64_t returned_offset; /* … or rather the address so many bytes into the block */

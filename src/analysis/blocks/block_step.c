@@ -312,6 +312,7 @@ void mete__block_step_arguments(struct mete__block_walk *walk,
                                                                     : METE__ARGUMENT_MULTIPLE;
         arguments[i].number = (uint64_t)value->offset;
     }
+    walk->flow->is_indirect = instruction->destination == 0;
     if (callee_of(walk, instruction, return_address, &callee) && declared(&callee, &function))
         walk->flow->callee_numbers = count_numbers(&function);
 }

@@ -125,8 +125,11 @@ struct way {
 static bool counts(const struct mete__block_flow *flow, const struct mete__type_choice *choice) {
     bool may_count = choice->is_direct || choice->fit == METE__TYPE_FIT_ONE ||
                      flow->callee_numbers == METE__NUMBERS_UNKNOWN || flow->callee_numbers > 1;
+    /* Through pointers malloc, calloc and realloc are called: more registers hold something else.
+     */
+    size_t most = flow->is_indirect && choice->is_direct ? 2 : METE__ARGUMENTS_MAX;
 
-    for (size_t i = 0; i < METE__ARGUMENTS_MAX; i++) {
+    for (size_t i = 0; i < most; i++) {
         const struct mete__argument *argument = &flow->arguments[i];
         if (argument->kind == METE__ARGUMENT_CONSTANT && argument->number == choice->shape.bytes &&
             may_count)

@@ -4,6 +4,8 @@
 #include "analysis/dwarf/dwarf_die.h"
 #include "base/bits.h"
 
+#define SMALL_STRUCT 32 /* bytes: many structs' sizes are a multiple of it */
+
 /* A struct within the other is the beginning of that one. */
 enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
 
@@ -122,8 +124,11 @@ bool mete__type_choice_contradicts(const struct mete__type_choice *a,
  * where no wrapper's rounding can have made them do so. */
 static bool is_array(const struct mete__type_choice *choice) {
     bool may_be_rounded = !choice->is_direct && mete__is_power_of_two(choice->shape.bytes);
+    /* Structs that begin alike, of which the pointer's is but the common part. */
+    bool may_be_others = choice->shape.is_struct && choice->shape.bytes <= SMALL_STRUCT;
     if (choice->is_chunk) return false;
-    return choice->is_counted || (choice->varies && !may_be_rounded);
+    return choice->is_counted ||
+           (choice->varies && !may_be_rounded && (!may_be_others || choice->is_indexed));
 }
 
 bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
@@ -168,7 +173,8 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
         /* Many sizes are multiples of small ones by accident, and all that a wrapper has rounded.
          */
         if (choice->fit == METE__TYPE_FIT_ARRAY && !is_array(choice) &&
-            (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR || !choice->is_direct))
+            (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR || choice->shape.is_struct ||
+             !choice->is_direct))
             return METE__SITE_TYPE_LIKELY;
         /* Behind what is carved off first the rest of any block is a multiple of a small size. */
         if (choice->fit == METE__TYPE_FIT_ARRAY && choice->header > 0 &&

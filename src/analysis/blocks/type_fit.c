@@ -48,9 +48,8 @@ bool mete__type_fit_shape_of(Dwarf_Die *type, struct mete__type_fit_shape *shape
     shape->bytes = size;
     shape->is_character = size == 1 && is_character(&bare);
     int tag = dwarf_tag(&bare);
-    if ((tag == DW_TAG_structure_type || tag == DW_TAG_class_type) &&
-        !ends_open(&bare, &shape->flexible))
-        shape->flexible = 0;
+    shape->is_struct = tag == DW_TAG_structure_type || tag == DW_TAG_class_type;
+    if (shape->is_struct && !ends_open(&bare, &shape->flexible)) shape->flexible = 0;
     return true;
 }
 

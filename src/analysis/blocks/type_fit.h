@@ -24,6 +24,7 @@ struct mete__type_fit_shape {
     uint64_t bytes;    /* of one object */
     uint64_t flexible; /* of one without its flexible array; 0: it has none */
     bool is_character;
+    bool is_struct; /* or a class */
 };
 
 /* What sizes have to do with: false where the type has no size. */
