@@ -24,10 +24,22 @@ static const struct {
 };
 
 /* A standard stream that is closed would be the next file we open, and our messages would go into
- * it. The program we start finds it closed, as it was. */
+ * it. Standard output cannot be written then, which is an error as always. The program we start
+ * finds it closed, as it was. */
 static void hold_standard_streams(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", (fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+}
+
+/* What is still to be written may fail, too. */
+static int finish(int code) {
+    bool had_failed = ferror(stdout);
+
+    if (fflush(stdout) == 0 && !had_failed) return code;
+    if (code == METE__EXIT_OK)
+        mete__message_say("cannot write standard output: %s", strerror(errno != 0 ? errno : EIO));
+    return code == METE__EXIT_OK ? METE__EXIT_FAILED : code;
 }
 
 static void print_usage(FILE *stream) {
@@ -69,17 +81,17 @@ int main(int argc, char **argv) {
     }
     if (is_one_of(argv[1], "version", "--version", "-V")) {
         printf("mete %s\n", METE_VERSION_STRING);
-        return METE__EXIT_OK;
+        return finish(METE__EXIT_OK);
     }
     if (is_one_of(argv[1], "help", "--help", "-h")) {
-        if (argc > 2) return run_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL});
+        if (argc > 2) return finish(run_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL}));
         print_usage(stdout);
-        return METE__EXIT_OK;
+        return finish(METE__EXIT_OK);
     }
     if (argv[1][0] == '-') {
         mete__message_say("unknown option '%s': a command comes first ('mete help' lists them)",
                           argv[1]);
         return METE__EXIT_USAGE;
     }
-    return run_command(argc - 1, argv + 1);
+    return finish(run_command(argc - 1, argv + 1));
 }

@@ -126,6 +126,8 @@ static int write_change(const struct mete__page *page, const struct mete__layout
     if (wasted != was)
         mete__page_print(page, METE__PAGE_PLAIN, "; %llu wasted, was %llu",
                          (unsigned long long)wasted, (unsigned long long)was);
+    if (after->align != before->align)
+        mete__page_print(page, METE__PAGE_PLAIN, "; align %u, was %u", after->align, before->align);
     mete__page_print(page, METE__PAGE_PLAIN, "\n");
     return write_members(page, change);
 }
@@ -201,6 +203,10 @@ static json_t *size_value(const struct mete__type *type) {
     return type == NULL ? json_null() : mete__json_count(type->size);
 }
 
+static json_t *align_value(const struct mete__type *type) {
+    return type == NULL ? json_null() : mete__json_count(type->align);
+}
+
 static json_t *wasted_value(const struct mete__type *type, uint64_t line) {
     return type == NULL ? json_null() : mete__json_count(wasted_by(type, line));
 }
@@ -209,11 +215,12 @@ static json_t *change_value(const struct mete__layout_changes *changes,
                             const struct mete__layout_change *change) {
     const struct mete__type *before = change->before, *after = change->after;
 
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
                      mete__json_text((after == NULL ? before : after)->name), "change",
                      kind_of(before, after), "old_size", size_value(before), "new_size",
                      size_value(after), "old_wasted", wasted_value(before, changes->line),
-                     "new_wasted", wasted_value(after, changes->line), "members",
+                     "new_wasted", wasted_value(after, changes->line), "old_align",
+                     align_value(before), "new_align", align_value(after), "members",
                      members_value(change));
 }
 

@@ -116,12 +116,8 @@ size_t mete__page_columns(const char *text) {
 
 static void put_character(const struct mete__page *page, const char *text) {
     size_t length = mete__utf8_character(text);
-    unsigned char first = (unsigned char)text[0];
-    /* U+0080 to U+009F are control characters too. */
-    bool control = first < 0x20 || first == 0x7f ||
-                   (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
 
-    if (length == 0 || control || (length > 1 && !page->unicode))
+    if (length == 0 || mete__utf8_is_control(text) || (length > 1 && !page->unicode))
         putc('?', page->out);
     else
         fwrite(text, 1, length, page->out);

@@ -46,3 +46,9 @@ char *mete__utf8_valid(const char *text) {
     *to = '\0';
     return valid;
 }
+
+bool mete__utf8_is_control(const char *text) {
+    unsigned char first = (unsigned char)text[0], second = (unsigned char)text[first != 0];
+
+    return first < 0x20 || first == 0x7f || (first == 0xc2 && second >= 0x80 && second < 0xa0);
+}

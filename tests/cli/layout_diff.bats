@@ -23,7 +23,7 @@ END
     mete layout --diff old.o new.o >out
     diff - out <<'END'
 struct added: added, 4 bytes
-struct conn: 40 bytes, was 20 (+20); 14 wasted, was 3
+struct conn: 40 bytes, was 20 (+20); 14 wasted, was 3; align 8, was 4
   ~ long int fd  was int fd; offset 8, was 4; 8 bytes, was 4
   ~ char name[8]  was char name[4]; offset 16, was 8; 8 bytes, was 4
   ~ struct {...}  offset 24, was 16; 8 bytes, was 4
@@ -49,6 +49,51 @@ END
         (.members[0] | .old.type == "int" and .new.type == "long int")'
 }
 
+# build_files BUILD FILE MEMBERS …: leaves BUILD/all.o, of files that each have a struct s of their own.
+build_files() {
+    local build=$1
+    shift
+    rm -rf "$build"
+    mkdir "$build"
+    while [ $# -gt 0 ]; do
+        echo "struct s { $2 } variable_$1;" >"$build/$1.c"
+        (cd "$build" && gcc -g -c "$1.c")
+        shift 2
+    done
+    ld -r "$build"/*.o -o "$build.all" && mv "$build.all" "$build/all.o"
+}
+
+@test "types_of_one_name_are_compared_file_by_file" {
+    small='int a;' large='long p, q;'
+    build_files old a "$small" b "$large"
+    # One has become what the other is: in the new build there is one type.
+    build_files new a "$large" b "$large"
+    mete layout --diff old/all.o new/all.o >out
+    grep -qx 'struct s: 16 bytes, was 4 (+12); align 8, was 4' out
+    grep -q '^1 type changed .*, 0 added, 0 removed$' out
+    run mete layout --diff old/all.o new/all.o --max-growth 8
+    [ "$status" = 1 ]
+    # They have changed places.
+    build_files new a "$large" b "$small"
+    run mete layout --diff old/all.o new/all.o --max-growth 8
+    [ "$status" = 1 ]
+    # What moves to another file has not changed.
+    build_files new c "$small" b "$large"
+    mete layout --diff old/all.o new/all.o | grep -q '^0 types changed .*, 0 added, 0 removed$'
+    build_files new c "$small" d "$large"
+    mete layout --diff old/all.o new/all.o | grep -q '^0 types changed .*, 0 added, 0 removed$'
+}
+
+@test "an_alignment_that_changes_is_told" {
+    echo 'struct key { long k[2]; } key;' >key.c
+    gcc -g -c key.c -o old.o
+    sed 's/long/double/; s/k\[2\]/k[2] __attribute__((aligned(16)))/' key.c >new.c
+    gcc -g -c new.c -o new.o
+    mete layout --diff old.o new.o | grep -qx 'struct key: 16 bytes, was 16 (+0); align 16, was 8'
+    mete layout --diff old.o new.o --json layout.json >/dev/null
+    holds '.changes[0] | .old_align == 8 and .new_align == 16'
+}
+
 @test "limits_end_with_one" {
     build_both
     run -1 --separate-stderr mete layout --diff old.o new.o --max-growth=19
@@ -71,6 +116,24 @@ END
         run -125 --separate-stderr mete layout new.o "$to=/dev/full"
         [ "$stderr" = "mete: layout: cannot write /dev/full: No space left on device" ]
     done
+}
+
+@test "standard_output_that_cannot_be_written_is_an_error" {
+    build_both
+    for command in 'layout new.o' 'layout new.o --json -' 'layout --help' help version; do
+        run -125 --separate-stderr bash -c "mete $command >&-"
+        [[ $stderr == "mete: "*"cannot write"*"standard output: Bad file descriptor" ]]
+        run -125 --separate-stderr bash -c "mete $command >/dev/full"
+        [[ $stderr == "mete: "*"cannot write"*"standard output: No space left on device" ]]
+    done
+}
+
+@test "names_out_of_files_do_not_steer_the_terminal" {
+    echo 'struct named_so_that_it_is_found { char a; long b; } v;' >types.c
+    gcc -g -c types.c
+    sed -i 's/named_so_that_it/named_\x1b[2J\r\xc2\x9bxyz/' types.o
+    run -1 --separate-stderr mete layout types.o --max-padding=1
+    [[ $stderr == *'struct named_?[2J???xyz_is_found wastes'* ]]
 }
 
 @test "usage_that_makes_no_sense_is_refused" {

@@ -70,34 +70,67 @@ static void add(struct changes *changes, const struct mete__type *before,
     changes->items[changes->count++] = (struct mete__layout_change){before, after};
 }
 
-/* Removes from both lists what is equal; each becomes shorter by as much. */
-static void drop_equal(const struct mete__type **before, size_t *before_count,
-                       const struct mete__type **after, size_t *after_count) {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < *before_count; i++) {
-        size_t k = 0;
-        while (k < *after_count && !same_type(before[i], after[k])) k++;
-        if (k == *after_count) {
-            before[kept++] = before[i];
-        } else {
-            memmove(after + k, after + k + 1, (*after_count - k - 1) * sizeof *after);
-            --*after_count;
-        }
-    }
-    *before_count = kept;
-}
-
 /* Types of one name: few, but for those of hostile files, whose quadratic time is bounded. */
 #define RUN_MAX 1000
 
-static void pair(struct changes *changes, const struct mete__type **before, size_t before_count,
-                 const struct mete__type **after, size_t after_count) {
-    if (before_count > RUN_MAX) before_count = RUN_MAX;
-    if (after_count > RUN_MAX) after_count = RUN_MAX;
-    drop_equal(before, &before_count, after, &after_count);
-    for (size_t i = 0; i < before_count || i < after_count; i++)
-        add(changes, i < before_count ? before[i] : NULL, i < after_count ? after[i] : NULL);
+/* Types of one name in one file. */
+struct run {
+    const struct mete__type **types; /* NULL: it has its counterpart */
+    const struct mete__type *const *all;
+    size_t count;
+};
+
+/* Whether both are declared in files of one name: builds have different folders. */
+static bool same_file(const struct mete__type *one, const struct mete__type *other) {
+    if (one->file == NULL || other->file == NULL) return one->file == other->file;
+    const char *slash = strrchr(one->file, '/'), *others_slash = strrchr(other->file, '/');
+
+    return strcmp(slash == NULL ? one->file : slash + 1,
+                  others_slash == NULL ? other->file : others_slash + 1) == 0;
+}
+
+/* Takes out those that are equal, or have changed, in one file. */
+static void pair_by_file(struct changes *changes, struct run *before, struct run *after,
+                         bool equal) {
+    for (size_t i = 0; i < before->count; i++)
+        for (size_t k = 0; k < after->count && before->types[i] != NULL; k++) {
+            if (after->types[k] == NULL || !same_file(before->types[i], after->types[k]) ||
+                (equal && !same_type(before->types[i], after->types[k])))
+                continue;
+            if (!equal) add(changes, before->types[i], after->types[k]);
+            before->types[i] = after->types[k] = NULL;
+        }
+}
+
+/* Takes out what the other build has, too, wherever: equal types of several files are one. */
+static void drop_known(struct run *run, const struct run *other) {
+    for (size_t i = 0; i < run->count; i++)
+        for (size_t k = 0; k < other->count && run->types[i] != NULL; k++)
+            if (same_type(run->types[i], other->all[k])) run->types[i] = NULL;
+}
+
+/* The next that has no counterpart; NULL: none is left. */
+static const struct mete__type *take(struct run *run) {
+    for (size_t i = 0; i < run->count; i++) {
+        const struct mete__type *type = run->types[i];
+        run->types[i] = NULL;
+        if (type != NULL) return type;
+    }
+    return NULL;
+}
+
+static void pair(struct changes *changes, struct run before, struct run after) {
+    if (before.count > RUN_MAX) before.count = RUN_MAX;
+    if (after.count > RUN_MAX) after.count = RUN_MAX;
+    pair_by_file(changes, &before, &after, true);
+    if (before.count > 1 || after.count > 1) pair_by_file(changes, &before, &after, false);
+    drop_known(&before, &after);
+    drop_known(&after, &before);
+    for (;;) {
+        const struct mete__type *old = take(&before), *new = take(&after);
+        if (old == NULL && new == NULL) return;
+        add(changes, old, new);
+    }
 }
 
 int mete__layout_diff_types(const struct mete__type *const *before, size_t before_count,
@@ -119,7 +152,8 @@ int mete__layout_diff_types(const struct mete__type *const *before, size_t befor
         int order = i == before_count ? 1 : k == after_count ? -1 : compare_names(olds[i], news[k]);
         size_t old_run = order <= 0 ? run_of(olds + i, before_count - i) : 0;
         size_t new_run = order >= 0 ? run_of(news + k, after_count - k) : 0;
-        pair(&changes, olds + i, old_run, news + k, new_run);
+        pair(&changes, (struct run){olds + i, before + i, old_run},
+             (struct run){news + k, after + k, new_run});
         i += old_run;
         k += new_run;
     }
