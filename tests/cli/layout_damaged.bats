@@ -191,3 +191,54 @@ C
     mete report damaged.mete --json report.json
     [ "$(jq -c '.sites[0] | [.type, .stack[0].line]' report.json)" = '["struct lost",4]' ]
 }
+
+@test "entries_that_seem_to_have_children_do_not_hold_it_up" {
+    # What follows a parameter then seems to be in it, as well as where an earlier entry says.
+    {
+        echo 'namespace all {'
+        for i in $(seq 60); do
+            echo "struct s$i { char a; long b; int get(int x, int y) { return x + y; } };"
+            echo "int f$i(s$i *of, int x) { return of->get(x, $i); }"
+        done
+        echo '}'
+    } >many.cc
+    g++ -g -c many.cc -o many.o
+    ld -r many.o -o program
+    mete layout program --json - | jq -e '.types | length == 60' >/dev/null
+    python3 - <<'PY'
+import re, subprocess
+data = open("program", "rb").read()
+lines = subprocess.run(["readelf", "-SW", "program"], capture_output=True, text=True).stdout
+found = re.search(r" \.debug_abbrev +PROGBITS +\S+ (\S+) (\S+)", lines)
+at, end = int(found[1], 16), int(found[1], 16) + int(found[2], 16)
+def number():
+    global at
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value
+damaged = 0
+while at < end and number() != 0:
+    tag = number()
+    if tag == 0x05 and data[at] == 0:
+        with open(f"damaged{damaged}", "wb") as file:
+            file.write(data[:at] + b"\1" + data[at + 1 :])
+        damaged += 1
+    at += 1
+    while True:
+        attribute, form = number(), number()
+        if form == 0x21:
+            number()
+        if attribute == form == 0:
+            break
+assert damaged > 0
+PY
+    for file in damaged*; do
+        timeout 20 mete layout "$file" 2>>err >out
+    done
+    grep -q 'many.cc at 0x[0-9a-f]* is damaged: left out$' err
+}

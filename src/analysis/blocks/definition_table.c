@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_member.h"
 #include "analysis/dwarf/dwarf_split.h"
@@ -100,8 +101,15 @@ static int add_start(struct mete__definition_table *table, Dwarf_Die *child, uin
 
 /* --- Scopes --- */
 
-static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const char *scope,
-                bool has_scopes, int depth);
+/* Where a scan is: in a scope, or NULL where it defines nothing for other units. */
+struct around {
+    const char *scope;
+    bool has_scopes;
+    int depth;
+};
+
+static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const uint8_t *limit,
+                struct around around);
 
 /* The scope of what is in a DIE, written to `name`; NULL: it defines nothing for other units. */
 static const char *scope_in(struct mete__definition_table *table, Dwarf_Die *die, const char *scope,
@@ -122,8 +130,8 @@ static const char *scope_in(struct mete__definition_table *table, Dwarf_Die *die
     return length < 0 || (size_t)length + sizeof "::" > NAME_SIZE ? NULL : name;
 }
 
-static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const char *scope,
-                   bool has_scopes, int depth) {
+static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const uint8_t *end,
+                   struct around around) {
     int tag = dwarf_tag(die), status = 0;
     bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
     bool is_scope =
@@ -131,37 +139,37 @@ static int look_at(struct mete__definition_table *table, Dwarf_Die *die, const c
     char name[NAME_SIZE];
     uint64_t size;
 
-    if (!is_aggregate && !(has_scopes && is_scope)) return 0;
-    const char *inside = scope_in(table, die, scope, has_scopes, name);
+    if (!is_aggregate && !(around.has_scopes && is_scope)) return 0;
+    const char *inside = scope_in(table, die, around.scope, around.has_scopes, name);
     if (is_aggregate && inside != NULL && !dwarf_hasattr(die, DW_AT_declaration) &&
         mete__dwarf_die_number(die, DW_AT_byte_size, &size))
         status = add(table, die, name, size);
     if (inside != NULL) memcpy(name + strlen(name), "::", sizeof "::"); /* there is room */
-    return status == 0 ? scan(table, die, inside, has_scopes, depth + 1) : status;
+    around.scope = inside;
+    around.depth++;
+    return status == 0 ? scan(table, die, end, around) : status;
 }
 
-/* Those of a scope, and of C++ those in the scopes inside. */
-static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const char *scope,
-                bool has_scopes, int depth) {
-    bool is_whole = mete__dwarf_die_is_aggregate(dwarf_tag(parent));
+/* Those of a scope, and of C++ those in the scopes inside. 0, -ENOMEM, or -EBADMSG: what comes
+ * before the damage is there. */
+static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const uint8_t *limit,
+                struct around around) {
+    struct mete__dwarf_children children;
     uint64_t size;
-    Dwarf_Die die;
-    int status = 0;
 
-    if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
-    is_whole = is_whole && mete__dwarf_die_number(parent, DW_AT_byte_size, &size);
-    for (;;) {
-        int tag = dwarf_tag(&die);
+    if (around.depth > DEPTH_MAX) return 0;
+    bool is_whole = mete__dwarf_die_is_aggregate(dwarf_tag(parent)) &&
+                    mete__dwarf_die_number(parent, DW_AT_byte_size, &size);
+    int more = mete__dwarf_children_begin(&children, parent, limit);
+    for (; more > 0; more = mete__dwarf_children_next(&children)) {
+        int tag = dwarf_tag(&children.die), status = 0;
         if (tag == DW_TAG_inheritance || tag == DW_TAG_member)
-            status = is_whole ? add_start(table, &die, size) : 0;
-        else if (depth == 0 || has_scopes)
-            status = look_at(table, &die, scope, has_scopes, depth);
-        const void *last = die.addr;
-        /* A sibling that lies before would lead in a circle. */
-        if (status != 0 || dwarf_siblingof(&die, &die) != 0 ||
-            (uintptr_t)die.addr <= (uintptr_t)last)
-            return status;
+            status = is_whole ? add_start(table, &children.die, size) : 0;
+        else if (around.depth == 0 || around.has_scopes)
+            status = look_at(table, &children.die, children.end, around);
+        if (status != 0) return status;
     }
+    return more;
 }
 
 int mete__definition_table_read(struct mete__definition_table *table, Dwfl_Module *module) {
@@ -178,9 +186,11 @@ int mete__definition_table_read(struct mete__definition_table *table, Dwfl_Modul
     /* Units of types, too, which libdwfl leaves out. */
     while (status == 0 && dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &die, NULL) == 0)
         if (die.addr != NULL && dwarf_tag(&die) != DW_TAG_invalid &&
-            mete__dwarf_split_unit(&die, &unit))
-            status =
-                scan(table, &unit, "", !mete__dwarf_die_is_c(mete__unit_language_of(&unit)), 0);
+            mete__dwarf_split_unit(&die, &unit)) {
+            bool has_scopes = !mete__dwarf_die_is_c(mete__unit_language_of(&unit));
+            status = scan(table, &unit, NULL, (struct around){"", has_scopes, 0});
+            if (status == -EBADMSG) status = 0;
+        }
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "analysis/array.h"
 #include "analysis/blocks/pointee.h"
+#include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 
@@ -67,19 +68,22 @@ static int add(struct mete__global_table *table, Dwarf_Die *die) {
     return status;
 }
 
-static int scan(struct mete__global_table *table, Dwarf_Die *parent, int depth) {
-    Dwarf_Die die;
-    int status = 0;
+/* 0, -ENOMEM, or -EBADMSG: what comes before the damage is there. */
+static int scan(struct mete__global_table *table, Dwarf_Die *parent, const uint8_t *limit,
+                int depth) {
+    struct mete__dwarf_children children;
 
-    if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
-    do {
-        int tag = dwarf_tag(&die);
+    if (depth > DEPTH_MAX) return 0;
+    int more = mete__dwarf_children_begin(&children, parent, limit);
+    for (; more > 0; more = mete__dwarf_children_next(&children)) {
+        int tag = dwarf_tag(&children.die), status = 0;
         if (tag == DW_TAG_variable)
-            status = add(table, &die);
+            status = add(table, &children.die);
         else if (tag == DW_TAG_namespace || tag == DW_TAG_module)
-            status = scan(table, &die, depth + 1);
-    } while (status == 0 && dwarf_siblingof(&die, &die) == 0);
-    return status;
+            status = scan(table, &children.die, children.end, depth + 1);
+        if (status != 0) return status;
+    }
+    return more;
 }
 
 int mete__global_table_read(struct mete__global_table *table, Dwfl_Module *module) {
@@ -89,7 +93,8 @@ int mete__global_table_read(struct mete__global_table *table, Dwfl_Module *modul
 
     *table = (struct mete__global_table){0};
     while (status == 0 && (die = dwfl_module_nextcu(module, die, &bias)) != NULL) {
-        if (mete__dwarf_split_unit(die, &unit)) status = scan(table, &unit, 0);
+        if (mete__dwarf_split_unit(die, &unit)) status = scan(table, &unit, NULL, 0);
+        if (status == -EBADMSG) status = 0;
     }
     mete__address_ranges_complete(&table->ranges);
     return status;

@@ -6,6 +6,7 @@
 
 #include "analysis/blocks/global_table.h"
 #include "analysis/blocks/pointee.h"
+#include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_split.h"
 
 #define DEPTH_MAX     64      /* of scopes */
@@ -226,9 +227,10 @@ static bool has_addresses(Dwarf_Die *die) {
     return dwarf_hasattr(die, DW_AT_low_pc) != 0 || dwarf_hasattr(die, DW_AT_ranges) != 0;
 }
 
-static bool read_scope(struct reading *reading, Dwarf_Die *scope, Dwarf_Die *around, int depth);
+static bool read_scope(struct reading *reading, Dwarf_Die *scope, const uint8_t *limit,
+                       Dwarf_Die *around, int depth);
 
-static bool read_inlined(struct reading *reading, Dwarf_Die *die, int depth) {
+static bool read_inlined(struct reading *reading, Dwarf_Die *die, const uint8_t *end, int depth) {
     struct mete__variable_places *places = reading->places;
     uint32_t outer = reading->inlined;
 
@@ -236,36 +238,39 @@ static bool read_inlined(struct reading *reading, Dwarf_Die *die, int depth) {
         return false;
     places->inlined[places->inlined_count++] = *die;
     reading->inlined = (uint32_t)places->inlined_count;
-    bool whole = read_scope(reading, die, die, depth);
+    bool whole = read_scope(reading, die, end, die, depth);
     reading->inlined = outer;
     return whole;
 }
 
-/* `around` is the innermost DIE with addresses: the scope itself, or one around it. */
-static bool read_scope(struct reading *reading, Dwarf_Die *scope, Dwarf_Die *around, int depth) {
-    Dwarf_Die die;
+/* A child of a scope, which ends at `end`. */
+static bool read_child(struct reading *reading, Dwarf_Die *die, const uint8_t *end,
+                       Dwarf_Die *around, int depth) {
+    if (reading->dies++ >= DIES_MAX) return false;
+    switch (dwarf_tag(die)) {
+    case DW_TAG_variable:
+    case DW_TAG_formal_parameter: return add_variable(reading, around, die);
+    case DW_TAG_lexical_block:
+    case DW_TAG_try_block:
+    case DW_TAG_catch_block:
+        return read_scope(reading, die, end, has_addresses(die) ? die : around, depth + 1);
+    case DW_TAG_inlined_subroutine: return read_inlined(reading, die, end, depth + 1);
+    case DW_TAG_call_site:
+    case DW_TAG_GNU_call_site: return add_call(reading, die);
+    default: return true;
+    }
+}
 
-    if (depth > DEPTH_MAX || dwarf_child(scope, &die) != 0) return true;
-    do {
-        bool whole = reading->dies++ < DIES_MAX;
-        switch (dwarf_tag(&die)) {
-        case DW_TAG_variable:
-        case DW_TAG_formal_parameter: whole = whole && add_variable(reading, around, &die); break;
-        case DW_TAG_lexical_block:
-        case DW_TAG_try_block:
-        case DW_TAG_catch_block:
-            whole =
-                whole && read_scope(reading, &die, has_addresses(&die) ? &die : around, depth + 1);
-            break;
-        case DW_TAG_inlined_subroutine:
-            whole = whole && read_inlined(reading, &die, depth + 1);
-            break;
-        case DW_TAG_call_site:
-        case DW_TAG_GNU_call_site: whole = whole && add_call(reading, &die); break;
-        default: break;
-        }
-        if (!whole) return false;
-    } while (dwarf_siblingof(&die, &die) == 0);
+/* `around` is the innermost DIE with addresses: the scope itself, or one around it. Of a damaged
+ * scope there is what comes before the damage. */
+static bool read_scope(struct reading *reading, Dwarf_Die *scope, const uint8_t *limit,
+                       Dwarf_Die *around, int depth) {
+    struct mete__dwarf_children children;
+
+    if (depth > DEPTH_MAX) return true;
+    for (int more = mete__dwarf_children_begin(&children, scope, limit); more > 0;
+         more = mete__dwarf_children_next(&children))
+        if (!read_child(reading, &children.die, children.end, around, depth)) return false;
     return true;
 }
 
@@ -279,7 +284,7 @@ int mete__variable_places_read(struct mete__variable_places *places, Dwarf_Die *
     if (dwarf_attr(function, DW_AT_frame_base, &attribute) != NULL &&
         dwarf_getlocation(&attribute, &operations, &count) == 0 && count == 1)
         reading.frame_base = operations[0];
-    bool whole = read_scope(&reading, function, function, 0);
+    bool whole = read_scope(&reading, function, NULL, function, 0);
     if (places->call_count != 0)
         qsort(places->calls, places->call_count, sizeof *places->calls, by_return_address);
     return whole ? 0 : -ENOMEM;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "analysis/array.h"
+#include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/unit_header.h"
 #include "analysis/dwarf/unit_language.h"
@@ -44,7 +45,7 @@ struct other {
     const char **texts;
 };
 
-static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth);
+static int walk_children(struct walk *walk, Dwarf_Die *parent, const uint8_t *limit, int depth);
 
 /* Whether types may be declared inside a DIE of this kind. */
 static bool holds_types(int tag) {
@@ -128,7 +129,7 @@ static const char *scope_of(const struct walk *walk, Dwarf_Die *die) {
 }
 
 /* Walks a namespace or a class, whose name is put before those inside. */
-static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
+static int walk_scope(struct walk *walk, Dwarf_Die *die, const uint8_t *end, int depth) {
     const char *outer = walk->scope, *around = scope_of(walk, die);
     const char *name = mete__dwarf_die_name(die);
     char text[SCOPE_TEXT_MAX];
@@ -142,7 +143,7 @@ static int walk_scope(struct walk *walk, Dwarf_Die *die, int depth) {
     snprintf(text, sizeof text, "%s%s::", around == NULL ? "" : around, name);
     walk->scope = mete__names_keep(walk->names, text);
     if (walk->scope == NULL) return -ENOMEM;
-    int status = walk_children(walk, die, depth);
+    int status = walk_children(walk, die, end, depth);
     if (status == 0) status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
     walk->scope = outer;
     return status;
@@ -164,12 +165,12 @@ static int enter_function(struct walk *walk) {
     return 0;
 }
 
-static int walk_function(struct walk *walk, Dwarf_Die *die, int depth) {
+static int walk_function(struct walk *walk, Dwarf_Die *die, const uint8_t *end, int depth) {
     const char *outer_scope = walk->scope;
     Dwarf_Die *outer_function = walk->function;
 
     walk->function = die;
-    int status = walk_children(walk, die, depth);
+    int status = walk_children(walk, die, end, depth);
     bool was_entered = walk->function == NULL;
     if (status == 0 && was_entered)
         status = add_scope(walk->unit, die->addr, walk->last, walk->scope);
@@ -178,7 +179,7 @@ static int walk_function(struct walk *walk, Dwarf_Die *die, int depth) {
     return status;
 }
 
-static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
+static int visit(struct walk *walk, Dwarf_Die *die, const uint8_t *end, int depth) {
     int tag = dwarf_tag(die);
     bool is_aggregate = mete__dwarf_die_is_aggregate(tag);
 
@@ -192,33 +193,22 @@ static int visit(struct walk *walk, Dwarf_Die *die, int depth) {
     }
     if (!holds_types(tag) || depth >= DEPTH_MAX || !dwarf_haschildren(die)) return 0;
     if (walk->has_scopes && (is_aggregate || tag == DW_TAG_namespace || tag == DW_TAG_module))
-        return walk_scope(walk, die, depth + 1);
-    if (walk->has_scopes && tag == DW_TAG_subprogram) return walk_function(walk, die, depth + 1);
-    return walk_children(walk, die, depth + 1);
+        return walk_scope(walk, die, end, depth + 1);
+    if (walk->has_scopes && tag == DW_TAG_subprogram)
+        return walk_function(walk, die, end, depth + 1);
+    return walk_children(walk, die, end, depth + 1);
 }
 
-static int walk_children(struct walk *walk, Dwarf_Die *parent, int depth) {
-    Dwarf_Die die, next;
-    int status = dwarf_child(parent, &die);
+static int walk_children(struct walk *walk, Dwarf_Die *parent, const uint8_t *limit, int depth) {
+    struct mete__dwarf_children children;
+    int more = mete__dwarf_children_begin(&children, parent, limit);
 
-    if (status < 0) return -EBADMSG;
-    if (status > 0) {
-        walk->end = NULL;
-        return 0;
+    for (; more > 0; more = mete__dwarf_children_next(&children)) {
+        int status = visit(walk, &children.die, children.end, depth);
+        if (status != 0) return status;
     }
-    for (;;) {
-        int visited = visit(walk, &die, depth);
-        if (visited != 0) return visited;
-        status = dwarf_siblingof(&die, &next);
-        if (status < 0) return -EBADMSG;
-        if (status > 0) {
-            walk->end = next.addr;
-            return 0;
-        }
-        /* A sibling that lies before would lead in a circle. */
-        if ((uintptr_t)next.addr <= (uintptr_t)die.addr) return -EBADMSG;
-        die = next;
-    }
+    walk->end = children.tail;
+    return more;
 }
 
 /* Whether the tree of DIEs is over before its unit is, as with another unit's abbreviations. Some
@@ -377,7 +367,7 @@ static int read_unit(struct mete__dwarf_unit *unit, Dwarf_Die *root, bool has_sc
     unit->count = 0;
     unit->scopes.count = 0;
     unit->scope_count = 0;
-    int status = walk_children(&walk, root, 0);
+    int status = walk_children(&walk, root, NULL, 0);
     if (status == 0 && ends_early(root, walk.end)) status = -EBADMSG;
     mete__address_ranges_complete(&unit->scopes);
     int named = name_aliases(&walk);

@@ -10,6 +10,7 @@
 
 #include "analysis/address_ranges.h"
 #include "analysis/array.h"
+#include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_split.h"
 
 #define DEPTH_MAX 64 /* nesting of scopes; real programs stay below 30 */
@@ -155,26 +156,30 @@ static int add_function(struct unit *unit, Dwarf_Die *die) {
     return add_ranges(&unit->function_ranges, die, (uint32_t)unit->function_count - 1);
 }
 
-static int scan_functions(struct unit *unit, Dwarf_Die *parent, int depth) {
-    Dwarf_Die die;
+static int scan_functions(struct unit *unit, Dwarf_Die *parent, const uint8_t *limit, int depth) {
+    struct mete__dwarf_children children;
 
-    if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
-    do {
-        int tag = dwarf_tag(&die);
-        bool has_code = tag == DW_TAG_subprogram && (dwarf_hasattr(&die, DW_AT_low_pc) != 0 ||
-                                                     dwarf_hasattr(&die, DW_AT_ranges) != 0);
-        if (has_code && add_function(unit, &die) != 0) return -ENOMEM;
-        if (holds_functions(tag) && scan_functions(unit, &die, depth + 1) != 0) return -ENOMEM;
-    } while (dwarf_siblingof(&die, &die) == 0);
-    return 0;
+    if (depth > DEPTH_MAX) return 0;
+    int status = mete__dwarf_children_begin(&children, parent, limit);
+    for (; status > 0; status = mete__dwarf_children_next(&children)) {
+        Dwarf_Die *die = &children.die;
+        int tag = dwarf_tag(die), inner = 0;
+        bool has_code = tag == DW_TAG_subprogram && (dwarf_hasattr(die, DW_AT_low_pc) != 0 ||
+                                                     dwarf_hasattr(die, DW_AT_ranges) != 0);
+        if (has_code && add_function(unit, die) != 0) return -ENOMEM;
+        if (holds_functions(tag)) inner = scan_functions(unit, die, children.end, depth + 1);
+        if (inner != 0) return inner;
+    }
+    return status;
 }
 
 /* NULL where the unit has no function there. */
 static struct function *function_at(struct unit *unit, Dwarf_Addr address) {
     if (!unit->scanned) {
         unit->scanned = true;
-        /* Without memory the functions found so far do; frames then get names from symbols. */
-        (void)scan_functions(unit, &unit->die, 0);
+        /* Without memory, or in a damaged unit, the functions found so far do; frames then get
+         * names from symbols. */
+        (void)scan_functions(unit, &unit->die, NULL, 0);
         mete__address_ranges_complete(&unit->function_ranges);
     }
     int64_t index = mete__address_ranges_find(&unit->function_ranges, address);
@@ -193,30 +198,33 @@ static int add_call(struct function *function, Dwarf_Die *die, uint32_t around) 
 }
 
 /* Outer calls come before what is inlined into them: inner ones have higher indices. */
-static int scan_calls(struct function *function, Dwarf_Die *parent, uint32_t around, int depth) {
-    Dwarf_Die die;
+static int scan_calls(struct function *function, Dwarf_Die *parent, const uint8_t *limit,
+                      uint32_t around, int depth) {
+    struct mete__dwarf_children children;
 
-    if (depth > DEPTH_MAX || dwarf_child(parent, &die) != 0) return 0;
-    do {
-        int tag = dwarf_tag(&die);
+    if (depth > DEPTH_MAX) return 0;
+    int status = mete__dwarf_children_begin(&children, parent, limit);
+    for (; status > 0; status = mete__dwarf_children_next(&children)) {
+        int tag = dwarf_tag(&children.die);
         uint32_t inside = around;
         if (tag == DW_TAG_inlined_subroutine) {
-            if (add_call(function, &die, around) != 0) return -ENOMEM;
+            if (add_call(function, &children.die, around) != 0) return -ENOMEM;
             inside = (uint32_t)function->call_count - 1;
         } else if (tag != DW_TAG_lexical_block && tag != DW_TAG_try_block &&
                    tag != DW_TAG_catch_block) {
             continue;
         }
-        if (scan_calls(function, &die, inside, depth + 1) != 0) return -ENOMEM;
-    } while (dwarf_siblingof(&die, &die) == 0);
-    return 0;
+        int inner = scan_calls(function, &children.die, children.end, inside, depth + 1);
+        if (inner != 0) return inner;
+    }
+    return status;
 }
 
 /* The innermost call around the address; NO_CALL: it is in none. */
 static uint32_t call_at(struct function *function, Dwarf_Addr address) {
     if (!function->scanned) {
         function->scanned = true;
-        (void)scan_calls(function, &function->die, NO_CALL, 0); /* as function_at */
+        (void)scan_calls(function, &function->die, NULL, NO_CALL, 0); /* as function_at */
         mete__address_ranges_complete(&function->call_ranges);
     }
     int64_t index = mete__address_ranges_find(&function->call_ranges, address);
