@@ -222,7 +222,7 @@ static int write_row(const struct mete__page *page, const struct row *row) {
 
     mete__page_print(page, row->won.peak != 0 ? METE__PAGE_GOOD : METE__PAGE_PLAIN, "%9s",
                      row->won.peak == 0 ? "-" : mete__units_bytes(METE__UNITS, row->won.peak));
-    mete__page_print(page, METE__PAGE_PLAIN, " %9s %9s %9s %9s %9s  ",
+    mete__page_print(page, METE__PAGE_PLAIN, " %9s %9s %9s %9s %9s",
                      mete__units_bytes(METE__UNITS, peak->bytes),
                      mete__units_count(METE__UNITS, peak->objects),
                      mete__units_bytes(METE__UNITS, times(peak->objects, row->padding)),
@@ -275,9 +275,11 @@ int mete__layout_heap_write(const struct mete__layout_heap *heap, uint64_t top, 
     qsort(rows, used, sizeof *rows, by_won);
     mete__page_open(&page, out);
     write_head(&page, heap, rows, used);
-    if (used != 0)
-        mete__page_print(&page, METE__PAGE_FAINT, "\n%9s %9s %9s %9s %9s %9s  %s\n", "won", "bytes",
-                         "objects", "padding", "rounding", "live", "type");
+    if (used != 0) {
+        mete__page_print(&page, METE__PAGE_FAINT, "\n%9s %9s %9s %9s %9s %9s", "won", "bytes",
+                         "objects", "padding", "rounding", "live");
+        mete__layout_place_title(&page, TABLE_COLUMNS);
+    }
     for (size_t i = 0; i < used && i < top && status == 0; i++) status = write_row(&page, &rows[i]);
     if (used > top)
         mete__page_print(&page, METE__PAGE_FAINT, "and %s more (--top=N shows them)\n",

@@ -91,7 +91,7 @@ static void write_totals(const struct mete__page *page, const struct mete__layou
 }
 
 static void write_row(const struct mete__page *page, const struct row *row) {
-    mete__page_print(page, METE__PAGE_PLAIN, "%8llu %8llu %8llu %6u %8llu %6llu  ",
+    mete__page_print(page, METE__PAGE_PLAIN, "%8llu %8llu %8llu %6u %8llu %6llu",
                      (unsigned long long)row->saved, (unsigned long long)row->wasted,
                      (unsigned long long)row->type->size, row->facts.holes + row->facts.bit_holes,
                      (unsigned long long)row->facts.tail_padding,
@@ -104,8 +104,9 @@ static void write_rows(const struct mete__page *page, struct row *rows, size_t c
                        uint64_t top) {
     if (count == 0) return;
     qsort(rows, count, sizeof *rows, in_order);
-    mete__page_print(page, METE__PAGE_FAINT, "\n%8s %8s %8s %6s %8s %6s  %s\n", "saved", "wasted",
-                     "size", "holes", "tail", "lines", "type");
+    mete__page_print(page, METE__PAGE_FAINT, "\n%8s %8s %8s %6s %8s %6s", "saved", "wasted", "size",
+                     "holes", "tail", "lines");
+    mete__layout_place_title(page, TABLE_COLUMNS);
     for (size_t i = 0; i < count && i < top; i++) write_row(page, &rows[i]);
     if (count > top)
         mete__page_print(page, METE__PAGE_FAINT, "and %s more (--top=N shows them)\n",

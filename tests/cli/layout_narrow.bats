@@ -64,6 +64,35 @@ on() {
     grep -qF "  registry_of_everything::entry_with_a_long_name  $PWD/wide.cc:5" out
 }
 
+@test "a_name_has_a_line_of_its_own_where_a_table_leaves_no_room" {
+    cat >heap.c <<'C'
+#include <stdlib.h>
+struct conn { char kind; long bytes; char state; } *conns[100];
+struct connection_of_the_registry { char kind; long bytes; char state; } *others[100];
+int main(void) {
+    for (int i = 0; i < 100; i++) {
+        conns[i] = malloc(sizeof *conns[i]);
+        others[i] = malloc(sizeof *others[i]);
+    }
+    return others[3] == NULL;
+}
+C
+    gcc -g heap.c -o heap
+    mete run --quiet -o heap.mete ./heap
+    for columns in 60 80; do
+        LC_ALL=C.UTF-8 on $columns "mete layout heap --heap heap.mete" >out
+        awk -v most=$columns 'length($0) > most { print; bad = 1 } END { exit bad }' out
+        grep -qE '^ {10}struct connection_of_the_registry( |$)' out
+        run -1 grep -qE '^ *type' out
+    done
+    grep -qE ' struct conn( |$)' out
+    LC_ALL=C.UTF-8 on 60 "mete layout heap" >out
+    grep -qE '^ {10}struct connection_of_the_registry( |$)' out
+    grep -qE '[0-9]  struct conn$' out
+    LC_ALL=C.UTF-8 on 100 "mete layout heap --heap heap.mete" >out
+    grep -qE '[0-9]  struct connection_of_the_registry' out
+}
+
 @test "declarations_go_on_in_their_column" {
     write_program
     on 60 "mete layout program '*holder'" >out
