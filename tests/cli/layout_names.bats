@@ -118,6 +118,32 @@ PY
     export DEBUGINFOD_URLS DEBUGINFOD_CACHE_PATH
 }
 
+@test "a_server_that_never_answers_is_waited_for_once" {
+    # libdwfl asks it for one file after the other, and each time debuginfod is patient.
+    cat >silent.py <<'PY'
+import socket
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(50)
+print(server.getsockname()[1], flush=True)
+kept = []
+while True:
+    kept.append(server.accept())
+PY
+    python3 silent.py >port 3>&- &
+    server=$!
+    until [ -s port ]; do sleep 0.1; done
+    write_program
+    strip -g program
+    export DEBUGINFOD_URLS=http://127.0.0.1:$(cat port) DEBUGINFOD_CACHE_PATH=$PWD/cache
+    start=$EPOCHREALTIME
+    DEBUGINFOD_TIMEOUT=2 run -125 mete layout program
+    took=$((${EPOCHREALTIME/./} - ${start/./}))
+    kill $server
+    [[ $output == *"; the servers in DEBUGINFOD_URLS have not answered in 2 s" ]]
+    [ $took -lt 4000000 ]
+}
+
 @test "a_download_shows_how_far_it_is" {
     write_program
     cp program whole

@@ -86,9 +86,9 @@ C
         run -1 grep -qE '^ *type' out
     done
     grep -qE ' struct conn( |$)' out
-    LC_ALL=C.UTF-8 on 60 "mete layout heap" >out
+    LC_ALL=C.UTF-8 on 64 "mete layout heap" >out
     grep -qE '^ {10}struct connection_of_the_registry( |$)' out
-    grep -qE '[0-9]  struct conn$' out
+    grep -qE '[0-9]  struct conn( |$)' out
     LC_ALL=C.UTF-8 on 100 "mete layout heap --heap heap.mete" >out
     grep -qE '[0-9]  struct connection_of_the_registry' out
 }

@@ -3,13 +3,17 @@
 #include <elfutils/debuginfod.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "analysis/late_library.h"
 #include "base/compiler.h"
+
+#define TIMEOUT 90 /* seconds, debuginfod's where its variable does not say it */
 
 /* The library's functions; NULL: it is not loaded yet. */
 static struct {
@@ -40,18 +44,55 @@ static debuginfod_client *client_of(Dwfl *dwfl) {
     return dwfl_get_debuginfod_client(dwfl);
 }
 
-/* debuginfod calls it a few times a second; `of` is 0 while nobody knows. */
+/* How long servers have been waited for, in all that libdwfl asks them for: it asks for several
+ * files, and debuginfod has patience anew for each. Milliseconds. */
+static struct {
+    int64_t waited;
+    int64_t last; /* when that was added to last */
+    bool is_over; /* nobody waits any longer */
+} silence;
+
+static int64_t now(void) {
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Seconds. */
+static long patience(void) {
+    const char *text = getenv(DEBUGINFOD_TIMEOUT_ENV_VAR);
+    long seconds = text == NULL ? 0 : strtol(text, NULL, 10);
+
+    return seconds > 0 ? seconds : TIMEOUT;
+}
+
+/* Whether servers have said nothing for as long as debuginfod waits. */
+static bool is_enough(bool is_silent) {
+    enum { BETWEEN = 2000 }; /* longer than from one call to the next */
+    int64_t time = now();
+
+    if (!is_silent)
+        silence.waited = 0;
+    else if (time - silence.last < BETWEEN)
+        silence.waited += time - silence.last;
+    silence.last = time;
+    silence.is_over = silence.waited / 1000 >= patience();
+    return silence.is_over;
+}
+
+/* debuginfod calls it a few times a second; `of` is 0 while nobody knows. Not 0: it gives up. */
 static int show(debuginfod_client *client, long done, long of) {
     const struct mete__debug_watch *watch = debuginfod.get_user_data(client);
 
-    if (done >= 0 && of >= 0)
+    if (done >= 0 && of >= 0 && watch->show != NULL)
         watch->show(watch->context, of == 0 ? 0 : (size_t)done, (size_t)of,
-                    "downloading debug data");
-    return 0; /* go on */
+                    of == 0 ? "waiting for debuginfod servers" : "downloading debug data");
+    return is_enough(of <= 0);
 }
 
 void mete__debug_servers_watch(Dwfl *dwfl, const struct mete__debug_watch *watch) {
-    if (!has_servers() || watch->show == NULL) return;
+    if (!has_servers()) return;
     debuginfod_client *client = client_of(dwfl);
     if (client == NULL) return;
     debuginfod.set_user_data(client, (void *)watch);
@@ -84,6 +125,10 @@ const char *mete__debug_servers_why(Dwfl *dwfl, Dwfl_Module *module) {
     if (bytes <= 0) return "have files by build-id, and it has none";
     debuginfod_client *client = client_of(dwfl);
     if (client == NULL) return "are not asked: " DEBUGINFOD_SONAME " is not installed";
+    if (silence.is_over) {
+        snprintf(why, sizeof why, "have not answered in %ld s", patience());
+        return why;
+    }
     int found = ask_again(client, id, bytes);
     if (found >= 0) close(found);
     if (found >= 0 || found == -ENOENT || found == -ENOSYS) return NULL;

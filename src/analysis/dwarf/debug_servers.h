@@ -16,7 +16,8 @@ struct mete__debug_watch {
     void *context;
 };
 
-/* `watch` must outlive `dwfl`. Nothing happens where there are no servers to ask. */
+/* `watch` must outlive `dwfl`. Servers that say nothing are waited for as long as debuginfod does
+ * once, however much is asked. Nothing happens where there are no servers to ask. */
 void mete__debug_servers_watch(Dwfl *dwfl, const struct mete__debug_watch *watch);
 
 /* Why the servers did not give the debug data of a module that libdwfl has asked them for, as a
