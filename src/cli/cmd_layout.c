@@ -169,7 +169,7 @@ static int print_text(void *context, FILE *out) {
 static int print_sarif(void *context, FILE *out) {
     const struct request *request = context;
 
-    return mete__layout_sarif_write(request->types, request->reordered, request->heap,
+    return mete__layout_sarif_write(request->file, request->types, request->reordered, request->heap,
                                     request->count, request->given->line, out);
 }
 

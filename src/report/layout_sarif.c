@@ -1,11 +1,13 @@
 #include "report/layout_sarif.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/array.h"
 #include "analysis/layout/layout_facts.h"
 #include "report/json.h"
 
@@ -28,10 +30,65 @@ static char *uri_of(const char *path) {
     return uri;
 }
 
+/* --- Directories of compilations --- */
+
+/* What relative URIs are relative to: "BUILD1", "BUILD2" … */
+struct bases {
+    const char **directories;
+    size_t count, capacity;
+};
+
+/* The number of a type's base, from 1; 0: its URI needs none, or none is known. -ENOMEM. */
+static int base_of(struct bases *bases, const struct mete__layout_file *file,
+                   const struct mete__type *type) {
+    const char *directory = mete__layout_file_directory(file, type);
+
+    if (type->file == NULL || type->file[0] == '/' || directory == NULL || directory[0] != '/')
+        return 0;
+    for (size_t i = 0; i < bases->count; i++)
+        if (bases->directories[i] == directory) return (int)i + 1;
+    const char **directories =
+        mete__array_room(bases->directories, bases->count, &bases->capacity, sizeof(char *));
+    if (directories == NULL || bases->count == INT_MAX - 1) return -ENOMEM;
+    bases->directories = directories;
+    directories[bases->count++] = directory;
+    return (int)bases->count;
+}
+
+/* The URI of a directory ends with a slash; to be freed by free(). */
+static char *uri_of_directory(const char *directory) {
+    char *uri = uri_of(directory);
+    char *longer = NULL;
+
+    if (uri != NULL && uri[strlen(uri) - 1] != '/' && asprintf(&longer, "%s/", uri) < 0)
+        longer = NULL;
+    if (uri == NULL || uri[strlen(uri) - 1] == '/') return uri;
+    free(uri);
+    return longer;
+}
+
+static json_t *bases_value(const struct bases *bases) {
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < bases->count; i++) {
+        char name[32], *uri = uri_of_directory(bases->directories[i]);
+        snprintf(name, sizeof name, "BUILD%zu", i + 1);
+        json_t *base = uri == NULL ? NULL : json_pack("{s:o}", "uri", mete__json_text(uri));
+        free(uri);
+        if (json_object_set_new(object, name, base) == 0) continue;
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* --- Results --- */
+
 /* A type beside what is known of it. */
 struct finding {
     const struct mete__type *type;
     const struct mete__layout_reordered *reordered;
+    int base;              /* number of what its file is relative to; 0: of nothing */
     uint64_t wasted;       /* bytes of one object */
     bool has_heap;         /* whether what follows is known */
     uint64_t objects, won; /* as layout_heap.h has them */
@@ -73,18 +130,21 @@ static json_t *message_of(const struct finding *finding) {
 static json_t *result_of(const struct finding *finding) {
     const struct mete__type *type = finding->type;
     bool is_warning = is_smaller(finding) && (!finding->has_heap || finding->won != 0);
-    char *uri = uri_of(type->file);
-    json_t *artifact = uri == NULL ? NULL : mete__json_text(uri);
+    char *uri = uri_of(type->file), base[32];
+    snprintf(base, sizeof base, "BUILD%d", finding->base);
+    json_t *artifact = uri == NULL ? NULL
+                                   : json_pack("{s:o, s:s*}", "uri", mete__json_text(uri),
+                                               "uriBaseId", finding->base == 0 ? NULL : base);
     json_t *properties =
         !finding->has_heap ? NULL
                            : json_pack("{s:o, s:o}", "objects", mete__json_count(finding->objects),
                                        "won", mete__json_count(finding->won));
 
     free(uri);
-    return json_pack("{s:s, s:s, s:{s:o}, s:[{s:{s:{s:o}, s:{s:o}}}], s:o*}", "ruleId",
+    return json_pack("{s:s, s:s, s:{s:o}, s:[{s:{s:o, s:{s:o}}}], s:o*}", "ruleId",
                      is_smaller(finding) ? "reorder" : "padding", "level",
                      is_warning ? "warning" : "note", "message", "text", message_of(finding),
-                     "locations", "physicalLocation", "artifactLocation", "uri", artifact, "region",
+                     "locations", "physicalLocation", "artifactLocation", artifact, "region",
                      "startLine", mete__json_count(type->line == 0 ? 1 : type->line), "properties",
                      properties);
 }
@@ -97,7 +157,9 @@ static json_t *driver(void) {
                      "The type has bytes that hold nothing.");
 }
 
-static void write_results(struct mete__json *json, const struct mete__type *const *types,
+static void write_results(struct mete__json *json, struct bases *bases,
+                          const struct mete__layout_file *file,
+                          const struct mete__type *const *types,
                           const struct mete__layout_reordered *reordered,
                           const struct mete__layout_heap *heap, size_t count, uint64_t line) {
     bool any = false;
@@ -115,17 +177,24 @@ static void write_results(struct mete__json *json, const struct mete__type *cons
             finding.won = mete__layout_heap_won(heap, i);
             if (finding.objects == 0) continue;
         }
+        finding.base = base_of(bases, file, types[i]);
+        if (finding.base < 0) {
+            mete__json_fail(json, finding.base);
+            return;
+        }
         mete__json_begin_entry(json, &any);
         mete__json_write(json, result_of(&finding));
     }
     mete__json_end_entries(json, any);
 }
 
-int mete__layout_sarif_write(const struct mete__type *const *types,
+int mete__layout_sarif_write(const struct mete__layout_file *file,
+                             const struct mete__type *const *types,
                              const struct mete__layout_reordered *reordered,
                              const struct mete__layout_heap *heap, size_t count, uint64_t line,
                              FILE *out) {
     struct mete__json json = {.out = out};
+    struct bases bases = {0};
 
     mete__json_member(&json, "$schema",
                       mete__json_text("https://json.schemastore.org/sarif-2.1.0.json"));
@@ -134,8 +203,13 @@ int mete__layout_sarif_write(const struct mete__type *const *types,
     fputs("[{\"tool\": ", out);
     mete__json_write(&json, driver());
     fputs(", \"results\": [", out);
-    write_results(&json, types, reordered, heap, count, line);
+    write_results(&json, &bases, file, types, reordered, heap, count, line);
+    if (bases.count != 0) {
+        fputs(",\n\"originalUriBaseIds\": ", out);
+        mete__json_write(&json, bases_value(&bases));
+    }
     fputs("}]\n}\n", out);
+    free(bases.directories);
     if (json.status == 0 && (fflush(out) != 0 || ferror(out)))
         json.status = errno != 0 ? -errno : -EIO;
     return json.status;

@@ -159,6 +159,23 @@ build_files() {
             (.artifactLocation.uri | endswith("a%20b/%C3%BC.c"))))'
 }
 
+@test "sarif_says_what_relative_names_are_relative_to" {
+    mkdir source build
+    echo 'struct odd { char a; long b; char c; } odd; int main(void) { return 0; }' >source/odd.c
+    for options in '' '-gsplit-dwarf -gdwarf-4'; do
+        # shellcheck disable=SC2086
+        (cd build && gcc -g $options ../source/odd.c -o odd)
+        mete layout build/odd --sarif layout.json
+        holds '.runs[0].results[0].locations[0].physicalLocation.artifactLocation |
+            .uri == "../source/odd.c" and .uriBaseId == "BUILD1"'
+        holds ".runs[0].originalUriBaseIds == {BUILD1: {uri: \"file://$PWD/build/\"}}"
+    done
+    gcc -g "$PWD/source/odd.c" -o odd
+    mete layout odd --sarif layout.json
+    holds ".runs[0].results[0].locations[0].physicalLocation.artifactLocation ==
+        {uri: \"file://$PWD/source/odd.c\"}"
+}
+
 @test "options_that_would_change_nothing_are_refused_with_the_reason" {
     write_shapes_for_options
     while IFS='|' read -r options reason; do

@@ -46,7 +46,7 @@ static void print(struct mete__layout_file *file, const struct mete__type *const
         mete__layout_text_reordered(types, reordered, count, &text, out) != 0 ||
         mete__layout_summary_write(file, types, reordered, count, &summary, out) != 0 ||
         mete__layout_json_write(types, reordered, NULL, count, METE__LAYOUT_LINE, out) != 0 ||
-        mete__layout_sarif_write(types, reordered, NULL, count, METE__LAYOUT_LINE, out) != 0)
+        mete__layout_sarif_write(file, types, reordered, NULL, count, METE__LAYOUT_LINE, out) != 0)
         abort();
     /* The first half against the other: they differ in everything. */
     if (mete__layout_diff_types(types, count / 2, types + count / 2, count - count / 2, &found,

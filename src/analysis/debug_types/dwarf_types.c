@@ -24,6 +24,7 @@
 struct reading {
     const struct mete__dwarf_types_options *options;
     struct mete__dwarf_aggregate_reader reader;
+    const char *directory; /* of the unit that is read, where its skeleton says it; or NULL */
     size_t unit_count;
     size_t damaged_count;
     size_t unreadable_count; /* units of a package that say nothing, not even what they are */
@@ -75,9 +76,13 @@ static int read_unit(struct reading *reading, Dwarf_Die *root) {
 
     reader->type_flags = is_cxx(language) ? METE__TYPE_CXX : has_scopes ? METE__TYPE_FOREIGN : 0;
     reader->unit_number = (uint32_t)reading->unit_count++;
+    struct mete__dwarf_types_unit unit = {
+        .producer = dwarf_formstring(dwarf_attr(root, DW_AT_producer, &attribute)),
+        .directory = dwarf_formstring(dwarf_attr(root, DW_AT_comp_dir, &attribute)),
+    };
+    if (unit.directory == NULL) unit.directory = reading->directory;
     if (reading->options->unit != NULL &&
-        reading->options->unit(reading->options->unit_context, reader->unit_number,
-                               dwarf_formstring(dwarf_attr(root, DW_AT_producer, &attribute))) != 0)
+        reading->options->unit(reading->options->unit_context, reader->unit_number, &unit) != 0)
         return -ENOMEM;
     int status = mete__dwarf_unit_read(&reader->unit, root, has_scopes, reader->names);
     if (status == -EBADMSG) {
@@ -152,11 +157,14 @@ static int read_split(struct reading *reading, Dwarf_Die *skeleton) {
         (void)mete__dwarf_split_file(skeleton, path, sizeof path);
         count_file(reading, METE__DWO_FILE_SCATTERED, path);
     }
+    Dwarf_Attribute attribute;
+    reading->directory = dwarf_formstring(dwarf_attr(skeleton, DW_AT_comp_dir, &attribute));
     status = read_unit(reading, &root);
     while (status == 0 && dwarf_get_units(rest, unit, &unit, NULL, &type, &root, NULL) == 0)
         if ((type == DW_UT_type || type == DW_UT_split_type) && root.addr != NULL &&
             dwarf_tag(&root) != DW_TAG_invalid)
             status = read_unit(reading, &root);
+    reading->directory = NULL;
     return status;
 }
 

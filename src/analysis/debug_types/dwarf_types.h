@@ -15,6 +15,12 @@
 #include "analysis/names.h"
 #include "analysis/types/type_table.h"
 
+/* How a unit was compiled, as far as it says it. */
+struct mete__dwarf_types_unit {
+    const char *producer;  /* the compiler and its flags, or NULL */
+    const char *directory; /* what relative names of its files are relative to, or NULL */
+};
+
 struct mete__dwarf_types_options {
     int machine; /* EM_ */
     /* Called now and then, with bytes of debug information; NULL: nobody asks. */
@@ -23,9 +29,8 @@ struct mete__dwarf_types_options {
     /* Called with one sentence for what is left out; NULL: nobody asks. */
     void (*note)(void *context, const char *text);
     void *note_context;
-    /* Called for each unit, whose number its types have: the compiler and its flags, or NULL. 0 or
-     * -ENOMEM. NULL: nobody asks. */
-    int (*unit)(void *context, size_t number, const char *producer);
+    /* Called for each unit, whose number its types have. 0 or -ENOMEM. NULL: nobody asks. */
+    int (*unit)(void *context, size_t number, const struct mete__dwarf_types_unit *unit);
     void *unit_context;
 };
 

@@ -21,8 +21,8 @@ struct mete__layout_file {
     struct mete__type_table *table;
     const struct mete__type **listed;
     size_t listed_count;
-    const char **producers; /* by unit; NULL: not said */
-    size_t unit_count, producer_count, producer_capacity;
+    struct mete__dwarf_types_unit *units; /* by number */
+    size_t unit_count, known_units, unit_capacity;
     int machine;
     char **notes;
     size_t note_count;
@@ -49,21 +49,29 @@ static void note_missing(struct mete__layout_file *file, const char *missing) {
     free(text);
 }
 
-static int add_unit(void *context, size_t number, const char *producer) {
-    struct mete__layout_file *file = context;
-    const char *kept = producer == NULL ? NULL : mete__names_keep(file->names, producer);
+/* A copy that is kept; NULL of NULL. false: memory ran out. */
+static bool keep_text(struct mete__layout_file *file, const char *text, const char **kept) {
+    *kept = text == NULL ? NULL : mete__names_keep(file->names, text);
+    return text == NULL || *kept != NULL;
+}
 
-    if (producer != NULL && kept == NULL) return -ENOMEM;
-    if (number >= file->producer_capacity) {
+static int add_unit(void *context, size_t number, const struct mete__dwarf_types_unit *unit) {
+    struct mete__layout_file *file = context;
+    struct mete__dwarf_types_unit kept;
+
+    if (!keep_text(file, unit->producer, &kept.producer) ||
+        !keep_text(file, unit->directory, &kept.directory))
+        return -ENOMEM;
+    if (number >= file->unit_capacity) {
         size_t capacity = number < 64 ? 128 : number * 2;
-        const char **producers = reallocarray(file->producers, capacity, sizeof(char *));
-        if (producers == NULL) return -ENOMEM;
-        file->producers = producers;
-        file->producer_capacity = capacity;
+        struct mete__dwarf_types_unit *units = reallocarray(file->units, capacity, sizeof *units);
+        if (units == NULL) return -ENOMEM;
+        file->units = units;
+        file->unit_capacity = capacity;
     }
-    for (; file->producer_count <= number; file->producer_count++)
-        file->producers[file->producer_count] = NULL;
-    file->producers[number] = kept;
+    for (; file->known_units <= number; file->known_units++)
+        file->units[file->known_units] = (struct mete__dwarf_types_unit){0};
+    file->units[number] = kept;
     return 0;
 }
 
@@ -203,7 +211,7 @@ void mete__layout_file_close(struct mete__layout_file *file) {
     for (size_t i = 0; i < file->note_count; i++) free(file->notes[i]);
     free(file->notes);
     free(file->listed);
-    free(file->producers);
+    free(file->units);
     mete__type_table_close(file->table);
     mete__names_close(file->names);
     free(file->path);
@@ -243,7 +251,12 @@ int mete__layout_file_machine(const struct mete__layout_file *file) {
 
 const char *mete__layout_file_producer(const struct mete__layout_file *file,
                                        const struct mete__type *type) {
-    return type->unit < file->producer_count ? file->producers[type->unit] : NULL;
+    return type->unit < file->known_units ? file->units[type->unit].producer : NULL;
+}
+
+const char *mete__layout_file_directory(const struct mete__layout_file *file,
+                                        const struct mete__type *type) {
+    return type->unit < file->known_units ? file->units[type->unit].directory : NULL;
 }
 
 size_t mete__layout_file_notes(const struct mete__layout_file *file) {

@@ -49,6 +49,11 @@ int mete__layout_file_machine(const struct mete__layout_file *file);
 const char *mete__layout_file_producer(const struct mete__layout_file *file,
                                        const struct mete__type *type);
 
+/* What the name of the type's file is relative to, if it is; NULL: not said. Equal ones have equal
+ * addresses. */
+const char *mete__layout_file_directory(const struct mete__layout_file *file,
+                                        const struct mete__type *type);
+
 /* What was left out, one sentence each. */
 size_t mete__layout_file_notes(const struct mete__layout_file *file);
 const char *mete__layout_file_note(const struct mete__layout_file *file, size_t number);
