@@ -169,8 +169,8 @@ static int print_text(void *context, FILE *out) {
 static int print_sarif(void *context, FILE *out) {
     const struct request *request = context;
 
-    return mete__layout_sarif_write(request->file, request->types, request->reordered, request->heap,
-                                    request->count, request->given->line, out);
+    return mete__layout_sarif_write(request->file, request->types, request->reordered,
+                                    request->heap, request->count, request->given->line, out);
 }
 
 /* Says that a type exceeds a limit; the first ones by name. */
@@ -243,6 +243,16 @@ static bool needs_orders(const struct request *request) {
            given->json != NULL || given->sarif != NULL || given->hot.count != 0;
 }
 
+/* Says so where a profile has nothing to do with the types: it may be another program's. */
+static void doubt_heap(const struct request *request) {
+    for (size_t i = 0; i < request->count; i++)
+        if (mete__layout_heap_objects(request->heap, i) != 0) return;
+    if (request->count != 0 && request->count == mete__layout_file_count(request->file))
+        mete__message_say("layout: no block in %s is known to be of a type of %s: is it another "
+                          "program's?",
+                          request->given->heap, mete__layout_file_path(request->file));
+}
+
 static int print_types(struct request *request) {
     const struct mete__layout_options *given = request->given;
     int code = select_alive(request);
@@ -252,6 +262,7 @@ static int print_types(struct request *request) {
                           mete__layout_file_path(request->file));
     if (code == METE__EXIT_OK && needs_orders(request)) code = reorder(request);
     if (code == METE__EXIT_OK) code = open_heap(request, given->heap, &request->heap);
+    if (request->heap != NULL) doubt_heap(request);
     if (code == METE__EXIT_OK)
         code = given->json != NULL
                    ? mete__document_write(print_json, request, given->json, "layout")

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/message.h"
@@ -39,6 +40,11 @@ static int complain_type(const struct mete__layout_file *file, const char *patte
         mete__nearest_offer(&nearest, name);
         mete__nearest_offer(&nearest, own_name(name));
         if (nearest.best != best) meant = name;
+    }
+    if (meant == NULL && access(pattern, F_OK) == 0) {
+        mete__message_say("layout: one file is taken at a time: '%s' is looked for as a type of %s",
+                          pattern, mete__layout_file_path(file));
+        return METE__EXIT_FAILED;
     }
     return complain(file, "has no type", pattern, meant);
 }

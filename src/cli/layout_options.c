@@ -60,6 +60,8 @@ static const char *why_useless(const struct mete__layout_options *given, bool ha
     if (given->expand && (is_table || !has_types))
         return "--expand of which type? name some, or '*' for all";
     if (given->expand && given->reorder) return "either --expand or --reorder";
+    if (given->hot.count != 0 && has_types && !given->reorder && !is_document && !is_table)
+        return "--hot says how members are to be ordered: add --reorder";
     if (given->reorder && !is_document && !has_types)
         return "--reorder of which type? name some, or '*' for all";
     if (given->top != 0 && (is_document || (has_types && !is_table)))

@@ -245,6 +245,23 @@ END
         . == [true, false, false, true]'
 }
 
+@test "a_pointer_to_an_array_points_to_what_that_holds" {
+    cat >types.c <<'END'
+struct held { int a; };
+typedef struct { char b; } named;
+struct both { struct held (*several)[4]; named (*others)[2][3]; } both;
+END
+    gcc -g -c types.c -o types.o
+    for type in held named; do
+        [ "$(mete layout types.o --points-to=$type --json - | jq -r '.types[].name')" = "struct both" ]
+    done
+    command -v pahole >/dev/null || skip "no pahole here"
+    pahole -J --btf_encode_detached=types.btf types.o
+    for type in held named; do
+        [ "$(mete layout types.btf --points-to=$type --json - | jq -r '.types[].name')" = "struct both" ]
+    done
+}
+
 @test "virtual_and_empty_bases_are_no_padding" {
     cat >types.cc <<'CC'
 struct nothing {};

@@ -195,6 +195,7 @@ one.o --heap=one.o --reorder|--heap says which members to move
 one.o shape --json - --expand|documents have one form
 one.o --expand|--expand of which type?
 one.o --reorder|--reorder of which type?
+one.o shape --hot=b|--hot says how members are to be ordered: add --reorder
 one.o shape --expand --reorder|either --expand or --reorder
 one.o shape --top=3|--top is for the summary
 END

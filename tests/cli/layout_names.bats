@@ -67,6 +67,22 @@ C
     [ "$output" = "mete: layout: what was named in program is left out by the other options" ]
 }
 
+@test "a_second_file_is_not_taken_for_a_type_in_silence" {
+    write_program
+    cp program other
+    run -125 mete layout program other
+    [ "$output" = "mete: layout: one file is taken at a time: 'other' is looked for as a type of program" ]
+}
+
+@test "a_profile_of_another_program_is_doubted" {
+    write_program
+    printf '#include <stdlib.h>\nint main(void) { return malloc(9) == NULL; }\n' >other.c
+    gcc -g other.c -o other
+    mete run --quiet -o other.mete ./other
+    run -0 --separate-stderr mete layout program --heap other.mete
+    [ "$stderr" = "mete: layout: no block in other.mete is known to be of a type of program: is it another program's?" ]
+}
+
 @test "a_directory_for_debug_files_that_is_none_is_said" {
     write_program
     run -125 mete layout program --debug-dir=nosuch

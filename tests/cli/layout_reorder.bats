@@ -198,6 +198,30 @@ END
     holds '.types[0].reordered | .size == 16 and .shared_head == 0'
 }
 
+@test "frames_of_coroutines_are_the_compilers" {
+    cat >types.cc <<'END'
+#include <coroutine>
+struct task {
+    struct promise_type {
+        task get_return_object() { return {}; }
+        std::suspend_never initial_suspend() { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() {}
+        void unhandled_exception() {}
+    };
+};
+task run(char x, long y, char z) {
+    co_await std::suspend_always{};
+    (void)x, (void)y, (void)z;
+}
+END
+    for compiler in g++ clang++; do
+        $compiler -std=c++20 -g -c types.cc -o types.o || continue # an old clang has it not
+        frame=$(mete layout types.o --json - | jq -r '.types[].name | select(endswith(".Frame") or endswith("::__coro_frame_ty"))')
+        [ "$(mete layout types.o "$frame" --reorder)" = "$frame stays as it is: it is a coroutine's frame, which the compiler lays out" ]
+    done
+}
+
 @test "classes_whose_constructors_depend_on_the_order_are_left_alone" {
     cat >constructed.cc <<'END'
 struct plain { bool a; long b; short c; };

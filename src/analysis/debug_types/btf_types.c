@@ -179,7 +179,8 @@ static bool describe_reference(struct mete__btf_types *types, const struct mete_
     if (of == NULL) return false;
     entry->target = of->target;
     if (record->kind == METE__BTF_POINTER) {
-        if (entry->target == 0) entry->target = mete__btf_types_bare(types, record->size_or_type);
+        if (entry->target == 0)
+            entry->target = mete__btf_types_element(types, record->size_or_type);
         return mete__type_text_point(types->names, of->text, "*", &entry->text);
     }
     if (record->kind == METE__BTF_TYPEDEF) return name_type(types, record, "", &entry->text);

@@ -75,6 +75,19 @@ const char *mete__dwarf_type_text_name(struct mete__dwarf_type_cache *cache, Dwa
     return mete__names_keep(cache->names, cache->text);
 }
 
+/* What arrays hold; what is none stays as it is. */
+static Dwarf_Die element_of(Dwarf_Die bare) {
+    for (int depth = 0; depth < METE__DWARF_TYPE_DEPTH_MAX && bare.addr != NULL &&
+                        dwarf_tag(&bare) == DW_TAG_array_type;
+         depth++) {
+        Dwarf_Die element;
+        if (!mete__dwarf_die_follow(&bare, DW_AT_type, &element) ||
+            !mete__dwarf_die_peel(&element, &bare))
+            return (Dwarf_Die){.addr = NULL};
+    }
+    return bare;
+}
+
 static bool describe_pointer(struct mete__dwarf_type_cache *cache,
                              struct mete__dwarf_type_entry *entry, int tag) {
     struct mete__dwarf_type_entry *target = mete__dwarf_type_text_had(cache, &entry->die);
@@ -95,7 +108,7 @@ static bool describe_pointer(struct mete__dwarf_type_cache *cache,
     }
     const struct mete__dwarf_type *to = &target->type;
     bool is_further = to->target.addr != NULL;
-    entry->type.target = is_further ? to->target : to->bare;
+    entry->type.target = is_further ? to->target : element_of(to->bare);
     entry->type.target_alias = is_further ? to->target_alias : to->element_alias;
     return take(entry, mete__type_text_point(cache->names, text_of(to), mark, &text), text);
 }

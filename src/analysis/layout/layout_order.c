@@ -106,6 +106,14 @@ static const char *refuse_member(const struct mete__type *type, uint32_t index) 
     return NULL;
 }
 
+/* Whether it is what g++ or clang++ keep a suspended coroutine in. */
+static bool is_coroutine(const struct mete__type *type) {
+    const char *first = type->member_count == 0 ? NULL : type->members[0].name;
+
+    return (type->flags & METE__TYPE_CXX) && first != NULL &&
+           (strcmp(first, "_Coro_resume_fn") == 0 || strcmp(first, "__resume_fn") == 0);
+}
+
 static const char *refuse(const struct mete__type *type) {
     if (type->kind == METE__TYPE_UNION) return "it is a union";
     if (type->flags & METE__TYPE_FOREIGN) return "only structs of C and C++ are reordered";
@@ -113,6 +121,7 @@ static const char *refuse(const struct mete__type *type) {
     if (type->flags & METE__TYPE_VIRTUAL) return "it has a virtual table";
     if (type->flags & METE__TYPE_CONSTRUCTED) return "its constructors initialise members in order";
     if (type->member_count == 0) return "it has no members";
+    if (is_coroutine(type)) return "it is a coroutine's frame, which the compiler lays out";
     if (type->flags & METE__TYPE_PACKED) return "it is packed";
     if (is_of_the_system(type->file)) return "a system header declares it: its layout is an ABI";
     if (type->member_count > MEMBERS_MAX) return "it has too many members";
