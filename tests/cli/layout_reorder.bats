@@ -83,7 +83,7 @@ names() { mete layout types.o "$@" --json - | jq -c '[.types[].name]'; }
         '["total","port"]' ]
     [ "$(mete layout types.o loose --hot=total --hot=port --json - | jq -c '.types[0].reordered.order[:2]')" = \
         '["total","port"]' ]
-    run -125 --separate-stderr mete layout types.o loose --hot=total,prot
+    run -125 --separate-stderr mete layout types.o loose --reorder --hot=total,prot
     # shellcheck disable=SC2154 # set by run
     [ "$stderr" = "mete: layout: --hot: none of these types of types.o has a member 'prot'" ]
 }
