@@ -38,7 +38,8 @@ enum mete__clue_kind {
     METE__CLUE_MEMBER,
     METE__CLUE_VARIABLE,
     METE__CLUE_CONSTRUCTED, /* a constructor of C++ makes such an object there */
-    METE__CLUE_CALL,        /* the compiler says what the call allocates (call_site.h) */
+    METE__CLUE_ALLOCATED, /* the call is one of an allocator of such objects, as containers have */
+    METE__CLUE_CALL,      /* the compiler says what the call allocates (call_site.h) */
 };
 
 struct mete__clue {

@@ -277,6 +277,49 @@ static uint64_t before(Dwarf_Die *unit, Dwarf_Die *function, uint64_t address) {
     return start;
 }
 
+/* A clue of the walk may give way: these are better. */
+static void add_clue(struct mete__block_flow *flow, enum mete__clue_kind kind,
+                     const Dwarf_Die *type) {
+    if (flow->clue_count == METE__CLUES_MAX) flow->clue_count--;
+    flow->clues[flow->clue_count++] = (struct mete__clue){.kind = kind, .type = *type};
+}
+
+static const char *text_of(Dwarf_Die *die, unsigned int name) {
+    Dwarf_Attribute attribute;
+
+    return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+}
+
+/* What a function allocates any number of, if it is the `allocate` of a class that an allocator of
+ * C++ is ([allocator.requirements]): its names say so, and it returns a pointer to that. */
+static bool allocates(Dwarf_Die *function, Dwarf_Die *type) {
+    const char *name = text_of(function, DW_AT_name), *linkage;
+    Dwarf_Die pointer;
+
+    if (name == NULL || strcmp(name, "allocate") != 0) return false;
+    linkage = text_of(function, DW_AT_linkage_name);
+    if (linkage == NULL) linkage = text_of(function, DW_AT_MIPS_linkage_name);
+    if (linkage == NULL ||
+        (strstr(linkage, "allocatorI") == NULL && strncmp(linkage, "_ZNSaI", 6) != 0))
+        return false;
+    return mete__pointee_type_of(function, &pointer) && mete__pointee_of(&pointer, type);
+}
+
+/* Whether the innermost function around the call is that of an allocator. */
+static void read_allocator(const struct mete__call_results *results, Dwarf_Die *function,
+                           uint64_t address, struct mete__block_flow *flow) {
+    const struct mete__variable_places *places = results->places;
+    Dwarf_Die type, *innermost = function;
+
+    /* Inner calls come after those around them. */
+    for (size_t i = places == NULL ? 0 : places->inlined_count; i-- > 0;)
+        if (dwarf_haspc(&places->inlined[i], address - 1) > 0) {
+            innermost = &places->inlined[i];
+            break;
+        }
+    if (allocates(innermost, &type)) add_clue(flow, METE__CLUE_ALLOCATED, &type);
+}
+
 /* What the compiler says of the call itself. */
 static void read_call_site(const struct mete__call_results *results, uint64_t address,
                            struct mete__block_flow *flow) {
@@ -287,8 +330,7 @@ static void read_call_site(const struct mete__call_results *results, uint64_t ad
     mete__call_site_arguments(&site, mete__instruction_decoder_convention(results->decoder),
                               flow->arguments);
     if (!mete__call_site_type(&site, &type)) return;
-    if (flow->clue_count == METE__CLUES_MAX) flow->clue_count--;
-    flow->clues[flow->clue_count++] = (struct mete__clue){.kind = METE__CLUE_CALL, .type = type};
+    add_clue(flow, METE__CLUE_CALL, &type);
 }
 
 static void follow(struct mete__call_results *results, uint64_t address,
@@ -315,6 +357,7 @@ static void follow(struct mete__call_results *results, uint64_t address,
     };
     uint64_t at = address - results->bias;
     (void)mete__block_flow_follow(&source, known ? before(&unit, &function, at) : at, at, flow);
+    if (known) read_allocator(results, &function, at, flow);
     read_call_site(results, at, flow);
     for (size_t i = 0; i < flow->clue_count; i++)
         (void)complete_type(results, &flow->clues[i].type);

@@ -273,7 +273,7 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         choice.is_handed = flow->returned && !flow->returned_typed;
         choice.is_vague = caller->is_wrapper || choice.is_passed ||
                           choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR;
-        choice.is_counted = choice.kind == METE__CLUE_CALL || counts(flow, &choice);
+        choice.is_counted = choice.kind >= METE__CLUE_ALLOCATED || counts(flow, &choice);
         choice.is_grain =
             choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
             (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
@@ -374,6 +374,7 @@ static const char *evidence_of(struct mete__site_types *types,
                      : asprintf(&text, "stored to %s%s%s in %s", holder, dot, name, function);
         break;
     case METE__CLUE_RETURNED: length = asprintf(&text, "returned by %s", name); break;
+    case METE__CLUE_ALLOCATED: length = asprintf(&text, "allocated by %s", function); break;
     case METE__CLUE_CONSTRUCTED:
         length = asprintf(&text, "constructed by %s in %s", name, function);
         break;

@@ -56,13 +56,16 @@ static bool is_whole(const struct mete__type_choice *a, const struct mete__type_
     return a->header == b->header && is_seen(a) && compare_structs(a, b) == AROUND;
 }
 
-/* Whether it is a member of the object that the other says is there. */
+/* Whether it is a member of the object that the other says is there, or of another one behind it.
+ */
 static bool is_part(const struct mete__type_choice *a, const struct mete__type_choice *b) {
     Dwarf_Die whole = b->type, part = a->type;
 
-    return a->header > b->header && is_seen(b) && !b->clue->is_one_of &&
-           b->fit >= METE__TYPE_FIT_TAIL &&
-           mete__struct_kin_has_at(&whole, (uint64_t)(a->header - b->header), &part);
+    if (a->header <= b->header || !is_seen(b) || b->clue->is_one_of || b->fit < METE__TYPE_FIT_TAIL)
+        return false;
+    uint64_t at = (uint64_t)(a->header - b->header);
+    if (b->fit == METE__TYPE_FIT_ARRAY) at %= b->shape.bytes;
+    return mete__struct_kin_has_at(&whole, at, &part);
 }
 
 /* Whether it is another element of the array that the other is the first of. */
@@ -89,9 +92,16 @@ static enum mete__type_fit least_fit(const struct mete__type_choice *vague) {
                : METE__TYPE_FIT_BYTES;
 }
 
+/* Whether it is known of the call itself what it gets, and that is so. */
+static bool is_exact(const struct mete__type_choice *choice) {
+    return choice->kind >= METE__CLUE_ALLOCATED && choice->fit >= METE__TYPE_FIT_ARRAY &&
+           choice->header == 0;
+}
+
 bool mete__type_choice_is_better(const struct mete__type_choice *a,
                                  const struct mete__type_choice *b) {
     if (b->clue == NULL) return true;
+    if (is_exact(a) != is_exact(b)) return is_exact(a);
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
     if (is_part(a, b) || is_part(b, a)) return is_part(b, a);
     if (is_later(a, b) || is_later(b, a)) return is_later(b, a);
@@ -143,6 +153,7 @@ bool mete__type_choice_is_doubtful(const struct mete__type_choice *a,
  * What a base's or a member's constructor makes is part of such an object, too. */
 static bool may_be_more(const struct mete__type_choice *choice) {
     switch (choice->kind) {
+    case METE__CLUE_ALLOCATED:
     case METE__CLUE_CALL: return false;
     case METE__CLUE_CONSTRUCTED:
     case METE__CLUE_ARGUMENT: return choice->is_base || choice->is_first;
@@ -153,6 +164,7 @@ static bool may_be_more(const struct mete__type_choice *choice) {
 enum mete__site_type_confidence
 mete__type_choice_confidence(const struct mete__type_choice *choice) {
     if (is_void(choice) || choice->is_doubtful) return METE__SITE_TYPE_UNKNOWN;
+    if (is_exact(choice)) return METE__SITE_TYPE_CERTAIN;
     if (choice->is_disputed || choice->is_start || choice->clue->is_one_of || may_be_more(choice))
         return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
@@ -160,8 +172,10 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
     case METE__TYPE_FIT_BYTES:
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_LIKELY;
     case METE__TYPE_FIT_ONE:
-        return is_seen(choice) || (choice->kind == METE__CLUE_ARGUMENT &&
-                                   choice->shape.bytes > METE__TYPE_CHOICE_SCALAR)
+        /* What is passed on from further inside may be a member of something. */
+        return is_seen(choice) ||
+                       (choice->kind == METE__CLUE_ARGUMENT && choice->clue->offset == 0 &&
+                        choice->shape.bytes > METE__TYPE_CHOICE_SCALAR)
                    ? METE__SITE_TYPE_CERTAIN
                    : METE__SITE_TYPE_LIKELY;
     default:
