@@ -992,3 +992,54 @@ C
         done
     done
 }
+
+@test "types_without_a_name_are_told_apart_by_their_places" {
+    cat >nameless.cc <<'CC'
+#include <cstdlib>
+struct { char a; long b; } *kept;
+int main(int count, char **) {
+    long a = count, b = 2;
+    auto *sum = new auto([=] { return a + b; });
+    auto *more = new auto([=](int c) { return a + c; });
+    kept = (decltype(kept))malloc(sizeof *kept);
+    return (*sum)() + (*more)(3) == 0;
+}
+CC
+    for compiler in g++ clang++; do
+        for dwarf in 4 5; do
+            $compiler -gdwarf-$dwarf nameless.cc -o nameless
+            mete run --quiet --output p.mete ./nameless
+            mete report p.mete --json - |
+                jq -r '.sites[] | select(.stack[0].function == "main") | "\(.type) \(.type_bytes)"' | sort >out
+            rm p.mete
+            printf '%s\n' 'lambda at nameless.cc:5 16' 'lambda at nameless.cc:6 8' \
+                'struct {...} at nameless.cc:2 16' | diff - out || { echo "$compiler $dwarf"; false; }
+        done
+    done
+}
+
+@test "a_block_that_is_stored_where_a_function_says_has_the_type_of_that_place" {
+    cat >slots.c <<'C'
+#include <stdlib.h>
+struct item { int kind; long value[3]; };
+static struct item *items[8];
+__attribute__((noinline)) static struct item **slot(int i) {
+    __asm__ volatile("" : "+r"(i));
+    return &items[i];
+}
+int main(int count, char **words) {
+    *slot(count) = malloc(sizeof **slot(0));
+    *slot(count + 1) = calloc(1, sizeof **slot(0));
+    return *slot(count) == NULL || words == NULL;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level slots.c -o slots
+            mete run --quiet --output p.mete ./slots
+            mete report p.mete --json - | jq -r '.sites[] | "\(.type) \(.type_confidence)"' | uniq >out
+            rm p.mete
+            [ "$(cat out)" = 'struct item certain' ] || { echo "$compiler $level"; cat out; false; }
+        done
+    done
+}

@@ -172,6 +172,7 @@ static void arrive(struct paths *paths, uint64_t address, bool comes_from_before
 static void read_before(struct paths *paths, uint64_t from, uint64_t to) {
     struct mete__block_walk *walk = &paths->walk;
     struct mete__instruction instruction;
+    struct mete__block_value result;
     bool goes_on = true;
 
     walk->state = (struct mete__block_state){0};
@@ -186,7 +187,8 @@ static void read_before(struct paths *paths, uint64_t from, uint64_t to) {
         switch (instruction.kind) {
         case METE__INSTRUCTION_CALL:
             if (next == to) mete__block_step_arguments(walk, &instruction, next);
-            (void)mete__block_step_call(walk, &instruction, next);
+            result = mete__block_step_call(walk, &instruction, next);
+            mete__block_walk_set(walk, walk->convention->result, result);
             break;
         case METE__INSTRUCTION_JUMP:
         case METE__INSTRUCTION_RETURN:

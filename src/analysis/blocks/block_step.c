@@ -145,7 +145,7 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
     const struct mete__convention *convention = walk->convention;
     struct mete__block_value result = unknown;
     Dwarf_Die callee, function, type;
-    bool known = false, looked = false;
+    bool known = callee_of(walk, instruction, return_address, &callee);
 
     for (size_t i = 0; i < convention->argument_count; i++) {
         const struct mete__block_value *argument = &walk->state.registers[convention->arguments[i]];
@@ -153,8 +153,6 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
             is_identity(walk, instruction->destination))
             result = *argument;
         if (argument->kind != METE__BLOCK_ADDRESS) continue;
-        if (!looked) known = callee_of(walk, instruction, return_address, &callee);
-        looked = true;
         if (!known) break;
         if (i == 0 && returns_argument(&callee)) result = *argument;
         if (!declared(&callee, &function) || !parameter_type(&function, i, &type)) continue;
@@ -169,6 +167,10 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
         if ((convention->preserved >> i & 1) == 0) walk->state.registers[i] = unknown;
     walk->state.tested_block = false;
     walk->state.memory.origin = 0;
+    /* Where it leads to a pointer, as a slot or an element does, the block may be stored there. */
+    if (known && result.kind == METE__BLOCK_UNKNOWN && mete__pointee_type_of(&callee, &type) &&
+        mete__pointee_of(&type, &result.pointee))
+        result.kind = METE__BLOCK_POINTER;
     return result;
 }
 

@@ -1,16 +1,24 @@
 #include "analysis/debug_types/type_name.h"
 
+#include <dwarf.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/debug_types/dwarf_type.h"
 #include "analysis/debug_types/dwarf_unit.h"
+#include "analysis/debug_types/source_files.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/unit_language.h"
+
+#define NAME_SIZE 1024 /* bytes of a name that is made of a place */
 
 struct mete__type_namer {
     struct mete__names *names;
     struct mete__dwarf_type_cache *cache; /* of names */
+    struct mete__source_files *files;     /* NULL: nobody has asked for one */
     struct mete__dwarf_unit units;        /* no unit of its own: all are others to it */
 };
 
@@ -32,7 +40,45 @@ void mete__type_name_close(struct mete__type_namer *namer) {
     if (namer == NULL) return;
     mete__dwarf_unit_free(&namer->units);
     mete__dwarf_type_close(namer->cache);
+    mete__source_files_close(namer->files);
     free(namer);
+}
+
+/* Whether a class is what a lambda expression makes: a call operator, and nobody could name it. */
+static bool is_closure(Dwarf_Die *class) {
+    Dwarf_Die child;
+
+    if (dwarf_child(class, &child) != 0) return false;
+    do {
+        const char *name = dwarf_tag(&child) == DW_TAG_subprogram ? dwarf_diename(&child) : NULL;
+        if (name != NULL && strcmp(name, "operator()") == 0) return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+static const char *file_of(struct mete__type_namer *namer, Dwarf_Die *die) {
+    Dwarf_Die unit;
+    uint64_t number;
+
+    if (!mete__dwarf_die_number(die, DW_AT_decl_file, &number) ||
+        dwarf_diecu(die, &unit, NULL, NULL) == NULL)
+        return NULL;
+    if (namer->files == NULL) namer->files = mete__source_files_open(namer->names);
+    return namer->files == NULL ? NULL : mete__source_files_path(namer->files, &unit, number);
+}
+
+/* Where a type without a name is declared tells it from others: "struct {...} at net.c:12". */
+static const char *name_by_place(struct mete__type_namer *namer, Dwarf_Die *type) {
+    const char *file = file_of(namer, type);
+    const char *slash = file == NULL ? NULL : strrchr(file, '/');
+    const char *text = is_closure(type) ? "lambda" : mete__dwarf_type_name(namer->cache, type);
+    char name[NAME_SIZE];
+    int line;
+
+    if (file == NULL || text == NULL || dwarf_decl_line(type, &line) != 0)
+        return mete__dwarf_type_name(namer->cache, type);
+    snprintf(name, sizeof name, "%s at %s:%d", text, slash == NULL ? file : slash + 1, line);
+    return mete__names_keep(namer->names, name);
 }
 
 const char *mete__type_name_of(struct mete__type_namer *namer, Dwarf_Die *type) {
@@ -47,7 +93,8 @@ const char *mete__type_name_of(struct mete__type_namer *namer, Dwarf_Die *type) 
         dwarf_diename(&bare) != NULL)
         named = bare;
     if (mete__dwarf_die_is_aggregate(dwarf_tag(&named)))
-        return mete__dwarf_type_name(namer->cache, &named);
+        return dwarf_diename(&named) == NULL ? name_by_place(namer, &named)
+                                             : mete__dwarf_type_name(namer->cache, &named);
     const struct mete__dwarf_type *found = mete__dwarf_type_of(namer->cache, &named);
     return found == NULL ? NULL : found->text;
 }

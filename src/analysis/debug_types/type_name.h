@@ -4,7 +4,8 @@
  *
  * It is the one that analysis/layout/layout_file.h lists it by: a struct's own name also where a
  * typedef is used ("struct conn"), a typedef's where the struct has none, and in C++ with its
- * namespaces, classes and functions. Not thread-safe.
+ * namespaces, classes and functions. One without any, which is not listed there, is named by where
+ * it is declared ("struct {...} at conn.c:12", "lambda at main.cc:7"). Not thread-safe.
  */
 #ifndef METE_ANALYSIS_TYPE_NAME_H
 #define METE_ANALYSIS_TYPE_NAME_H
