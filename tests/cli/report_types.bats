@@ -1043,3 +1043,62 @@ C
         done
     done
 }
+
+@test "what_each_element_of_an_array_is_made_of_is_not_the_block" {
+    # The number of elements lies in front of them, where they have destructors.
+    cat >cookie.cc <<'CC'
+#define APART __attribute__((noinline))
+struct part { long a, b, c; APART part() : a(1), b(2), c(3) {} APART ~part() { a = 0; } };
+struct whole { long kind; part inner; whole() : kind(1) {} };
+whole *volatile made;
+int main() {
+    made = new whole[2];
+    delete[] made;
+}
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O2; do
+            $compiler -g $level cookie.cc -o cookie
+            mete run --quiet --output p.mete ./cookie
+            mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function == "main") |
+                "\(.type) \(.type_confidence) \(.type_form) \(.type_header)"' >out
+            rm p.mete
+            case $level in
+            -O0) echo 'whole likely array 8' | diff - out ;;
+            *) ! grep -q part out && ! grep -q certain out ;;
+            esac || { echo "$compiler $level"; cat out; false; }
+        done
+    done
+}
+
+@test "a_page_that_nodes_are_carved_from_is_not_certainly_an_array_of_them" {
+    # The rest of the page happens to be a multiple of the first node's size.
+    cat >pages.c <<'C'
+#include <stdlib.h>
+struct node { struct node *next; long value[4]; } *first;
+struct other { long value[5]; } *second;
+struct page { struct page *next; size_t used, size; } *pages;
+__attribute__((noinline)) static void grow(size_t size) {
+    struct page *page = malloc(sizeof *page + size);
+    if (page == NULL) abort();
+    page->next = pages;
+    page->size = size;
+    pages = page;
+    first = (struct node *)(page + 1);
+    second = (struct other *)(first + 1);
+}
+int main(void) {
+    for (size_t size = 4000; size < 20000; size += 4000) grow(size);
+    return second == NULL;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level pages.c -o pages
+            mete run --quiet --output p.mete ./pages
+            mete report p.mete --json - | jq -r '.sites[0] | "\(.type) \(.type_confidence)"' >out
+            rm p.mete
+            ! grep -q 'struct node certain' out || { echo "$compiler $level"; cat out; false; }
+        done
+    done
+}

@@ -237,6 +237,26 @@ static enum mete__clue_kind kind_of(const struct mete__type_choice *choice) {
                                                                    : choice->clue->kind;
 }
 
+/* Whether a constructor's object is a part of each element of an array: another one like it is made
+ * elsewhere in the block, and not where the next one would be. */
+static bool is_part_of_each(const struct mete__block_flow *flow, const struct mete__clue *clue) {
+    Dwarf_Die type = clue->type, class, other;
+    uint64_t size;
+
+    if (clue->kind != METE__CLUE_CONSTRUCTED || !mete__dwarf_die_peel(&type, &class) ||
+        !mete__dwarf_die_size(&class, &size) || size == 0)
+        return false;
+    for (size_t i = 0; i < flow->clue_count; i++) {
+        const struct mete__clue *next = &flow->clues[i];
+        type = next->type;
+        if (next->kind == METE__CLUE_CONSTRUCTED && next->offset != clue->offset &&
+            (next->offset - clue->offset) % (int64_t)size != 0 &&
+            mete__dwarf_die_peel(&type, &other) && mete__struct_kin_is_same(&class, &other))
+            return true;
+    }
+    return false;
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct mete__type_choice *best, const struct caller *caller,
                      const struct way *way, const struct mete__summary_site *site) {
@@ -253,7 +273,7 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         };
         if (__builtin_add_overflow(way->header, flow->clues[i].offset, &choice.header) ||
             choice.header < 0 || !mete__type_fit_shape_of(&choice.type, &choice.shape) ||
-            (way->is_inside && !choice.shape.is_character))
+            (way->is_inside && !choice.shape.is_character) || is_part_of_each(flow, choice.clue))
             continue;
         enum mete__type_access access = access_of(flow, choice.clue);
         if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;

@@ -71,8 +71,8 @@ static bool is_part(const struct mete__type_choice *a, const struct mete__type_c
 /* Whether it is another element of the array that the other is the first of. */
 static bool is_later(const struct mete__type_choice *a, const struct mete__type_choice *b) {
     return a->frame == b->frame && a->header > b->header && a->shape.bytes == b->shape.bytes &&
-           (uint64_t)(a->header - b->header) % b->shape.bytes == 0 && is_seen(b) && !is_void(b) &&
-           compare_structs(a, b) == SAME;
+           (uint64_t)(a->header - b->header) % b->shape.bytes == 0 && (is_seen(b) || !is_seen(a)) &&
+           !is_void(b) && compare_structs(a, b) == SAME;
 }
 
 /* Whether a caller's pointer to something small fits by accident, where an object is further in. */
@@ -190,9 +190,8 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
             (choice->shape.bytes > METE__TYPE_CHOICE_SCALAR || choice->shape.is_struct ||
              !choice->is_direct))
             return METE__SITE_TYPE_LIKELY;
-        /* Behind what is carved off first the rest of any block is a multiple of a small size. */
-        if (choice->fit == METE__TYPE_FIT_ARRAY && choice->header > 0 &&
-            choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR)
+        /* Behind what is carved off first the rest of any block may be a multiple. */
+        if (choice->fit == METE__TYPE_FIT_ARRAY && choice->header > 0 && !choice->is_counted)
             return METE__SITE_TYPE_LIKELY;
         /* Behind a header any struct with an open end fits: a pool's first object, too. */
         if (choice->fit == METE__TYPE_FIT_FLEXIBLE && (choice->header > 0 || choice->passes_tail))
@@ -206,8 +205,9 @@ enum mete__site_type_form mete__type_choice_form(const struct mete__type_choice 
     switch (choice->fit) {
     case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
     case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
-    case METE__TYPE_FIT_ARRAY: /* by accident a header with something behind it fits, too */
-        return is_array(choice) || choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR ||
+    case METE__TYPE_FIT_ARRAY: /* of rounded sizes a header with something behind fits, too */
+        return is_array(choice) || choice->is_direct ||
+                       choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR ||
                        !mete__is_power_of_two(choice->shape.bytes)
                    ? METE__SITE_TYPE_ARRAY
                    : METE__SITE_TYPE_TAIL;
