@@ -238,3 +238,18 @@ END
         [[ $output == *'16 bytes instead of 24'* ]]
     done
 }
+
+@test "bit_fields_lie_where_their_type_may_begin" {
+    # A long long of i386 is aligned to four bytes only: its bit-field may cross the eighth.
+    echo 'struct mixed { int first; long long wide:45; char c; int last; char d; } mixed;' >mixed.c
+    for compiler in gcc clang; do
+        "$compiler" -m32 -g -c mixed.c -o mixed.o
+        json mixed.o
+        holds '.types[0] | (.packed | not) and .size == 20 and .reordered.size == 16'
+        "$compiler" -m32 -x c -c - -o check.o <<C
+struct mixed { $(jq -r '.types[0].reordered.order | map({first: "int first;", wide: "long long wide:45;",
+            c: "char c;", last: "int last;", d: "char d;"}[.]) | join(" ")' r.json) };
+_Static_assert(sizeof(struct mixed) == 16, "size");
+C
+    done
+}

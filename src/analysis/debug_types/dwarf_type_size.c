@@ -83,8 +83,10 @@ static void measure_bits(const struct mete__dwarf_member *member,
         uint64_t storage = member->has_byte_size ? member->byte_size : type->size;
         start += storage * 8 - member->bits_from_left - bits;
     }
-    /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed. */
-    bool crosses = width != 0 && bits <= width && start % width + bits > width;
+    /* Bit-fields lie anywhere in their storage, but never across it where nothing is packed; that
+     * begins where its type may, on i386 a long long at every fourth byte. */
+    uint64_t step = width < (uint64_t)align * 8 ? width : (uint64_t)align * 8;
+    bool crosses = step != 0 && bits <= width && start % step + bits > width;
     mete__packing_add_bits(packing, start + bits, align, crosses);
 }
 

@@ -21,13 +21,22 @@ static inline uint64_t mete__layout_place_round(uint64_t number, uint64_t to) {
     return (number + to - 1) / to * to;
 }
 
+/* Bits: where the storage of a bit-field may begin. On i386 that of a long long, which is aligned
+ * to less than its size, may do so at every fourth byte. */
+static inline uint64_t mete__layout_place_step(const struct mete__member *member) {
+    uint64_t least = member->align == 0 ? member->size : member->align;
+
+    return (least < member->size ? least : member->size) * 8;
+}
+
 /* Puts a member behind what is there: its offsets are changed to that. `line`: bytes. */
 static inline void mete__layout_place_put(struct mete__layout_place *place,
                                           struct mete__member *member, uint64_t line) {
     if (member->bit_size != 0) {
         uint64_t storage = member->size * 8;
-        if (place->bits % storage + member->bit_size > storage)
-            place->bits = mete__layout_place_round(place->bits, storage);
+        uint64_t step = mete__layout_place_step(member);
+        if (place->bits % step + member->bit_size > storage)
+            place->bits = mete__layout_place_round(place->bits, step);
         member->offset = place->bits / storage * member->size;
         member->bit_offset = (uint16_t)(place->bits - member->offset * 8);
         place->bits += member->bit_size;
