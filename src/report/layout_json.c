@@ -85,8 +85,9 @@ static const char *name_of(const struct mete__member *member) {
 }
 
 static json_t *proof_value(enum mete__layout_proof proof) {
-    return proof == METE__LAYOUT_PROOF_NONE ? json_null()
-                                            : json_boolean(proof == METE__LAYOUT_PROOF_HOLDS);
+    bool is_known = proof == METE__LAYOUT_PROOF_HOLDS || proof == METE__LAYOUT_PROOF_FAILED;
+
+    return is_known ? json_boolean(proof == METE__LAYOUT_PROOF_HOLDS) : json_null();
 }
 
 static json_t *reordered_object(struct mete__json *json, const struct mete__type *type,

@@ -370,6 +370,10 @@ static void write_gain(struct sheet *sheet, const struct mete__type *type,
     case METE__LAYOUT_PROOF_NONE:
         mete__page_print(page, METE__PAGE_PLAIN, "; not proven: its compiler is not here\n");
         break;
+    case METE__LAYOUT_PROOF_LATE:
+        mete__page_print(page, METE__PAGE_PLAIN, "; not proven: %s did not answer\n",
+                         reordered->compiler);
+        break;
     }
     if (reordered->head != 0) write_shared(sheet, reordered);
     if (type->member_count != 0 && mete__type_held(&type->members[0]) != NULL &&

@@ -248,8 +248,36 @@ END
         holds '.types[0] | (.packed | not) and .size == 20 and .reordered.size == 16'
         "$compiler" -m32 -x c -c - -o check.o <<C
 struct mixed { $(jq -r '.types[0].reordered.order | map({first: "int first;", wide: "long long wide:45;",
-            c: "char c;", last: "int last;", d: "char d;"}[.]) | join(" ")' r.json) };
+            c: "char c;", last: "int last;", d: "char d;"}[.]) | join(" ")' layout.json) };
 _Static_assert(sizeof(struct mixed) == 16, "size");
 C
     done
+}
+
+@test "compilers_for_other_machines_are_asked_as_well" {
+    echo 'struct mixed { char c; long l; char d; void *p; int i : 3; short s; } mixed;' >mixed.c
+    for target in aarch64 riscv64 s390x; do
+        clang --target=$target-linux-gnu -g -c mixed.c -o mixed.o
+        mete layout mixed.o mixed --reorder | grep -q '40 % saved; clang agrees$' || { echo $target; false; }
+    done
+    mkdir bin cross
+    printf '#!/bin/sh\nexec clang --target=aarch64-linux-gnu "$@"\n' >cross/aarch64-linux-gnu-gcc
+    chmod +x cross/aarch64-linux-gnu-gcc
+    cross/aarch64-linux-gnu-gcc -g -S mixed.c -o - | sed 's/clang version/GNU C17/' >mixed.s
+    cross/aarch64-linux-gnu-gcc -c mixed.s -o mixed.o
+    PATH=$PWD/cross:$PATH mete layout mixed.o mixed --reorder |
+        grep -q '40 % saved; aarch64-linux-gnu-gcc agrees$'
+    ln -s "$(command -v mete)" bin
+    PATH=$PWD/bin mete layout mixed.o mixed --reorder >out
+    grep -q '40 % saved; not proven: its compiler is not here$' out
+}
+
+@test "a_compiler_that_never_answers_is_not_waited_for" {
+    echo 'struct mixed { char c; long l; char d; } mixed;' | gcc -g -x c -c - -o mixed.o
+    mkdir slow
+    printf '#!/bin/sh\nsleep 1234 &\nwait\n' >slow/gcc
+    chmod +x slow/gcc
+    PATH=$PWD/slow:$PATH timeout 60 mete layout mixed.o mixed --reorder >out
+    grep -q 'saved; not proven: gcc did not answer$' out
+    ! pgrep -f 'sleep 1234'
 }

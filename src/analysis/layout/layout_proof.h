@@ -17,14 +17,14 @@ enum mete__layout_proof {
     METE__LAYOUT_PROOF_NONE,   /* nothing was proven: no compiler for this is here */
     METE__LAYOUT_PROOF_HOLDS,  /* the compiler agrees */
     METE__LAYOUT_PROOF_FAILED, /* it does not */
+    METE__LAYOUT_PROOF_LATE,   /* the compiler has not answered in time */
 };
 
 /* Asks about types of one producer (DW_AT_producer; NULL: any compiler will do) and machine (EM_).
- * `proofs` has an entry for each. 0 or a negative errno. */
+ * `proofs` has an entry for each. `*compiler` is the one that was asked ("gcc", "clang",
+ * "aarch64-linux-gnu-gcc"), a constant. 0, or -ETIMEDOUT where it has not answered. */
 int mete__layout_proof_find(const struct mete__type *const *types, size_t count,
-                            const char *producer, int machine, enum mete__layout_proof *proofs);
-
-/* The compiler that is asked: "gcc", "clang". */
-const char *mete__layout_proof_compiler(const char *producer);
+                            const char *producer, int machine, enum mete__layout_proof *proofs,
+                            const char **compiler);
 
 #endif

@@ -89,15 +89,19 @@ static int in_order(const void *left, const void *right) {
                : (uintptr_t)a->producer > (uintptr_t)b->producer;
 }
 
+/* `late`: the compiler that did not answer for another group, or NULL. */
 static void prove_group(const struct candidate *candidates, size_t count, int machine,
-                        const struct mete__type **types, enum mete__layout_proof *proofs) {
-    const char *producer = candidates[0].producer;
+                        const struct mete__type **types, enum mete__layout_proof *proofs,
+                        const char **late) {
+    const char *producer = candidates[0].producer, *compiler;
 
     for (size_t i = 0; i < count; i++) types[i] = candidates[i].reordered->type;
-    if (mete__layout_proof_find(types, count, producer, machine, proofs) != 0) return;
+    if (*late == NULL &&
+        mete__layout_proof_find(types, count, producer, machine, proofs, &compiler) == -ETIMEDOUT)
+        *late = compiler;
     for (size_t i = 0; i < count; i++) {
-        candidates[i].reordered->proof = proofs[i];
-        candidates[i].reordered->compiler = mete__layout_proof_compiler(producer);
+        candidates[i].reordered->proof = *late == NULL ? proofs[i] : METE__LAYOUT_PROOF_LATE;
+        candidates[i].reordered->compiler = *late == NULL ? compiler : *late;
     }
 }
 
@@ -107,6 +111,7 @@ int mete__layout_reorder_prove(const struct mete__layout_file *file,
     struct candidate *candidates = calloc(count + 1, sizeof *candidates);
     const struct mete__type **group = calloc(count + 1, sizeof(struct mete__type *));
     enum mete__layout_proof *proofs = calloc(count + 1, sizeof *proofs);
+    const char *late = NULL;
     size_t used = 0;
     int status = -ENOMEM;
 
@@ -119,7 +124,7 @@ int mete__layout_reorder_prove(const struct mete__layout_file *file,
     if (used > 0) qsort(candidates, used, sizeof *candidates, in_order);
     for (size_t i = 0, end; i < used; i = end) {
         for (end = i + 1; end < used && candidates[end].producer == candidates[i].producer;) end++;
-        prove_group(candidates + i, end - i, mete__layout_file_machine(file), group, proofs);
+        prove_group(candidates + i, end - i, mete__layout_file_machine(file), group, proofs, &late);
     }
 fail_memory:
     free(candidates);
