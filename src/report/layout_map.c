@@ -47,6 +47,7 @@ static void write_row(const struct mete__layout_map *map, const struct mete__pag
     uint64_t end = start + map->line < map->size ? start + map->line : map->size;
 
     mete__page_print(page, METE__PAGE_FAINT, "%5llu  ", (unsigned long long)start);
+    mete__page_mark(page);
     for (uint64_t i = start; i < end;) {
         uint64_t run = i + 1; /* of one letter, within a group */
         while (run < end && run % GROUP != 0 && map->letters[run] == map->letters[i]) run++;

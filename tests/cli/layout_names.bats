@@ -62,9 +62,17 @@ C
 @test "a_filter_that_nothing_passes_says_so_and_is_no_error" {
     write_program
     run -0 --separate-stderr mete layout program --contains=conn
-    [ "$output" = "program: no types in 1 unit; 0 bytes in one of each" ]
+    [ "$output" = "program: no types in 1 unit" ]
     run -0 mete layout program conn --min-size=1000
     [ "$output" = "mete: layout: what was named in program is left out by the other options" ]
+}
+
+@test "where_only_lines_are_described_it_is_said_what_has_types" {
+    for compiler in gcc clang; do
+        echo 'struct lost { int a; } lost; int main(void) { return lost.a; }' | "$compiler" -g1 -x c - -o lines
+        run -0 mete layout lines
+        [ "$output" = "lines: no types in 1 unit; with -g compilers describe all that are used, with -g1 none" ]
+    done
 }
 
 @test "a_second_file_is_not_taken_for_a_type_in_silence" {

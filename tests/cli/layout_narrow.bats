@@ -44,6 +44,13 @@ on() {
     done
 }
 
+@test "a_row_of_the_map_that_is_folded_keeps_its_column" {
+    write_program
+    on 60 "mete layout program '*holder'" | sed -n '/^    0  [a-z]/,$p' >out
+    grep -qE '^   64  ' out
+    grep -qE '^ {7}[a-zA-Z.]{8} [a-zA-Z.]{8}$' out || { cat out; false; }
+}
+
 @test "what_is_folded_is_all_there" {
     write_program
     squeeze() { tr -d ' \n'; }
