@@ -1102,3 +1102,51 @@ C
         done
     done
 }
+
+@test "what_begins_with_a_struct_and_has_the_size_is_told_by_that" {
+    # Structs are derived as C does it; which one a block is, its size alone says.
+    cat >derived.c <<'C'
+#include <stdlib.h>
+struct base { int kind; };
+struct square { struct base base; double side; } *square;
+struct circle { struct base base; double radius, x; } *circle;
+struct line { struct base base; double from, to; } *line;
+struct point { double x, y; } *points;
+struct box { struct point from, to; } *box;
+#define APART __attribute__((noinline))
+APART static struct base *make_square(void) {
+    struct base *made = malloc(sizeof(struct square));
+    if (made != NULL) made->kind = 1;
+    return made;
+}
+APART static struct base *make_circle(void) {
+    struct base *made = malloc(sizeof(struct circle));
+    if (made != NULL) made->kind = 2;
+    return made;
+}
+APART static struct point *make_points(void) {
+    struct point *made = malloc(2 * sizeof *made);
+    if (made != NULL) made[1].x = 1;
+    return made;
+}
+int main(void) {
+    struct base *volatile one = make_square(), *volatile other = make_circle();
+    points = make_points();
+    return one == NULL || other == NULL || points == NULL || square || circle || line || box;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level derived.c -o derived
+            mete run --quiet --output p.mete ./derived
+            mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function | startswith("make")) |
+                "\(.stack[0].function) \(.type) \(.type_confidence) \(.type_form)"' | sort >out
+            rm p.mete
+            diff - out <<'OUT' || { echo "$compiler $level"; false; }
+make_circle struct base likely tail
+make_points struct point likely array
+make_square struct square likely one
+OUT
+        done
+    done
+}

@@ -238,6 +238,11 @@ unsigned int mete__call_results_starts(struct mete__call_results *results, Dwarf
     return mete__definition_table_starts(definitions_of(results), type);
 }
 
+unsigned int mete__call_results_heirs(struct mete__call_results *results, Dwarf_Die *type,
+                                      uint64_t bytes, Dwarf_Die *heir) {
+    return mete__definition_table_heirs(definitions_of(results), type, bytes, heir);
+}
+
 /* --- Answers --- */
 
 static int by_die(const void *left, const void *right) {

@@ -31,6 +31,9 @@ const struct mete__block_flow *mete__call_results_at(struct mete__call_results *
 
 /* What a pointer to a type may point to as well: METE__START_*. */
 unsigned int mete__call_results_starts(struct mete__call_results *results, Dwarf_Die *type);
+/* What begins with a type and has so many bytes: mete__definition_table_heirs(). */
+unsigned int mete__call_results_heirs(struct mete__call_results *results, Dwarf_Die *type,
+                                      uint64_t bytes, Dwarf_Die *heir);
 
 /* The type of so many bytes that the source around the call means by a name that is a typedef.
  * False: there is none, or it is not known. */

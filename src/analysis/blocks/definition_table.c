@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/blocks/struct_kin.h"
 #include "analysis/dwarf/dwarf_children.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_member.h"
@@ -21,10 +22,10 @@
 struct definition {
     int tag; /* with the name the key; that of a struct for classes */
     const char *name;
-    uint64_t size;
-    Dwarf_Die die;
-    bool differs;     /* units define different ones */
-    unsigned int kin; /* METE__START_*: of what is as large */
+    uint64_t size;    /* of what begins with it: key, too */
+    Dwarf_Die die;    /* of what begins with it: the first */
+    bool differs;     /* there are different ones */
+    unsigned int kin; /* METE__START_*: of what begins with it */
     char text[];      /* the name */
 };
 
@@ -34,13 +35,21 @@ static int by_name(const void *left, const void *right) {
     return a->tag != b->tag ? (a->tag < b->tag ? -1 : 1) : strcmp(a->name, b->name);
 }
 
+static int by_name_and_size(const void *left, const void *right) {
+    const struct definition *a = left, *b = right;
+    int order = by_name(a, b);
+
+    return order != 0 ? order : a->size < b->size ? -1 : a->size > b->size;
+}
+
 static int tag_of(Dwarf_Die *die) {
     return dwarf_tag(die) == DW_TAG_class_type ? DW_TAG_structure_type : dwarf_tag(die);
 }
 
-/* The entry of a name; `*found` is NULL where memory ran out. False: it has been there before. */
-static bool put(void **tree, const struct definition *key, struct definition **found) {
-    struct definition **known = tfind(key, tree, by_name);
+/* The entry of a key; `*found` is NULL where memory ran out. False: it has been there before. */
+static bool put(void **tree, int (*compare)(const void *, const void *),
+                const struct definition *key, struct definition **found) {
+    struct definition **known = tfind(key, tree, compare);
 
     *found = known == NULL ? NULL : *known;
     if (known != NULL) return false;
@@ -50,7 +59,7 @@ static bool put(void **tree, const struct definition *key, struct definition **f
     *definition = *key;
     memcpy(definition->text, key->name, length + 1);
     definition->name = definition->text;
-    if (tsearch(definition, tree, by_name) != NULL)
+    if (tsearch(definition, tree, compare) != NULL)
         *found = definition;
     else
         free(definition);
@@ -62,7 +71,7 @@ static int add(struct mete__definition_table *table, Dwarf_Die *die, const char 
     const struct definition key = {.tag = tag_of(die), .name = name, .size = size, .die = *die};
     struct definition *definition;
 
-    if (!put(&table->definitions, &key, &definition) && definition->size != size)
+    if (!put(&table->definitions, by_name, &key, &definition) && definition->size != size)
         definition->differs = true;
     return definition == NULL ? -ENOMEM : 0;
 }
@@ -79,24 +88,55 @@ static bool name_of(const struct mete__definition_table *table, Dwarf_Die *bare,
     return length >= 0 && length < NAME_SIZE;
 }
 
-/* A base or a member that all of what it is in is. */
-static int add_start(struct mete__definition_table *table, Dwarf_Die *child, uint64_t size) {
+/* What a struct or class begins with. */
+struct start {
+    Dwarf_Die bare;
+    unsigned int kin;
+};
+
+/* False: with no struct, union or class. */
+static bool read_start(Dwarf_Die *child, struct start *start) {
     struct mete__dwarf_member member;
-    struct definition *start;
-    Dwarf_Die type, bare;
-    char name[NAME_SIZE];
-    uint64_t bytes;
+    Dwarf_Die type;
 
     mete__dwarf_member_read(child, &member);
     if (!member.has_place || member.offset != 0 || !mete__dwarf_member_type(&member, &type) ||
-        !mete__dwarf_die_peel(&type, &bare) || !mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) ||
-        !mete__dwarf_die_size(&bare, &bytes) || bytes != size || !name_of(table, &bare, name))
-        return 0;
-    const struct definition key = {.tag = tag_of(&bare), .name = name};
-    (void)put(&table->starts, &key, &start);
-    if (start == NULL) return -ENOMEM;
-    start->kin |= member.is_base ? METE__START_OF_CLASS : METE__START_OF_MEMBER;
+        !mete__dwarf_die_peel(&type, &start->bare) ||
+        !mete__dwarf_die_is_aggregate(dwarf_tag(&start->bare)))
+        return false;
+    start->kin = member.is_base ? METE__START_OF_CLASS : METE__START_OF_MEMBER;
+    return true;
+}
+
+static int add_start(struct mete__definition_table *table, Dwarf_Die *whole, uint64_t size,
+                     struct start *start) {
+    struct definition *known;
+    char name[NAME_SIZE];
+
+    if (!name_of(table, &start->bare, name)) return 0;
+    const struct definition key = {
+        .tag = tag_of(&start->bare), .name = name, .size = size, .die = *whole};
+    if (!put(&table->starts, by_name_and_size, &key, &known) && known != NULL)
+        known->differs |= !mete__struct_kin_is_same(&known->die, whole);
+    if (known == NULL) return -ENOMEM;
+    known->kin |= start->kin;
     return 0;
+}
+
+/* A base or a member, and what that begins with. */
+static int add_starts(struct mete__definition_table *table, Dwarf_Die *whole, uint64_t size,
+                      Dwarf_Die *child) {
+    struct start start;
+    Dwarf_Die type;
+
+    if (!read_start(child, &start)) return 0;
+    for (int depth = 0;; depth++) {
+        int status = add_start(table, whole, size, &start);
+        if (status != 0 || depth == DEPTH_MAX || !mete__struct_kin_start(&start.bare, &type) ||
+            !mete__dwarf_die_peel(&type, &start.bare))
+            return status;
+        start.kin = METE__START_OF_MEMBER;
+    }
 }
 
 /* --- Scopes --- */
@@ -164,7 +204,7 @@ static int scan(struct mete__definition_table *table, Dwarf_Die *parent, const u
     for (; more > 0; more = mete__dwarf_children_next(&children)) {
         int tag = dwarf_tag(&children.die), status = 0;
         if (tag == DW_TAG_inheritance || tag == DW_TAG_member)
-            status = is_whole ? add_start(table, &children.die, size) : 0;
+            status = is_whole ? add_starts(table, parent, size, &children.die) : 0;
         else if (around.depth == 0 || around.has_scopes)
             status = look_at(table, &children.die, children.end, around);
         if (status != 0) return status;
@@ -216,14 +256,33 @@ bool mete__definition_table_complete(const struct mete__definition_table *table,
     return true;
 }
 
-unsigned int mete__definition_table_starts(const struct mete__definition_table *table,
-                                           Dwarf_Die *type) {
+/* What of a size begins with a type; NULL: nothing. */
+static const struct definition *find_heir(const struct mete__definition_table *table,
+                                          Dwarf_Die *type, uint64_t size) {
     char name[NAME_SIZE];
     Dwarf_Die bare;
 
     if (table->namer == NULL || !mete__dwarf_die_peel(type, &bare) || !name_of(table, &bare, name))
-        return 0;
-    const struct definition key = {.tag = tag_of(&bare), .name = name};
-    struct definition **found = tfind(&key, (void *const *)&table->starts, by_name);
-    return found == NULL ? 0 : (*found)->kin;
+        return NULL;
+    const struct definition key = {.tag = tag_of(&bare), .name = name, .size = size};
+    struct definition **found = tfind(&key, (void *const *)&table->starts, by_name_and_size);
+    return found == NULL ? NULL : *found;
+}
+
+unsigned int mete__definition_table_starts(const struct mete__definition_table *table,
+                                           Dwarf_Die *type) {
+    uint64_t size;
+    const struct definition *heir =
+        mete__dwarf_die_size(type, &size) ? find_heir(table, type, size) : NULL;
+
+    return heir == NULL ? 0 : heir->kin;
+}
+
+unsigned int mete__definition_table_heirs(const struct mete__definition_table *table,
+                                          Dwarf_Die *type, uint64_t bytes, Dwarf_Die *heir) {
+    const struct definition *found = find_heir(table, type, bytes);
+
+    if (found == NULL) return 0;
+    *heir = found->die;
+    return found->differs ? 2 : 1;
 }

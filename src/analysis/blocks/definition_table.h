@@ -20,7 +20,7 @@ struct mete__definition_table {
     struct mete__names *names;
     struct mete__type_namer *namer; /* for the scopes of C++ */
     void *definitions;              /* tsearch tree, by kind and name */
-    void *starts;                   /* tsearch tree, the same of what others begin with */
+    void *starts;                   /* the same of what others of a size begin with */
 };
 
 /* Reads the structs, unions and classes that units define; what is defined in functions is no
@@ -42,5 +42,10 @@ enum mete__start_kin {
 /* Those of the module that there are; 0: none. */
 unsigned int mete__definition_table_starts(const struct mete__definition_table *table,
                                            Dwarf_Die *type);
+
+/* What begins with an object of a type and has so many bytes: how many there are, where more than
+ * one is two, and which it is where it is one. */
+unsigned int mete__definition_table_heirs(const struct mete__definition_table *table,
+                                          Dwarf_Die *type, uint64_t bytes, Dwarf_Die *heir);
 
 #endif

@@ -10,6 +10,7 @@
 #include "analysis/blocks/stated_types.h"
 #include "analysis/blocks/struct_kin.h"
 #include "analysis/blocks/type_choice.h"
+#include "analysis/blocks/type_heirs.h"
 #include "analysis/debug_types/type_name.h"
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
@@ -310,19 +311,6 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
     }
 }
 
-/* What the best choice of a frame may be part of. A class with virtual functions may be derived
- * from in other modules. */
-static void look_around(struct mete__type_choice *best, struct mete__call_results *results) {
-    unsigned int starts = mete__call_results_starts(results, &best->type);
-    Dwarf_Die class;
-
-    best->is_first = (starts & METE__START_OF_MEMBER) != 0;
-    best->is_base =
-        (starts & METE__START_OF_CLASS) != 0 ||
-        (best->kind < METE__CLUE_CONSTRUCTED && mete__dwarf_die_peel(&best->type, &class) &&
-         mete__struct_kin_is_virtual(&class));
-}
-
 /* Whether a function puts the block somewhere and returns something else: what its callers get from
  * it, as from a wrapper, is another block. */
 static bool keeps(const struct caller *caller) {
@@ -401,6 +389,11 @@ static const char *evidence_of(struct mete__site_types *types,
     case METE__CLUE_CALL: length = asprintf(&text, "said by the compiler in %s", function); break;
     case METE__CLUE_ARGUMENT: length = asprintf(&text, "passed to %s in %s", name, function); break;
     }
+    if (length >= 0 && choice->is_heir) {
+        char *clue_text = text;
+        length = asprintf(&text, "%s, and the size", clue_text);
+        free(clue_text);
+    }
     const char *kept = length < 0 ? NULL : mete__names_keep(types->names, text);
     free(length < 0 ? NULL : text);
     return kept;
@@ -468,10 +461,11 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
         if (status != 0) return status;
     }
     if (status == -ENOMEM || best.clue == NULL) return status == -ENOMEM ? status : 0;
+    mete__type_heirs_find(&best, results, &site->sizes);
     out->evidence = evidence_of(types, &best);
     out->confidence = mete__type_choice_confidence(&best);
     if (out->confidence == METE__SITE_TYPE_CERTAIN) {
-        look_around(&best, results);
+        mete__type_heirs_look(&best, results);
         out->confidence = mete__type_choice_confidence(&best);
     }
     if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;

@@ -165,7 +165,8 @@ enum mete__site_type_confidence
 mete__type_choice_confidence(const struct mete__type_choice *choice) {
     if (is_void(choice) || choice->is_doubtful) return METE__SITE_TYPE_UNKNOWN;
     if (is_exact(choice)) return METE__SITE_TYPE_CERTAIN;
-    if (choice->is_disputed || choice->is_start || choice->clue->is_one_of || may_be_more(choice))
+    if (choice->is_disputed || choice->is_start || choice->is_head || choice->is_heir ||
+        choice->clue->is_one_of || may_be_more(choice))
         return METE__SITE_TYPE_LIKELY;
     switch (choice->fit) {
     case METE__TYPE_FIT_NONE: return METE__SITE_TYPE_UNKNOWN;
@@ -206,6 +207,7 @@ enum mete__site_type_form mete__type_choice_form(const struct mete__type_choice 
     case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
     case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
     case METE__TYPE_FIT_ARRAY: /* of rounded sizes a header with something behind fits, too */
+        if (choice->is_head) return METE__SITE_TYPE_TAIL;
         return is_array(choice) || choice->is_direct ||
                        choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR ||
                        !mete__is_power_of_two(choice->shape.bytes)

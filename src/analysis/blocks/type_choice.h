@@ -45,6 +45,8 @@ struct mete__type_choice {
     bool is_base;  /* a class that others as large are derived from, or that has virtual functions
                     * for them */
     bool is_first; /* others that are as large begin with a member of this type */
+    bool is_head;  /* so do others that are as large as the blocks: those are no arrays of it */
+    bool is_heir;  /* it is what begins with what the clue says and has the blocks' size */
 };
 
 bool mete__type_choice_is_better(const struct mete__type_choice *a,
