@@ -1150,3 +1150,29 @@ OUT
         done
     done
 }
+
+@test "a_typedef_inside_a_template_is_what_it_stands_for" {
+    cat >inner.cc <<'CC'
+template <typename T> struct traits { typedef T value_type; typedef T *link; };
+typedef long ticks;
+void *volatile kept;
+__attribute__((noinline)) static void make(int n) {
+    typename traits<short>::value_type *few = new typename traits<short>::value_type[n];
+    typename traits<long>::link *links = new typename traits<long>::link[n];
+    ticks *times = new ticks[n];
+    few[0] = times[0] = n;
+    links[0] = times;
+    kept = few;
+}
+int main(int count, char **) { make(count + 6); }
+CC
+    for compiler in g++ clang++; do
+        $compiler -g inner.cc -o inner
+        mete run --quiet --output p.mete ./inner
+        mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function // "" | startswith("make")) |
+            .type' | sort >out
+        rm p.mete
+        printf 'long%s *\nshort%s\nticks\n' "$([ $compiler = g++ ] && echo ' int')" \
+            "$([ $compiler = g++ ] && echo ' int')" | diff - out || { echo "$compiler"; false; }
+    done
+}

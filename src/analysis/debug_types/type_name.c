@@ -13,7 +13,8 @@
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/unit_language.h"
 
-#define NAME_SIZE 1024 /* bytes of a name that is made of a place */
+#define NAME_SIZE   1024 /* bytes of a name that is made of a place */
+#define ALIASES_MAX 16   /* typedefs of typedefs; files may say anything */
 
 struct mete__type_namer {
     struct mete__names *names;
@@ -81,8 +82,19 @@ static const char *name_by_place(struct mete__type_namer *namer, Dwarf_Die *type
     return mete__names_keep(namer->names, name);
 }
 
+/* Whether a typedef is a library's own for something that has a name of its own: that of a template
+ * for what it is an instance of ("std::iterator_traits<int *>::value_type"), or one with a name
+ * that is reserved to the library. */
+static bool is_inner(struct mete__type_namer *namer, Dwarf_Die *alias) {
+    const char *name = dwarf_diename(alias);
+    const char *scope = mete__dwarf_unit_scope(&namer->units, alias);
+
+    return scope != NULL &&
+           (strchr(scope, '<') != NULL || (name != NULL && strncmp(name, "__", 2) == 0));
+}
+
 const char *mete__type_name_of(struct mete__type_namer *namer, Dwarf_Die *type) {
-    Dwarf_Die unit, bare, named = *type;
+    Dwarf_Die unit, bare, named = *type, target;
 
     if (dwarf_diecu(type, &unit, NULL, NULL) == NULL) return mete__names_keep(namer->names, "?");
     int language = mete__unit_language_of(&unit);
@@ -92,6 +104,10 @@ const char *mete__type_name_of(struct mete__type_namer *namer, Dwarf_Die *type) 
     if (mete__dwarf_die_peel(type, &bare) && mete__dwarf_die_is_aggregate(dwarf_tag(&bare)) &&
         dwarf_diename(&bare) != NULL)
         named = bare;
+    for (int i = 0; i < ALIASES_MAX && has_scopes && dwarf_tag(&named) == DW_TAG_typedef &&
+                    is_inner(namer, &named) && mete__dwarf_die_follow(&named, DW_AT_type, &target);
+         i++)
+        named = target;
     if (mete__dwarf_die_is_aggregate(dwarf_tag(&named)))
         return dwarf_diename(&named) == NULL ? name_by_place(namer, &named)
                                              : mete__dwarf_type_name(namer->cache, &named);
