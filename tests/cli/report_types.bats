@@ -1176,3 +1176,29 @@ CC
             "$([ $compiler = g++ ] && echo ' int')" | diff - out || { echo "$compiler"; false; }
     done
 }
+
+@test "what_is_made_in_memory_that_has_no_type_is_known_by_its_constructor" {
+    cat >placed.cc <<'CC'
+#include <cstdlib>
+#include <new>
+struct shape { long area; shape(int x) : area(x) {} virtual ~shape() {} };
+struct point { long x, y; point(int x) : x(x), y(0) {} };
+void *volatile kept[2];
+__attribute__((noinline)) static void make() {
+    void *memory = ::operator new(sizeof(shape)), *more = malloc(sizeof(point));
+    kept[0] = new (memory) shape(1);
+    kept[1] = new (more) point(2);
+}
+int main() { make(); }
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O2; do
+            $compiler -g $level placed.cc -o placed
+            mete run --quiet --output p.mete ./placed
+            mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function // "" | startswith("make")) |
+                "\(.type) \(.type_confidence)"' | sort >out
+            rm p.mete
+            printf 'point certain\nshape certain\n' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

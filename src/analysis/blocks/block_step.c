@@ -6,7 +6,8 @@
 #include "analysis/blocks/pointee.h"
 #include "analysis/dwarf/dwarf_die.h"
 
-#define IDENTITY_MAX 16 /* instructions */
+#define IDENTITY_MAX       16 /* instructions */
+#define IDENTITY_ARGUMENTS 2
 
 static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
@@ -112,9 +113,10 @@ static bool callee_of(const struct mete__block_walk *walk,
            source->callee(source->context, instruction->destination, callee);
 }
 
-/* Whether the function there does nothing but return its first argument. gcc keeps such functions
- * where attributes say something of what they return. */
-static bool is_identity(struct mete__block_walk *walk, uint64_t address) {
+/* Whether the function there does nothing but return an argument. gcc keeps such functions where
+ * attributes say something of what they return; where nothing is inlined the new of C++ that is
+ * given the place is one. */
+static bool is_identity(struct mete__block_walk *walk, uint64_t address, size_t argument) {
     const struct mete__convention *convention = walk->convention;
     const struct mete__block_state state = walk->state;
     size_t clues = walk->flow->clue_count;
@@ -123,7 +125,7 @@ static bool is_identity(struct mete__block_walk *walk, uint64_t address) {
 
     walk->state = (struct mete__block_state){0};
     mete__block_step_frame(walk, address);
-    mete__block_walk_set(walk, convention->arguments[0],
+    mete__block_walk_set(walk, convention->arguments[argument],
                          (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
     for (int i = 0; i < IDENTITY_MAX && mete__block_step_decode(walk, address, &instruction); i++) {
         if (instruction.kind == METE__INSTRUCTION_RETURN) {
@@ -149,8 +151,8 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
 
     for (size_t i = 0; i < convention->argument_count; i++) {
         const struct mete__block_value *argument = &walk->state.registers[convention->arguments[i]];
-        if (i == 0 && mete__block_walk_is_block(argument) && instruction->destination != 0 &&
-            is_identity(walk, instruction->destination))
+        if (i < IDENTITY_ARGUMENTS && mete__block_walk_is_block(argument) &&
+            instruction->destination != 0 && is_identity(walk, instruction->destination, i))
             result = *argument;
         if (argument->kind != METE__BLOCK_ADDRESS) continue;
         if (!known) break;
