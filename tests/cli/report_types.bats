@@ -1202,3 +1202,31 @@ CC
         done
     done
 }
+
+@test "text_of_a_string_is_characters_though_its_library_has_no_types" {
+    cat >text.cc <<'CC'
+#include <string>
+std::string text = "a text that is too long to be kept in the string itself";
+std::wstring wide = L"the same in characters of four bytes: they are as many";
+__attribute__((noinline)) static void copy(std::string &to, std::wstring &other) {
+    to = text;
+    other.assign(wide).append(wide);
+}
+int main() {
+    std::string copied;
+    std::wstring other;
+    copy(copied, other);
+    return copied.empty() || other.empty();
+}
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O2; do
+            $compiler -g $level text.cc -o text
+            mete run --quiet --output p.mete ./text
+            mete report p.mete --json - | jq -r '.sites[] | select(any(.stack[]; .function // "" | startswith("copy"))) |
+                "\(.type) \(.type_confidence) \(.type_form)"' | sort -u >out
+            rm p.mete
+            printf 'char likely bytes\nwchar_t certain array\n' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/blocks/call_results.h"
+#include "analysis/blocks/library_types.h"
 #include "analysis/blocks/stated_types.h"
 #include "analysis/blocks/struct_kin.h"
 #include "analysis/blocks/type_choice.h"
@@ -460,7 +461,9 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
         status = mete__symbols_resolve(types->symbols);
         if (status != 0) return status;
     }
-    if (status == -ENOMEM || best.clue == NULL) return status == -ENOMEM ? status : 0;
+    if (status == -ENOMEM) return status;
+    if (best.clue == NULL)
+        return mete__library_types_find(types->profile, types->symbols, types->names, site, out);
     mete__type_heirs_find(&best, results, &site->sizes);
     out->evidence = evidence_of(types, &best);
     out->confidence = mete__type_choice_confidence(&best);
@@ -468,7 +471,8 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
         mete__type_heirs_look(&best, results);
         out->confidence = mete__type_choice_confidence(&best);
     }
-    if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
+    if (out->confidence == METE__SITE_TYPE_UNKNOWN)
+        return mete__library_types_find(types->profile, types->symbols, types->names, site, out);
     Dwarf_Die type = best.type;
     out->name = mete__type_name_of(types->namer, &type);
     out->bytes = best.shape.bytes;
