@@ -1020,3 +1020,37 @@ OUT
         done
     done
 }
+
+@test "what_other_registers_hold_at_a_call_counts_nothing" {
+    # A multiple of the block's header is left over from an index before.
+    cat >buckets.c <<'C'
+#include <stdlib.h>
+union block { struct { union block *next; long magic; } u; } *first;
+__attribute__((noinline)) static void grow(size_t size) {
+    union block *block;
+#ifdef __x86_64__
+    __asm__ volatile("shl $6, %%rcx" : : : "rcx");
+#endif
+    block = malloc(size);
+    first = block;
+    for (int i = 1; i < 16; i++) {
+        block->u.next = (union block *)((char *)block + 1024);
+        block = block->u.next;
+    }
+    block->u.next = NULL;
+}
+int main(int count, char **words) {
+    grow(16384);
+    return words == NULL || count == 0;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level buckets.c -o buckets
+            mete run --quiet --output p.mete ./buckets
+            [ "$(mete report p.mete --json - | jq -r '.sites[0].type_confidence')" != certain ] ||
+                { echo "$compiler $level"; mete report p.mete --json - | jq '.sites[0]'; false; }
+            rm p.mete
+        done
+    done
+}

@@ -233,7 +233,8 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
                             uint64_t address, struct mete__block_flow *flow) {
     struct paths *paths = calloc(1, sizeof *paths);
 
-    *flow = (struct mete__block_flow){.callee_numbers = METE__NUMBERS_UNKNOWN};
+    *flow = (struct mete__block_flow){.callee_numbers = METE__NUMBERS_UNKNOWN,
+                                      .callee_registers = METE__NUMBERS_UNKNOWN};
     if (paths == NULL) return -ENOMEM;
     struct mete__block_walk *walk = &paths->walk;
     walk->source = source;

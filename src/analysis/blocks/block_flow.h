@@ -81,12 +81,13 @@ struct mete__block_flow {
     struct mete__block_access accesses[METE__ACCESSES_MAX];
     size_t access_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
-    bool is_indirect;        /* the callee is where a pointer leads */
-    uint8_t callee_numbers;  /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
-    bool returned;           /* the function returns it to its caller … */
-    int64_t returned_offset; /* … or rather the address so many bytes into the block */
-    bool returned_typed;     /* as a pointer to something */
-    bool returned_inside;    /* it returns one that is nobody knows how far inside */
+    bool is_indirect;         /* the callee is where a pointer leads */
+    uint8_t callee_numbers;   /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
+    uint8_t callee_registers; /* in which its parameters come, at most; the same */
+    bool returned;            /* the function returns it to its caller … */
+    int64_t returned_offset;  /* … or rather the address so many bytes into the block */
+    bool returned_typed;      /* as a pointer to something */
+    bool returned_inside;     /* it returns one that is nobody knows how far inside */
 };
 
 struct mete__block_flow_source {

@@ -86,19 +86,28 @@ static bool is_constructor(Dwarf_Die *function, Dwarf_Die *pointer_type) {
            mete__dwarf_die_constructs(mete__block_walk_name(function), &class);
 }
 
-/* How many parameters are integers. */
-static uint8_t count_numbers(Dwarf_Die *function) {
+/* What parameters a function has: how many of them are integers, and how many registers at most
+ * they come in. */
+static void count_parameters(Dwarf_Die *function, struct mete__block_flow *flow) {
     Dwarf_Die die, type, bare;
-    uint8_t count = 0;
+    uint8_t numbers = 0, all = 0;
 
-    if (dwarf_child(function, &die) != 0) return METE__NUMBERS_UNKNOWN;
+    if (dwarf_child(function, &die) != 0) return;
     do {
-        if (dwarf_tag(&die) == DW_TAG_formal_parameter && mete__pointee_type_of(&die, &type) &&
-            mete__dwarf_die_peel(&type, &bare) && dwarf_tag(&bare) == DW_TAG_base_type &&
-            !is_floating(&type) && count < METE__NUMBERS_UNKNOWN - 1)
-            count++;
+        int tag = dwarf_tag(&die);
+        if (tag != DW_TAG_formal_parameter && tag != DW_TAG_unspecified_parameters) continue;
+        if (all == METE__NUMBERS_UNKNOWN - 1) return;
+        bool is_known = tag == DW_TAG_formal_parameter && mete__pointee_type_of(&die, &type) &&
+                        mete__dwarf_die_peel(&type, &bare);
+        if (is_known && dwarf_tag(&bare) == DW_TAG_base_type && !is_floating(&type)) numbers++;
+        /* Small structs come in two, what is variable in any number. */
+        if (!is_known || mete__dwarf_die_is_aggregate(dwarf_tag(&bare)))
+            all = METE__ARGUMENTS_MAX;
+        else
+            all++;
     } while (dwarf_siblingof(&die, &die) == 0);
-    return count;
+    flow->callee_numbers = numbers;
+    flow->callee_registers = all;
 }
 
 static bool callee_of(const struct mete__block_walk *walk,
@@ -318,7 +327,7 @@ void mete__block_step_arguments(struct mete__block_walk *walk,
     }
     walk->flow->is_indirect = instruction->destination == 0;
     if (callee_of(walk, instruction, return_address, &callee) && declared(&callee, &function))
-        walk->flow->callee_numbers = count_numbers(&function);
+        count_parameters(&function, walk->flow);
 }
 
 static bool agree(const struct mete__block_value *a, const struct mete__block_value *b,

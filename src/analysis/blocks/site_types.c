@@ -19,6 +19,8 @@
 #define STARTS_MAX  8  /* structs that begin with structs */
 #define CALLERS_MAX 24 /* frames from malloc on that are looked at */
 
+#define ALLOCATOR_ARGUMENTS 2 /* of malloc and the like, at most */
+
 struct mete__site_types {
     const struct mete__profile *profile;
     struct mete__symbols *symbols;
@@ -127,10 +129,11 @@ struct way {
 static bool counts(const struct mete__block_flow *flow, const struct mete__type_choice *choice) {
     bool may_count = choice->is_direct || choice->fit == METE__TYPE_FIT_ONE ||
                      flow->callee_numbers == METE__NUMBERS_UNKNOWN || flow->callee_numbers > 1;
-    /* Through pointers malloc, calloc and realloc are called: more registers hold something else.
-     */
-    size_t most = flow->is_indirect && choice->is_direct ? 2 : METE__ARGUMENTS_MAX;
+    size_t most = flow->callee_registers;
 
+    /* malloc, calloc and realloc have no more: other registers hold something else. */
+    if (choice->is_direct && most > ALLOCATOR_ARGUMENTS) most = ALLOCATOR_ARGUMENTS;
+    if (most > METE__ARGUMENTS_MAX) most = METE__ARGUMENTS_MAX;
     for (size_t i = 0; i < most; i++) {
         const struct mete__argument *argument = &flow->arguments[i];
         if (argument->kind == METE__ARGUMENT_CONSTANT && argument->number == choice->shape.bytes &&
