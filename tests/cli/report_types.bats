@@ -1054,3 +1054,35 @@ C
         done
     done
 }
+
+@test "a_function_that_steps_over_a_header_is_followed" {
+    cat >stepped.c <<'C'
+#include <stdlib.h>
+struct header { size_t size; long magic; };
+struct point { long x, y, z; };
+static void *behind(struct header *header, size_t size) {
+    header->size = size;
+    header->magic = 0xfeed;
+    return header + 1;
+}
+__attribute__((noinline)) static void *get(size_t size) {
+    struct header *header = malloc(sizeof *header + size);
+    if (header == NULL) abort();
+    return behind(header, size);
+}
+int main(void) {
+    struct point *volatile point = get(sizeof *point);
+    point->x = 1;
+    return point->x != 1;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level stepped.c -o stepped
+            mete run --quiet --output p.mete ./stepped
+            mete report p.mete --json - | jq -r '.sites[0] | "\(.type) \(.type_confidence) \(.type_form) \(.type_header)"' >out
+            rm p.mete
+            echo 'struct point certain one 16' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

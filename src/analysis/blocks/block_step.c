@@ -6,8 +6,8 @@
 #include "analysis/blocks/pointee.h"
 #include "analysis/dwarf/dwarf_die.h"
 
-#define IDENTITY_MAX       16 /* instructions */
-#define IDENTITY_ARGUMENTS 2
+#define STRAIGHT_MAX    48 /* instructions of a function without branches */
+#define PLACE_ARGUMENTS 2  /* of its arguments, which it may return a place behind */
 
 static const struct mete__block_value unknown = {.kind = METE__BLOCK_UNKNOWN};
 
@@ -122,13 +122,16 @@ static bool callee_of(const struct mete__block_walk *walk,
            source->callee(source->context, instruction->destination, callee);
 }
 
-/* Whether the function there does nothing but return an argument. gcc keeps such functions where
- * attributes say something of what they return; where nothing is inlined the new of C++ that is
- * given the place is one. */
-static bool is_identity(struct mete__block_walk *walk, uint64_t address, size_t argument) {
+/* Whether the function there goes straight to returning an argument, or the address so many bytes
+ * behind it. gcc keeps such functions where attributes say something of what they return; where
+ * nothing is inlined the new of C++ that is given the place is one, and whatever steps over a
+ * header. */
+static bool returns_place(struct mete__block_walk *walk, uint64_t address, size_t argument,
+                          int64_t *offset) {
     const struct mete__convention *convention = walk->convention;
     const struct mete__block_state state = walk->state;
-    size_t clues = walk->flow->clue_count;
+    struct mete__block_flow *flow = walk->flow;
+    size_t clues = flow->clue_count, accesses = flow->access_count;
     struct mete__instruction instruction;
     bool returns = false;
 
@@ -136,17 +139,19 @@ static bool is_identity(struct mete__block_walk *walk, uint64_t address, size_t 
     mete__block_step_frame(walk, address);
     mete__block_walk_set(walk, convention->arguments[argument],
                          (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
-    for (int i = 0; i < IDENTITY_MAX && mete__block_step_decode(walk, address, &instruction); i++) {
+    for (int i = 0; i < STRAIGHT_MAX && mete__block_step_decode(walk, address, &instruction); i++) {
         if (instruction.kind == METE__INSTRUCTION_RETURN) {
             const struct mete__block_value *result = &walk->state.registers[convention->result];
-            returns = result->kind == METE__BLOCK_ADDRESS && result->offset == 0;
+            returns = result->kind == METE__BLOCK_ADDRESS;
+            *offset = result->offset;
         }
         if (instruction.kind >= METE__INSTRUCTION_BRANCH_ZERO) break;
         mete__block_step_apply(walk, &instruction, address);
         address += instruction.bytes;
     }
     walk->state = state;
-    walk->flow->clue_count = clues;
+    flow->clue_count = clues;
+    flow->access_count = accesses;
     return returns;
 }
 
@@ -160,9 +165,13 @@ struct mete__block_value mete__block_step_call(struct mete__block_walk *walk,
 
     for (size_t i = 0; i < convention->argument_count; i++) {
         const struct mete__block_value *argument = &walk->state.registers[convention->arguments[i]];
-        if (i < IDENTITY_ARGUMENTS && mete__block_walk_is_block(argument) &&
-            instruction->destination != 0 && is_identity(walk, instruction->destination, i))
+        int64_t offset;
+        if (i < PLACE_ARGUMENTS && mete__block_walk_is_block(argument) &&
+            instruction->destination != 0 &&
+            returns_place(walk, instruction->destination, i, &offset)) {
             result = *argument;
+            result.offset = mete__block_walk_sum(result.offset, offset);
+        }
         if (argument->kind != METE__BLOCK_ADDRESS) continue;
         if (!known) break;
         if (i == 0 && returns_argument(&callee)) result = *argument;
