@@ -186,6 +186,8 @@ CC
 
 @test "text_of_a_string_is_characters_though_its_library_has_no_types" {
     cat >text.cc <<'CC'
+#include <fstream>
+#include <sstream>
 #include <string>
 std::string text = "a text that is too long to be kept in the string itself";
 std::wstring wide = L"the same in characters of four bytes: they are as many";
@@ -197,6 +199,8 @@ int main() {
     std::string copied;
     std::wstring other;
     copy(copied, other);
+    std::ifstream file("/dev/null");
+    std::istringstream stream(text);
     return copied.empty() || other.empty();
 }
 CC
@@ -204,10 +208,35 @@ CC
         for level in -O0 -O2; do
             $compiler -g $level text.cc -o text
             mete run --quiet --output p.mete ./text
-            mete report p.mete --json - | jq -r '.sites[] | select(any(.stack[]; .function // "" | startswith("copy"))) |
+            mete report p.mete --json - |
+                jq -r '.sites[] | select(any(.stack[]; .function // "" | test("^(copy|main)")) and .stack[0].file == null) |
                 "\(.type) \(.type_confidence) \(.type_form)"' | sort -u >out
             rm p.mete
             printf 'char likely bytes\nwchar_t certain array\n' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}
+
+@test "what_containers_of_a_units_own_types_allocate_is_known" {
+    cat >own.cc <<'CC'
+#include <vector>
+namespace {
+struct space { long a[13]; };
+}
+__attribute__((noinline)) static long fill(int n) {
+    std::vector<space> spaces(n);
+    return spaces[0].a[0];
+}
+int main(int count, char **) { return fill(count + 5); }
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O2; do
+            $compiler -g $level own.cc -o own
+            mete run --quiet --output p.mete ./own
+            mete report p.mete --json - | jq -r '.sites[] | select(any(.stack[]; .function == "fill(int)")) |
+                "\(.type) \(.type_confidence)"' | sort -u >out
+            rm p.mete
+            echo '(anonymous namespace)::space certain' | diff - out || { echo "$compiler $level"; false; }
         done
     done
 }

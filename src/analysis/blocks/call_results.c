@@ -295,19 +295,33 @@ static const char *text_of(Dwarf_Die *die, unsigned int name) {
     return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
 }
 
+/* Whether a function is a member of a class that is called an allocator: by its name for the
+ * linker, or, where it has none since other units cannot call it, by the object it is called for.
+ */
+static bool is_of_allocator(Dwarf_Die *function) {
+    const char *linkage = text_of(function, DW_AT_linkage_name);
+    Dwarf_Die child, pointer, class;
+
+    if (linkage == NULL) linkage = text_of(function, DW_AT_MIPS_linkage_name);
+    if (linkage != NULL)
+        return strstr(linkage, "allocatorI") != NULL || strncmp(linkage, "_ZNSaI", 6) == 0;
+    if (dwarf_child(function, &child) != 0) return false;
+    while (dwarf_tag(&child) != DW_TAG_formal_parameter)
+        if (dwarf_siblingof(&child, &child) != 0) return false;
+    if (!mete__pointee_type_of(&child, &pointer) || !mete__pointee_of(&pointer, &class))
+        return false;
+    const char *name = mete__dwarf_die_name(&class);
+    return name != NULL && strstr(name, "allocator<") != NULL;
+}
+
 /* What a function allocates any number of, if it is the `allocate` of a class that an allocator of
  * C++ is ([allocator.requirements]): its names say so, and it returns a pointer to that. */
 static bool allocates(Dwarf_Die *function, Dwarf_Die *type) {
-    const char *name = text_of(function, DW_AT_name), *linkage;
+    const char *name = text_of(function, DW_AT_name);
     Dwarf_Die pointer;
 
-    if (name == NULL || strcmp(name, "allocate") != 0) return false;
-    linkage = text_of(function, DW_AT_linkage_name);
-    if (linkage == NULL) linkage = text_of(function, DW_AT_MIPS_linkage_name);
-    if (linkage == NULL ||
-        (strstr(linkage, "allocatorI") == NULL && strncmp(linkage, "_ZNSaI", 6) != 0))
-        return false;
-    return mete__pointee_type_of(function, &pointer) && mete__pointee_of(&pointer, type);
+    return name != NULL && strcmp(name, "allocate") == 0 && is_of_allocator(function) &&
+           mete__pointee_type_of(function, &pointer) && mete__pointee_of(&pointer, type);
 }
 
 /* Whether the innermost function around the call is that of an allocator. */

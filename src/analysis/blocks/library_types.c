@@ -7,10 +7,17 @@
 
 #define CALLERS_MAX 8 /* nodes from malloc on; mostly the first is it */
 
-/* What members of std::basic_string are called, up to the character's type. */
+/* What members of strings, and of streams that keep one or a buffer, are called, up to the
+ * character's type. */
 static const char *const strings[] = {
     "_ZNSt7__cxx1112basic_stringI",
     "_ZNKSt7__cxx1112basic_stringI",
+    "_ZNSt7__cxx1115basic_stringbufI",
+    "_ZNKSt7__cxx1115basic_stringbufI",
+    "_ZNSt7__cxx1118basic_stringstreamI",
+    "_ZNSt7__cxx1119basic_istringstreamI",
+    "_ZNSt7__cxx1119basic_ostringstreamI",
+    "_ZNSt13basic_filebufI",
     "_ZNSt3__112basic_stringI",
     "_ZNKSt3__112basic_stringI",
     "_ZNSbI",

@@ -2,8 +2,8 @@
  * analysis/blocks/library_types.h - what functions of a library allocate that has no debugging
  * information: by their names.
  *
- * The strings of C++ get their memory in members that are compiled into libstdc++ or libc++; the
- * name of such a member (Itanium C++ ABI, 5.1) says what the characters are.
+ * The strings of C++, and streams, get their memory in members that are compiled into libstdc++ or
+ * libc++; the name of such a member (Itanium C++ ABI, 5.1) says what the characters are.
  */
 #ifndef METE_ANALYSIS_BLOCKS_LIBRARY_TYPES_H
 #define METE_ANALYSIS_BLOCKS_LIBRARY_TYPES_H
