@@ -16,10 +16,8 @@
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
 
-#define STARTS_MAX  8  /* structs that begin with structs */
-#define CALLERS_MAX 24 /* frames from malloc on that are looked at */
-
-#define ALLOCATOR_ARGUMENTS 2 /* of malloc and the like, at most */
+#define CALLERS_MAX      24 /* frames from malloc on that are looked at */
+#define MALLOC_ARGUMENTS 2  /* of malloc, calloc and realloc, at most */
 
 struct mete__site_types {
     const struct mete__profile *profile;
@@ -131,8 +129,8 @@ static bool counts(const struct mete__block_flow *flow, const struct mete__type_
                      flow->callee_numbers == METE__NUMBERS_UNKNOWN || flow->callee_numbers > 1;
     size_t most = flow->callee_registers;
 
-    /* malloc, calloc and realloc have no more: other registers hold something else. */
-    if (choice->is_direct && most > ALLOCATOR_ARGUMENTS) most = ALLOCATOR_ARGUMENTS;
+    /* Other registers hold something else. */
+    if (choice->is_direct && most > MALLOC_ARGUMENTS) most = MALLOC_ARGUMENTS;
     if (most > METE__ARGUMENTS_MAX) most = METE__ARGUMENTS_MAX;
     for (size_t i = 0; i < most; i++) {
         const struct mete__argument *argument = &flow->arguments[i];
@@ -213,26 +211,6 @@ static enum mete__type_access access_of(const struct mete__block_flow *flow,
     return all;
 }
 
-/* Of what is too large for the blocks, but begins with something smaller that is not, that: code
- * that knows several kinds of objects takes each for the largest. */
-static void fit_start(struct mete__type_choice *choice,
-                      const struct mete__type_fit_blocks *blocks) {
-    struct mete__type_choice start = *choice;
-
-    choice->fit = mete__type_fit(&choice->shape, blocks, (uint64_t)choice->header);
-    if (choice->fit != METE__TYPE_FIT_NONE || choice->clue->kind < METE__CLUE_RETURNED ||
-        choice->clue->kind == METE__CLUE_CONSTRUCTED || choice->clue->is_one_of)
-        return;
-    for (int i = 0; i < STARTS_MAX && start.fit == METE__TYPE_FIT_NONE; i++) {
-        if (!mete__struct_kin_start(&start.type, &start.type) ||
-            !mete__type_fit_shape_of(&start.type, &start.shape))
-            return;
-        start.fit = mete__type_fit(&start.shape, blocks, (uint64_t)choice->header);
-    }
-    *choice = start;
-    choice->is_start = true;
-}
-
 /* A constructor that makes less than all of what the frame has got says what lies there, as any
  * function does that is given its address. */
 static enum mete__clue_kind kind_of(const struct mete__type_choice *choice) {
@@ -283,7 +261,7 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         enum mete__type_access access = access_of(flow, choice.clue);
         if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;
         choice.is_indexed = access == METE__TYPE_ACCESS_OWN;
-        fit_start(&choice, &blocks);
+        mete__type_choice_fit(&choice, &blocks);
         choice.kind = kind_of(&choice);
         choice.varies = mete__type_fit_varies(&choice.shape, &blocks) &&
                         !has_characters(flow, choice.clue->offset);
@@ -446,17 +424,14 @@ static int find_stated(struct mete__site_types *types, const struct mete__summar
     return out->evidence == NULL || out->name == NULL ? -ENOMEM : 0;
 }
 
-int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
-                          struct mete__site_type *out) {
+/* What the functions on the stack do with the block says. -ENOMEM. */
+static int find_used(struct mete__site_types *types, const struct mete__summary_site *site,
+                     struct mete__site_type *out) {
     struct mete__type_choice best;
     struct mete__call_results *results;
     uint32_t node;
     int status;
 
-    *out = (struct mete__site_type){0};
-    if (site->stack == 0) return 0;
-    status = find_stated(types, site, out);
-    if (status != 0 || out->name != NULL) return status;
     for (int i = 0;
          (status = choose(types, site, &best, &results, &node)) == -EAGAIN && i < CALLERS_MAX;
          i++) {
@@ -464,9 +439,7 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
         status = mete__symbols_resolve(types->symbols);
         if (status != 0) return status;
     }
-    if (status == -ENOMEM) return status;
-    if (best.clue == NULL)
-        return mete__library_types_find(types->profile, types->symbols, types->names, site, out);
+    if (status == -ENOMEM || best.clue == NULL) return status == -ENOMEM ? status : 0;
     mete__type_heirs_find(&best, results, &site->sizes);
     out->evidence = evidence_of(types, &best);
     out->confidence = mete__type_choice_confidence(&best);
@@ -474,15 +447,24 @@ int mete__site_types_find(struct mete__site_types *types, const struct mete__sum
         mete__type_heirs_look(&best, results);
         out->confidence = mete__type_choice_confidence(&best);
     }
-    if (out->confidence == METE__SITE_TYPE_UNKNOWN)
-        return mete__library_types_find(types->profile, types->symbols, types->names, site, out);
+    if (out->confidence == METE__SITE_TYPE_UNKNOWN) return 0;
     Dwarf_Die type = best.type;
     out->name = mete__type_name_of(types->namer, &type);
     out->bytes = best.shape.bytes;
     out->header = (uint64_t)best.header;
     out->form = mete__type_choice_form(&best);
-    if (out->name == NULL || out->evidence == NULL) return -ENOMEM;
-    return 0;
+    return out->name == NULL || out->evidence == NULL ? -ENOMEM : 0;
+}
+
+int mete__site_types_find(struct mete__site_types *types, const struct mete__summary_site *site,
+                          struct mete__site_type *out) {
+    *out = (struct mete__site_type){0};
+    if (site->stack == 0) return 0;
+    int status = find_stated(types, site, out);
+    if (status != 0 || out->name != NULL) return status;
+    status = find_used(types, site, out);
+    if (status != 0 || out->confidence == METE__SITE_TYPE_CERTAIN) return status;
+    return mete__library_types_find(types->profile, types->symbols, types->names, site, out);
 }
 
 const char *mete__site_types_confidence_name(enum mete__site_type_confidence confidence) {

@@ -5,9 +5,28 @@
 #include "base/bits.h"
 
 #define SMALL_STRUCT 32 /* bytes: many structs' sizes are a multiple of it */
+#define STARTS_MAX   8  /* structs that begin with structs */
 
 /* A struct within the other is the beginning of that one. */
 enum sameness { NO_STRUCTS, SAME, WITHIN, AROUND, DIFFERENT };
+
+void mete__type_choice_fit(struct mete__type_choice *choice,
+                           const struct mete__type_fit_blocks *blocks) {
+    struct mete__type_choice start = *choice;
+
+    choice->fit = mete__type_fit(&choice->shape, blocks, (uint64_t)choice->header);
+    if (choice->fit != METE__TYPE_FIT_NONE || choice->clue->kind < METE__CLUE_RETURNED ||
+        choice->clue->kind == METE__CLUE_CONSTRUCTED || choice->clue->is_one_of)
+        return;
+    for (int i = 0; i < STARTS_MAX && start.fit == METE__TYPE_FIT_NONE; i++) {
+        if (!mete__struct_kin_start(&start.type, &start.type) ||
+            !mete__type_fit_shape_of(&start.type, &start.shape))
+            return;
+        start.fit = mete__type_fit(&start.shape, blocks, (uint64_t)choice->header);
+    }
+    *choice = start;
+    choice->is_start = true;
+}
 
 /* By typedefs or not. */
 static enum sameness compare_structs(const struct mete__type_choice *a,

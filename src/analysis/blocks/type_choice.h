@@ -49,6 +49,12 @@ struct mete__type_choice {
     bool is_heir;  /* it is what begins with what the clue says and has the blocks' size */
 };
 
+/* Says how the blocks fit the choice's type. Of what is too large for them, but begins with
+ * something smaller that is not, that is chosen: code that knows several kinds of objects takes
+ * each for the largest. */
+void mete__type_choice_fit(struct mete__type_choice *choice,
+                           const struct mete__type_fit_blocks *blocks);
+
 bool mete__type_choice_is_better(const struct mete__type_choice *a,
                                  const struct mete__type_choice *b);
 
