@@ -240,3 +240,25 @@ CC
         done
     done
 }
+
+@test "nothing_that_is_allocated_is_a_table_of_virtual_functions" {
+    # Where a variable is dead its place in the frame is used for something else.
+    cat >table.cc <<'CC'
+#include <cstdlib>
+struct tool { virtual ~tool() {} long a; };
+__attribute__((noinline)) static int make() {
+    tool dead;
+    *(void *volatile *)&dead = malloc(17);
+    int made = *(void *volatile *)&dead != nullptr;
+    _Exit(!made);
+}
+int main() { return make(); }
+CC
+    for compiler in g++ clang++; do
+        $compiler -g table.cc -o table
+        mete run --quiet --output p.mete ./table
+        [ "$(mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function // "" | startswith("make")) |
+            .type')" = null ] || { echo "$compiler"; false; }
+        rm p.mete
+    done
+}

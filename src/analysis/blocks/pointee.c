@@ -90,7 +90,9 @@ static void find_in_members(struct search *search, Dwarf_Die *type, uint64_t off
         int tag = dwarf_tag(&child);
         uint64_t start;
         uint64_t size;
-        if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) && starts_at(&child, &start) &&
+        /* Nobody puts what malloc returns where a compiler has its tables of virtual functions. */
+        if ((tag == DW_TAG_member || tag == DW_TAG_inheritance) &&
+            !dwarf_hasattr(&child, DW_AT_artificial) && starts_at(&child, &start) &&
             mete__pointee_type_of(&child, &child_type) && start <= offset &&
             mete__dwarf_die_size(&child_type, &size) && offset - start < size) {
             const char *own = dwarf_diename(&child);
