@@ -281,6 +281,8 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
             choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
             (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
         choice.is_chunk = way->is_chunk;
+        choice.is_sized = flow->arguments[0].kind != METE__ARGUMENT_UNKNOWN ||
+                          flow->arguments[1].kind != METE__ARGUMENT_UNKNOWN;
         bool is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(best, &choice);
         choice.is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(&choice, best);
         bool is_disputed = best->clue != NULL && mete__type_choice_contradicts(&choice, best);

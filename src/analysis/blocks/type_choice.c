@@ -221,17 +221,23 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
     }
 }
 
+/* Of what is a multiple of the type. A header with something behind it fits as well where sizes are
+ * rounded, and so does whatever begins like a struct where the size is not the function's own. */
+static enum mete__site_type_form array_form(const struct mete__type_choice *choice) {
+    bool is_one = choice->is_direct
+                      ? choice->shape.is_struct && !choice->is_sized && choice->header == 0
+                      : choice->shape.bytes > METE__TYPE_CHOICE_SCALAR &&
+                            mete__is_power_of_two(choice->shape.bytes);
+
+    return choice->is_head || (is_one && !is_array(choice)) ? METE__SITE_TYPE_TAIL
+                                                            : METE__SITE_TYPE_ARRAY;
+}
+
 enum mete__site_type_form mete__type_choice_form(const struct mete__type_choice *choice) {
     switch (choice->fit) {
     case METE__TYPE_FIT_ONE: return METE__SITE_TYPE_ONE;
     case METE__TYPE_FIT_FLEXIBLE: return METE__SITE_TYPE_FLEXIBLE;
-    case METE__TYPE_FIT_ARRAY: /* of rounded sizes a header with something behind fits, too */
-        if (choice->is_head) return METE__SITE_TYPE_TAIL;
-        return is_array(choice) || choice->is_direct ||
-                       choice->shape.bytes <= METE__TYPE_CHOICE_SCALAR ||
-                       !mete__is_power_of_two(choice->shape.bytes)
-                   ? METE__SITE_TYPE_ARRAY
-                   : METE__SITE_TYPE_TAIL;
+    case METE__TYPE_FIT_ARRAY: return array_form(choice);
     case METE__TYPE_FIT_TAIL: return METE__SITE_TYPE_TAIL;
     default: return METE__SITE_TYPE_BYTES;
     }

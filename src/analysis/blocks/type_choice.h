@@ -35,6 +35,7 @@ struct mete__type_choice {
     bool is_counted;  /* a caller up to here multiplies by the type's size, or names it */
     bool varies;      /* the blocks' sizes are apart by whole objects */
     bool is_direct;   /* it is malloc's own caller that has it: no wrapper has rounded the size */
+    bool is_sized;    /* the call's size, or a factor of it, is the function's own */
     bool is_handed;   /* the function returns the block as a pointer to nothing in particular: it is
                        * for others, who may know better */
     bool is_grain;    /* what an allocator counts in that is asked for so many bytes */
