@@ -1086,3 +1086,30 @@ C
         done
     done
 }
+
+@test "a_call_in_the_place_of_a_return_says_what_its_function_returns" {
+    # Of the function that makes the object nothing is on the stack, and its caller does not look at it.
+    cat >tail.c <<'C'
+#include <stdlib.h>
+struct item { int kind; long value[3]; };
+int made;
+__attribute__((noinline)) static struct item *item_new(void) {
+    return malloc(sizeof(struct item));
+}
+__attribute__((noinline)) static void *make(void) {
+    void *item = item_new();
+    made++;
+    return item;
+}
+int main(void) { return make() == NULL; }
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level tail.c -o tail
+            mete run --quiet --output p.mete ./tail
+            mete report p.mete --json - | jq -r '.sites[0] | "\(.type) \(.type_confidence)"' >out
+            rm p.mete
+            echo 'struct item certain' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

@@ -229,6 +229,18 @@ static void walk_path(struct paths *paths, uint64_t address) {
     }
 }
 
+/* What the callee says it returns. */
+static void look_at_callee(struct mete__block_walk *walk) {
+    struct mete__block_flow *flow = walk->flow;
+    Dwarf_Die type;
+
+    if (flow->has_callee && mete__pointee_type_of(&flow->callee, &type))
+        mete__block_walk_clue(walk, &type,
+                              (struct mete__clue){.kind = METE__CLUE_RETURNED,
+                                                  .name = mete__block_walk_name(&flow->callee),
+                                                  .is_callee = true});
+}
+
 int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64_t before,
                             uint64_t address, struct mete__block_flow *flow) {
     struct paths *paths = calloc(1, sizeof *paths);
@@ -246,6 +258,7 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
     mete__block_step_frame(walk, address);
     mete__block_walk_set(walk, walk->convention->result,
                          (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
+    look_at_callee(walk);
     walk_path(paths, address);
     while (paths->waiting_count > 0 && paths->steps < STEPS_MAX) {
         const struct path *path = &paths->waiting[--paths->waiting_count];

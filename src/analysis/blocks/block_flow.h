@@ -49,6 +49,7 @@ struct mete__clue {
     const char *name;   /* the variable's, the member's, the function's; NULL: unknown */
     const char *holder; /* of a member the struct's name, or NULL */
     bool is_one_of;     /* one of several types that a union's pointers may point to */
+    bool is_callee;     /* of METE__CLUE_RETURNED: the function that is called returns it */
 };
 
 #define METE__CLUES_MAX 16
@@ -81,7 +82,9 @@ struct mete__block_flow {
     struct mete__block_access accesses[METE__ACCESSES_MAX];
     size_t access_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
-    bool is_indirect;         /* the callee is where a pointer leads */
+    bool is_indirect; /* the callee is where a pointer leads */
+    bool has_callee;  /* else it may be known: */
+    Dwarf_Die callee;
     uint8_t callee_numbers;   /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
     uint8_t callee_registers; /* in which its parameters come, at most; the same */
     bool returned;            /* the function returns it to its caller … */

@@ -335,8 +335,10 @@ void mete__block_step_arguments(struct mete__block_walk *walk,
         arguments[i].number = (uint64_t)value->offset;
     }
     walk->flow->is_indirect = instruction->destination == 0;
-    if (callee_of(walk, instruction, return_address, &callee) && declared(&callee, &function))
-        count_parameters(&function, walk->flow);
+    walk->flow->has_callee = callee_of(walk, instruction, return_address, &callee);
+    if (!walk->flow->has_callee) return;
+    walk->flow->callee = callee;
+    if (declared(&callee, &function)) count_parameters(&function, walk->flow);
 }
 
 static bool agree(const struct mete__block_value *a, const struct mete__block_value *b,

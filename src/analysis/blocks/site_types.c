@@ -256,7 +256,8 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
         };
         if (__builtin_add_overflow(way->header, flow->clues[i].offset, &choice.header) ||
             choice.header < 0 || !mete__type_fit_shape_of(&choice.type, &choice.shape) ||
-            (way->is_inside && !choice.shape.is_character) || is_part_of_each(flow, choice.clue))
+            (way->is_inside && !choice.shape.is_character) || is_part_of_each(flow, choice.clue) ||
+            (choice.clue->is_callee && way->callers > 0)) /* it has been asked itself */
             continue;
         enum mete__type_access access = access_of(flow, choice.clue);
         if (choice.clue->is_one_of && access == METE__TYPE_ACCESS_FOREIGN) continue;

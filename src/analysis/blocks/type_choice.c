@@ -224,13 +224,12 @@ mete__type_choice_confidence(const struct mete__type_choice *choice) {
 /* Of what is a multiple of the type. A header with something behind it fits as well where sizes are
  * rounded, and so does whatever begins like a struct where the size is not the function's own. */
 static enum mete__site_type_form array_form(const struct mete__type_choice *choice) {
-    bool is_one = choice->is_direct
-                      ? choice->shape.is_struct && !choice->is_sized && choice->header == 0
-                      : choice->shape.bytes > METE__TYPE_CHOICE_SCALAR &&
-                            mete__is_power_of_two(choice->shape.bytes);
+    bool is_open = choice->is_direct
+                       ? choice->shape.is_struct && !choice->is_sized && choice->header == 0
+                       : choice->shape.bytes > METE__TYPE_CHOICE_SCALAR;
+    bool is_one = is_open && mete__is_power_of_two(choice->shape.bytes) && !is_array(choice);
 
-    return choice->is_head || (is_one && !is_array(choice)) ? METE__SITE_TYPE_TAIL
-                                                            : METE__SITE_TYPE_ARRAY;
+    return choice->is_head || is_one ? METE__SITE_TYPE_TAIL : METE__SITE_TYPE_ARRAY;
 }
 
 enum mete__site_type_form mete__type_choice_form(const struct mete__type_choice *choice) {
