@@ -1113,3 +1113,48 @@ C
         done
     done
 }
+
+@test "what_posix_memalign_puts_into_a_variable_is_followed" {
+    cat >aligned.c <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+struct pool { char *last, *end; struct pool *next; long failed; } *pools;
+struct node { struct node *next; long value[4]; } *nodes;
+#define APART __attribute__((noinline))
+APART static void *memalign_of(size_t align, size_t size) {
+    void *p;
+    int error = posix_memalign(&p, align, size);
+    if (error != 0) {
+        fprintf(stderr, "no %zu bytes\n", size);
+        p = NULL;
+    }
+    return p;
+}
+APART static void create(size_t size) {
+    struct pool *pool = memalign_of(16, size);
+    if (pool == NULL) abort();
+    pool->last = (char *)(pool + 1);
+    pools = pool;
+}
+APART static void direct(void) {
+    struct node *node;
+    if (posix_memalign((void **)&node, 64, sizeof *node) != 0) return;
+    node->next = nodes;
+    nodes = node;
+}
+int main(void) {
+    create(1000);
+    direct();
+    return pools == NULL;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level aligned.c -o aligned
+            mete run --quiet --output p.mete ./aligned
+            mete report p.mete --json - | jq -r '.sites[] | "\(.type) \(.type_confidence) \(.type_form)"' | sort >out
+            rm p.mete
+            printf 'struct node certain one\nstruct pool likely tail\n' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

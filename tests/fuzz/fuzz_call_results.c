@@ -36,7 +36,8 @@ static void ask(struct mete__image *image, struct mete__names *names) {
     if (mete__type_name_open(names, &namer) != 0 || mete__call_results_open(image, &results) != 0)
         abort();
     for (uint64_t address = CODE_START; address < CODE_END; address += 3) {
-        const struct mete__block_flow *flow = mete__call_results_at(results, address);
+        const struct mete__block_flow *flow =
+            mete__call_results_at(results, address, address % 2 != 0);
         if (flow == NULL || flow->clue_count > METE__CLUES_MAX) abort();
         look_at(flow, namer);
     }

@@ -229,6 +229,21 @@ static void walk_path(struct paths *paths, uint64_t address) {
     }
 }
 
+/* Where the block's address is when the call returns: posix_memalign puts it into a variable, and
+ * what it returns is a number. No other allocator takes the address of one. */
+static void put_block(struct mete__block_walk *walk, uint64_t address) {
+    const struct mete__block_value block = {.kind = METE__BLOCK_ADDRESS};
+    const struct mete__block_value *at = &walk->first_argument;
+
+    walk->flow->is_stored = walk->source->is_allocator && at->kind == METE__BLOCK_FRAME &&
+                            at->stride == 0 &&
+                            mete__block_walk_may_be_pointer(walk, at->offset, address);
+    if (walk->flow->is_stored)
+        mete__block_walk_store(walk, at, block, address);
+    else
+        mete__block_walk_set(walk, walk->convention->result, block);
+}
+
 /* What the callee says it returns. */
 static void look_at_callee(struct mete__block_walk *walk) {
     struct mete__block_flow *flow = walk->flow;
@@ -256,8 +271,7 @@ int mete__block_flow_follow(const struct mete__block_flow_source *source, uint64
     flow->clue_count = flow->access_count = 0; /* of another block, if any */
     walk->state.memory.origin = 0;
     mete__block_step_frame(walk, address);
-    mete__block_walk_set(walk, walk->convention->result,
-                         (struct mete__block_value){.kind = METE__BLOCK_ADDRESS});
+    put_block(walk, address);
     look_at_callee(walk);
     walk_path(paths, address);
     while (paths->waiting_count > 0 && paths->steps < STEPS_MAX) {

@@ -83,7 +83,9 @@ struct mete__block_flow {
     size_t access_count;
     struct mete__argument arguments[METE__ARGUMENTS_MAX];
     bool is_indirect; /* the callee is where a pointer leads */
-    bool has_callee;  /* else it may be known: */
+    bool is_stored; /* the callee does not return it, but puts it where its first argument leads, as
+                     * posix_memalign does */
+    bool has_callee; /* else it may be known: */
     Dwarf_Die callee;
     uint8_t callee_numbers;   /* its parameters that are integers, or METE__NUMBERS_UNKNOWN */
     uint8_t callee_registers; /* in which its parameters come, at most; the same */
@@ -97,6 +99,7 @@ struct mete__block_flow_source {
     struct mete__instruction_decoder *decoder;
     const uint8_t *code; /* of the addresses [code_low, code_high) */
     uint64_t code_low, code_high;
+    bool is_allocator;                          /* the callee is malloc, or one of its kin */
     Dwarf_Die *function;                        /* NULL: none is known, nor are its bounds */
     const struct mete__variable_places *places; /* NULL: none are known */
     /* Each false where there is no such thing. The canonical frame address at an instruction: a

@@ -334,6 +334,7 @@ void mete__block_step_arguments(struct mete__block_walk *walk,
                                                                     : METE__ARGUMENT_MULTIPLE;
         arguments[i].number = (uint64_t)value->offset;
     }
+    walk->first_argument = walk->state.registers[walk->convention->arguments[0]];
     walk->flow->is_indirect = instruction->destination == 0;
     walk->flow->has_callee = callee_of(walk, instruction, return_address, &callee);
     if (!walk->flow->has_callee) return;

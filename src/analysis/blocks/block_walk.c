@@ -184,6 +184,21 @@ void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
     }
 }
 
+bool mete__block_walk_may_be_pointer(const struct mete__block_walk *walk, int64_t at,
+                                     uint64_t address) {
+    const struct mete__variable_places *places = walk->source->places;
+
+    for (size_t i = 0; places != NULL && i < places->place_count; i++) {
+        const struct mete__variable_place *place = &places->places[i];
+        Dwarf_Die type = places->variables[place->variable].type, bare;
+        int64_t offset;
+        if (holds_at(place, address) && frame_offset(&walk->state, place, &offset) && offset == at)
+            return place->part == 0 && mete__dwarf_die_peel(&type, &bare) &&
+                   mete__dwarf_die_is_pointer(dwarf_tag(&bare));
+    }
+    return true;
+}
+
 /* What an object there points to; of several the first. */
 static struct mete__block_value pointer_in(struct object *object) {
     struct mete__block_value value = {.kind = METE__BLOCK_POINTER,

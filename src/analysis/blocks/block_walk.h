@@ -60,6 +60,7 @@ struct mete__block_walk {
     const struct mete__convention *convention;
     struct mete__block_flow *flow; /* what is found */
     struct mete__block_state state;
+    struct mete__block_value first_argument; /* of the call that the walk follows */
 };
 
 /* Whether it is the block's address, or one in it. */
@@ -87,6 +88,11 @@ void mete__block_walk_inside(struct mete__block_walk *walk, Dwarf_Die *pointer_t
 /* Adds the variables that the block's address is the value of, before the instruction at an
  * address. */
 void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address);
+
+/* Whether the variable of the frame that begins there is a pointer, as far as it is known: where
+ * its address is taken, compilers say nothing of one before it is read. */
+bool mete__block_walk_may_be_pointer(const struct mete__block_walk *walk, int64_t at,
+                                     uint64_t address);
 
 /* What a register holds before the instruction at an address. */
 struct mete__block_value mete__block_walk_register(const struct mete__block_walk *walk,

@@ -26,7 +26,8 @@ struct function {
 };
 
 struct answer {
-    uint64_t address; /* the key */
+    uint64_t address; /* with the next the key */
+    bool is_allocator;
     struct mete__block_flow flow;
 };
 
@@ -352,7 +353,7 @@ static void read_call_site(const struct mete__call_results *results, uint64_t ad
     add_clue(flow, METE__CLUE_CALL, &type);
 }
 
-static void follow(struct mete__call_results *results, uint64_t address,
+static void follow(struct mete__call_results *results, uint64_t address, bool is_allocator,
                    struct mete__block_flow *flow) {
     const struct segment *segment = segment_at(results, address - 1);
     Dwarf_Die function, unit;
@@ -366,6 +367,7 @@ static void follow(struct mete__call_results *results, uint64_t address,
         .code = segment->bytes,
         .code_low = segment->low - results->bias,
         .code_high = segment->high - results->bias,
+        .is_allocator = is_allocator,
         .function = known ? &function : NULL,
         .places = results->places,
         .frame = frame_at,
@@ -385,19 +387,21 @@ static void follow(struct mete__call_results *results, uint64_t address,
 static int by_address(const void *left, const void *right) {
     const struct answer *a = left, *b = right;
 
-    return a->address < b->address ? -1 : a->address > b->address;
+    if (a->address != b->address) return a->address < b->address ? -1 : 1;
+    return a->is_allocator - b->is_allocator;
 }
 
 const struct mete__block_flow *mete__call_results_at(struct mete__call_results *results,
-                                                     uint64_t address) {
-    const struct answer key = {.address = address};
+                                                     uint64_t address, bool is_allocator) {
+    const struct answer key = {.address = address, .is_allocator = is_allocator};
     struct answer **found = tfind(&key, &results->answers, by_address);
 
     if (found != NULL) return &(*found)->flow;
     struct answer *answer = calloc(1, sizeof *answer);
     if (answer == NULL) return NULL;
     answer->address = address;
-    follow(results, address, &answer->flow);
+    answer->is_allocator = is_allocator;
+    follow(results, address, is_allocator, &answer->flow);
     if (tsearch(answer, &results->answers, by_address) == NULL) {
         free(answer);
         return NULL;

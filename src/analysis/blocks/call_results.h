@@ -24,10 +24,11 @@ METE_MUST_USE int mete__call_results_open(struct mete__image *image,
                                           struct mete__call_results **out);
 void mete__call_results_close(struct mete__call_results *results);
 
-/* What becomes of the result of the call that returns to `address`. It lives as long as the
- * results. NULL: nothing is known, or no memory. */
+/* What becomes of the result of the call that returns to `address`; `is_allocator`: of a call of
+ * malloc, or one of its kin. It lives as long as the results. NULL: nothing is known, or no
+ * memory. */
 const struct mete__block_flow *mete__call_results_at(struct mete__call_results *results,
-                                                     uint64_t address);
+                                                     uint64_t address, bool is_allocator);
 
 /* What a pointer to a type may point to as well: METE__START_*. */
 unsigned int mete__call_results_starts(struct mete__call_results *results, Dwarf_Die *type);

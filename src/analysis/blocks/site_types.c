@@ -16,8 +16,9 @@
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/names.h"
 
-#define CALLERS_MAX      24 /* frames from malloc on that are looked at */
-#define MALLOC_ARGUMENTS 2  /* of malloc, calloc and realloc, at most */
+#define CALLERS_MAX         24 /* frames from malloc on that are looked at */
+#define MALLOC_ARGUMENTS    2  /* of malloc, calloc and realloc, at most */
+#define POSIX_MEMALIGN_SIZE 2  /* the argument of it that is the size, from 0 */
 
 struct mete__site_types {
     const struct mete__profile *profile;
@@ -88,7 +89,8 @@ static int results_of(struct mete__site_types *types, uint32_t node, uint64_t *a
 }
 
 /* -EAGAIN: its names are needed first. */
-static int read_caller(struct mete__site_types *types, uint32_t node, struct caller *caller) {
+static int read_caller(struct mete__site_types *types, uint32_t node, bool is_direct,
+                       struct caller *caller) {
     const struct mete__frame *frames;
     size_t count = mete__symbols_frames(types->symbols, node, &frames);
     uint64_t address;
@@ -107,7 +109,8 @@ static int read_caller(struct mete__site_types *types, uint32_t node, struct cal
         caller->is_wrapper = false;
     if (caller->is_allocator) return 0;
     int status = results_of(types, node, &address, &caller->results);
-    if (caller->results != NULL) caller->flow = mete__call_results_at(caller->results, address);
+    if (caller->results != NULL)
+        caller->flow = mete__call_results_at(caller->results, address, is_direct);
     return status;
 }
 
@@ -127,12 +130,16 @@ struct way {
 static bool counts(const struct mete__block_flow *flow, const struct mete__type_choice *choice) {
     bool may_count = choice->is_direct || choice->fit == METE__TYPE_FIT_ONE ||
                      flow->callee_numbers == METE__NUMBERS_UNKNOWN || flow->callee_numbers > 1;
-    size_t most = flow->callee_registers;
+    size_t first = 0, most = flow->callee_registers;
 
+    if (flow->is_stored) { /* the size is the third */
+        first = POSIX_MEMALIGN_SIZE;
+        most = first + 1;
+    }
     /* Other registers hold something else. */
-    if (choice->is_direct && most > MALLOC_ARGUMENTS) most = MALLOC_ARGUMENTS;
+    if (choice->is_direct && first == 0 && most > MALLOC_ARGUMENTS) most = MALLOC_ARGUMENTS;
     if (most > METE__ARGUMENTS_MAX) most = METE__ARGUMENTS_MAX;
-    for (size_t i = 0; i < most; i++) {
+    for (size_t i = first; i < most; i++) {
         const struct mete__argument *argument = &flow->arguments[i];
         if (argument->kind == METE__ARGUMENT_CONSTANT && argument->number == choice->shape.bytes &&
             may_count)
@@ -240,6 +247,15 @@ static bool is_part_of_each(const struct mete__block_flow *flow, const struct me
     return false;
 }
 
+/* Whether the size that malloc or one of its kin is asked for, or a factor of it, shows. */
+static bool is_sized(const struct mete__block_flow *flow) {
+    const struct mete__argument *arguments = flow->arguments;
+
+    if (flow->is_stored) return arguments[POSIX_MEMALIGN_SIZE].kind != METE__ARGUMENT_UNKNOWN;
+    return arguments[0].kind != METE__ARGUMENT_UNKNOWN ||
+           arguments[1].kind != METE__ARGUMENT_UNKNOWN;
+}
+
 /* Takes a frame's clues into account. */
 static void consider(struct mete__type_choice *best, const struct caller *caller,
                      const struct way *way, const struct mete__summary_site *site) {
@@ -282,8 +298,7 @@ static void consider(struct mete__type_choice *best, const struct caller *caller
             choice.is_handed && !(choice.is_direct && asks_for(flow, site)) &&
             (choice.shape.bytes <= METE__TYPE_CHOICE_SCALAR || choice.fit == METE__TYPE_FIT_ARRAY);
         choice.is_chunk = way->is_chunk;
-        choice.is_sized = flow->arguments[0].kind != METE__ARGUMENT_UNKNOWN ||
-                          flow->arguments[1].kind != METE__ARGUMENT_UNKNOWN;
+        choice.is_sized = is_sized(flow);
         bool is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(best, &choice);
         choice.is_doubtful = best->clue != NULL && mete__type_choice_is_doubtful(&choice, best);
         bool is_disputed = best->clue != NULL && mete__type_choice_contradicts(&choice, best);
@@ -322,7 +337,7 @@ static int choose(struct mete__site_types *types, const struct mete__summary_sit
         struct caller caller;
         const struct mete_profile_node *record =
             mete__profile_record(types->profile, METE_SECTION_NODES, *node);
-        int status = read_caller(types, *node, &caller);
+        int status = read_caller(types, *node, way.callers == 0, &caller);
         if (status != 0) return status;
         if (!caller.is_allocator) {
             bool returned =

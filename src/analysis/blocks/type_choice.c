@@ -102,6 +102,16 @@ static bool is_accident(const struct mete__type_choice *a, const struct mete__ty
            b->fit == METE__TYPE_FIT_TAIL && !is_void(b);
 }
 
+/* Whether a caller may have got a part of what the other is the beginning of: nobody saw that it is
+ * the block's own address that was returned. */
+static bool is_carved(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    bool is_loose =
+        a->fit == METE__TYPE_FIT_TAIL || (a->fit == METE__TYPE_FIT_ARRAY && !a->is_counted);
+
+    return a->is_assumed && is_loose && b->fit == METE__TYPE_FIT_TAIL && is_seen(b) &&
+           b->shape.bytes > METE__TYPE_CHOICE_SCALAR;
+}
+
 /* How well what a caller says must fit to be taken for what is vague further in. */
 static enum mete__type_fit least_fit(const struct mete__type_choice *vague) {
     if (vague->fit <= METE__TYPE_FIT_TAIL) return METE__TYPE_FIT_BYTES;
@@ -133,7 +143,7 @@ bool mete__type_choice_is_better(const struct mete__type_choice *a,
         return false;
     if (is_accident(a, b)) return false;
     if (a->frame != b->frame && (b->is_vague || b->is_grain) && a->fit >= least_fit(b) &&
-        (is_void(b) || !is_whole(b, a)))
+        (is_void(b) || (!is_whole(b, a) && !is_carved(a, b))))
         return true;
     if (a->fit != b->fit) return a->fit > b->fit;
     if (a->frame != b->frame) return false; /* who is further in knew first */
