@@ -1158,3 +1158,50 @@ C
         done
     done
 }
+
+@test "text_is_no_array_of_pointers_that_it_is_no_multiple_of" {
+    cat >text.c <<'C'
+#include <stdlib.h>
+#include <string.h>
+long **volatile alias;
+__attribute__((noinline)) static int make(void) {
+    char *text = malloc(52);
+    long **other = (long **)text;
+    if (text == NULL) abort();
+    strcpy(text, "text");
+    alias = other;
+    return text[1] == 'e';
+}
+int main(void) { return !make(); }
+C
+    for compiler in gcc clang; do
+        "$compiler" -g text.c -o text
+        mete run --quiet --output p.mete ./text
+        [ "$(mete report p.mete --json - | jq -r '.sites[0].type')" = char ] || { echo "$compiler"; false; }
+        rm p.mete
+    done
+}
+
+@test "an_array_of_no_elements_now_and_then_is_still_one" {
+    cat >none.c <<'C'
+#include <stdlib.h>
+struct item { long a, b, c; } *volatile items;
+int main(void) {
+    for (size_t i = 0; i < 6; i++) {
+        struct item *some = malloc(i * sizeof *some);
+        if (i > 0) some[i - 1].a = 1;
+        items = some;
+    }
+    return 0;
+}
+C
+    for compiler in gcc clang; do
+        for level in -O0 -O2; do
+            "$compiler" -g $level none.c -o none
+            mete run --quiet --output p.mete ./none
+            mete report p.mete --json - | jq -r '.sites[0] | "\(.type) \(.type_form)"' >out
+            rm p.mete
+            echo 'struct item array' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

@@ -262,3 +262,23 @@ CC
         rm p.mete
     done
 }
+
+@test "what_a_function_keeps_from_its_beginning_on_is_known_far_from_there" {
+    # clang spills such a pointer where nothing is optimised, and DWARF does not say where to.
+    {
+        echo '#include <cstdlib>'
+        echo 'struct search { int **table, *counts; long size; void prepare(int n); };'
+        echo 'void search::prepare(int n) {'
+        for i in $(seq 1 60); do echo "if (size > $i) { size += n * $i; if (n == -$i) std::abort(); }"; done
+        echo 'counts = new int[size]; counts[0] = n; }'
+        echo 'int main(int count, char **) { search s = {}; s.size = count + 6; s.prepare(count); }'
+    } >spilled.cc
+    for compiler in g++ clang++; do
+        $compiler -g -O0 spilled.cc -o spilled
+        mete run --quiet --output p.mete ./spilled
+        mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function // "" | startswith("search")) |
+            "\(.type) \(.type_confidence)"' >out
+        rm p.mete
+        echo 'int certain' | diff - out || { echo "$compiler"; false; }
+    done
+}

@@ -97,7 +97,11 @@ static void each_block_has_its_say(void **state) {
     assert_int_equal(fit_two(&plain, 48, 144, 0), METE__TYPE_FIT_ARRAY);
     assert_int_equal(fit_two(&plain, 96, 97, 0), METE__TYPE_FIT_TAIL);
     assert_int_equal(fit_two(&plain, 64, 160, 16), METE__TYPE_FIT_ARRAY);
-    assert_int_equal(fit_two(&plain, 16, 160, 16), METE__TYPE_FIT_NONE);
+    assert_int_equal(fit_two(&plain, 16, 160, 16), METE__TYPE_FIT_ARRAY); /* of none, too */
+    assert_int_equal(fit_two(&plain, 16, 150, 16), METE__TYPE_FIT_NONE);
+    assert_int_equal(fit_two(&plain, 0, 96, 0), METE__TYPE_FIT_ARRAY);
+    assert_int_equal(fit_two(&plain, 0, 100, 0), METE__TYPE_FIT_NONE);
+    assert_int_equal(fit_two(&character, 0, 100, 0), METE__TYPE_FIT_BYTES);
     assert_int_equal(fit_two(&flexible, 20, 100, 0), METE__TYPE_FIT_FLEXIBLE);
     assert_int_equal(fit_two(&flexible, 19, 100, 0), METE__TYPE_FIT_NONE);
     assert_int_equal(fit_two(&character, 1, 100, 0), METE__TYPE_FIT_BYTES);

@@ -10,10 +10,10 @@
 #include "analysis/dwarf/dwarf_die.h"
 #include "analysis/dwarf/dwarf_split.h"
 
-#define STEPS_MAX  300 /* instructions on all paths together */
-#define BEFORE_MAX 400 /* instructions before the call */
-#define PATHS_MAX  24  /* that wait */
-#define SEEN_MAX   128 /* targets of branches */
+#define STEPS_MAX  300  /* instructions on all paths together */
+#define BEFORE_MAX 8192 /* instructions before the call */
+#define PATHS_MAX  24   /* that wait */
+#define SEEN_MAX   128  /* targets of branches */
 
 struct path {
     uint64_t address;

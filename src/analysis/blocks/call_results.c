@@ -376,8 +376,12 @@ static void follow(struct mete__call_results *results, uint64_t address, bool is
         .complete = known ? complete_type : NULL,
         .context = results,
     };
-    uint64_t at = address - results->bias;
-    (void)mete__block_flow_follow(&source, known ? before(&unit, &function, at) : at, at, flow);
+    uint64_t at = address - results->bias, from = known ? before(&unit, &function, at) : at;
+    (void)mete__block_flow_follow(&source, from, at, flow);
+    /* Not optimised, clang keeps what it needs all the time where the function begins. */
+    uint64_t entry = known ? stretch_of(&function, at - 1) : 0;
+    if (flow->clue_count == 0 && entry != 0 && entry < from)
+        (void)mete__block_flow_follow(&source, entry, at, flow);
     if (known) read_allocator(results, &function, at, flow);
     read_call_site(results, at, flow);
     for (size_t i = 0; i < flow->clue_count; i++)

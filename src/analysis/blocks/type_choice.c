@@ -127,11 +127,20 @@ static bool is_exact(const struct mete__type_choice *choice) {
            choice->header == 0;
 }
 
+/* Whether the same frame has the block as text, and as an array of numbers or pointers that it is
+ * no multiple of: there the place in the frame has become another variable's. */
+static bool is_text_rather(const struct mete__type_choice *a, const struct mete__type_choice *b) {
+    return a->frame == b->frame && a->header == b->header && a->fit == METE__TYPE_FIT_BYTES &&
+           is_seen(a) && b->fit == METE__TYPE_FIT_TAIL && !b->shape.is_struct &&
+           b->shape.bytes <= METE__TYPE_CHOICE_SCALAR;
+}
+
 bool mete__type_choice_is_better(const struct mete__type_choice *a,
                                  const struct mete__type_choice *b) {
     if (b->clue == NULL) return true;
     if (is_exact(a) != is_exact(b)) return is_exact(a);
     if (a->frame == b->frame && is_void(a) != is_void(b)) return is_void(b);
+    if (is_text_rather(a, b) || is_text_rather(b, a)) return is_text_rather(a, b);
     if (is_part(a, b) || is_part(b, a)) return is_part(b, a);
     if (is_later(a, b) || is_later(b, a)) return is_later(b, a);
     if (a->clue->is_one_of != b->clue->is_one_of)

@@ -70,6 +70,7 @@ static enum mete__type_fit fit_sum(const struct mete__type_fit_shape *shape, uin
 static enum mete__type_fit fit_each(const struct mete__type_fit_shape *shape, uint64_t min,
                                     uint64_t step) {
     if (min == shape->bytes && step == 0) return METE__TYPE_FIT_ONE;
+    if (min == 0) return step % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY : METE__TYPE_FIT_NONE;
     if (shape->flexible != 0 && min >= shape->flexible) return METE__TYPE_FIT_FLEXIBLE;
     if (min < shape->bytes) return METE__TYPE_FIT_NONE;
     return min % shape->bytes == 0 && step % shape->bytes == 0 ? METE__TYPE_FIT_ARRAY
@@ -83,7 +84,7 @@ enum mete__type_fit mete__type_fit(const struct mete__type_fit_shape *shape,
 
     if (shape->bytes == 0 || blocks->allocations == 0 ||
         __builtin_mul_overflow(blocks->allocations, header, &headers) || blocks->bytes <= headers ||
-        (sizes->are_known && sizes->min <= header))
+        (sizes->are_known && sizes->min < header))
         return METE__TYPE_FIT_NONE;
     if (shape->is_character) return METE__TYPE_FIT_BYTES;
     return sizes->are_known ? fit_each(shape, sizes->min - header, sizes->step)
