@@ -1205,3 +1205,29 @@ C
         done
     done
 }
+
+@test "a_register_that_calls_change_has_no_variable_in_it_all_the_time" {
+    # gcc says so of variables that it knows one place of; here the source says it itself.
+    cat >register.c <<'C'
+#include <stdlib.h>
+#ifdef __x86_64__
+#define RESULT "rax"
+#else
+#define RESULT "x0"
+#endif
+struct value { long tag; void *held; } value;
+void *volatile kept;
+__attribute__((noinline)) static int push(size_t size) {
+    register struct value *slot __asm__(RESULT);
+    kept = malloc(size);
+    slot = &value;
+    __asm__ volatile("" : : "r"(slot));
+    return 0;
+}
+int main(void) { return push(64); }
+C
+    gcc -g register.c -o register
+    mete run --quiet --output p.mete ./register
+    [ "$(mete report p.mete --json - | jq -r '.sites[0].type')" = null ] ||
+        { mete report p.mete --json - | jq '.sites[0]'; false; }
+}

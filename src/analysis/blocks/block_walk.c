@@ -156,6 +156,16 @@ static void add_variable_inside(struct mete__block_walk *walk,
     }
 }
 
+/* Whether a variable cannot be in a register all the time that it is said to be: gcc says so of the
+ * whole scope where one place is all that it knows, and calls change that register. (clang says
+ * it of parameters of inlined calls, truly.) */
+static bool is_untrue(const struct mete__block_walk *walk,
+                      const struct mete__variable_place *place) {
+    return place->is_for_scope && !walk->source->places->variables[place->variable].is_parameter &&
+           place->number >= 0 && place->number < METE__REGISTERS &&
+           (walk->convention->preserved >> place->number & 1) == 0;
+}
+
 /* Adds the variables that the block's address is the value of, before the instruction there. */
 void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
     const struct mete__variable_places *places = walk->source->places;
@@ -166,7 +176,7 @@ void mete__block_walk_look(struct mete__block_walk *walk, uint64_t address) {
         int64_t offset;
         if (!holds_at(place, address)) continue;
         if (place->kind == METE__VARIABLE_IN_REGISTER || place->kind == METE__VARIABLE_IS_SUM) {
-            if (place->number >= METE__REGISTERS) continue;
+            if (place->number >= METE__REGISTERS || is_untrue(walk, place)) continue;
             const struct mete__block_value *value = &state->registers[place->number];
             if (value->kind == METE__BLOCK_ADDRESS &&
                 !__builtin_add_overflow(value->offset, place->offset, &offset))

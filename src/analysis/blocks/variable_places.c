@@ -123,14 +123,21 @@ static bool add_expression(struct reading *reading, Dwarf_Attribute *location, u
 
 /* --- Variables --- */
 
+/* What has been added since is said of all of the scope. */
+static void mark_for_scope(struct mete__variable_places *places, size_t since) {
+    for (size_t i = since; i < places->place_count; i++) places->places[i].is_for_scope = true;
+}
+
 /* For all of the scope, whose DIE is the innermost around the variable that has addresses. */
 static bool add_for_scope(struct reading *reading, Dwarf_Attribute *location, Dwarf_Die *scope,
                           const Dwarf_Op *operations, size_t count) {
     Dwarf_Addr base, low, high;
     ptrdiff_t next = 0;
+    size_t since = reading->places->place_count;
 
     while ((next = mete__dwarf_split_ranges(scope, next, &base, &low, &high)) > 0)
         if (!add_expression(reading, location, low, high, operations, count)) return false;
+    mark_for_scope(reading->places, since);
     return true;
 }
 

@@ -38,6 +38,7 @@ struct mete__variable_place {
     uint32_t variable; /* index */
     int16_t number;    /* of the register */
     enum mete__variable_place_kind kind;
+    bool is_for_scope; /* said of all of the scope that the variable is in */
 };
 
 /* A call as the compiler describes it. */
