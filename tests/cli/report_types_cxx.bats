@@ -282,3 +282,28 @@ CC
         echo 'int certain' | diff - out || { echo "$compiler"; false; }
     done
 }
+
+@test "what_new_asks_for_where_an_array_is_too_large_hides_no_size" {
+    # Before C++11 that is all of the memory there is.
+    cat >large.cc <<'CC'
+struct pair { const char *key; int value; };
+struct table { pair *pairs; int size; table(int n); };
+__attribute__((noinline)) table::table(int n) : pairs(new pair[n]), size(n) {
+    for (int i = 0; i < n; i++) pairs[i].key = "";
+}
+table *volatile kept;
+int main(int count, char **) {
+    for (int i = 1; i < 5; i++) kept = new table(7 * i + count);
+}
+CC
+    for compiler in g++ clang++; do
+        for level in -O0 -O1 -O2; do
+            $compiler -std=gnu++98 -g $level large.cc -o large
+            mete run --quiet --output p.mete ./large
+            mete report p.mete --json - | jq -r '.sites[] | select(.stack[0].function // "" | startswith("table::table")) |
+                "\(.type) \(.type_confidence) \(.type_form)"' | sort -u >out
+            rm p.mete
+            echo 'pair certain array' | diff - out || { echo "$compiler $level"; false; }
+        done
+    done
+}

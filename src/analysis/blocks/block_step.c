@@ -224,6 +224,55 @@ static struct mete__block_value scaled(const struct mete__block_value *value, in
     return product.kind == METE__BLOCK_MULTIPLE && product.offset <= 1 ? unknown : product;
 }
 
+/* A product of two: what one is a multiple of, that is too. */
+static struct mete__block_value product_of(const struct mete__block_value *a,
+                                           const struct mete__block_value *b) {
+    const struct mete__block_value *factor =
+        is_number(b) && (b->kind == METE__BLOCK_CONSTANT || !is_number(a)) ? b : a;
+
+    if (!is_number(factor)) return unknown;
+    struct mete__block_value product = scaled(factor == b ? a : b, factor->offset);
+    if (product.kind == METE__BLOCK_CONSTANT && factor->kind == METE__BLOCK_MULTIPLE)
+        product.kind = METE__BLOCK_MULTIPLE;
+    return product;
+}
+
+static bool is_null(const struct mete__block_value *value) {
+    return value->kind == METE__BLOCK_CONSTANT && value->offset == 0 && value->stride == 0;
+}
+
+static bool agree(const struct mete__block_value *a, const struct mete__block_value *b,
+                  bool unless_unknown) {
+    if (unless_unknown && b->kind == METE__BLOCK_UNKNOWN) return true;
+    return a->kind == b->kind && a->stride == b->stride && a->offset == b->offset &&
+           a->is_guess == b->is_guess && a->pointee.addr == b->pointee.addr;
+}
+
+/* Whether it is the size that C++ asks for where an array would be larger than all memory: no such
+ * block is ever there. */
+static bool is_too_large(const struct mete__block_value *value) {
+    return value->kind == METE__BLOCK_CONSTANT && value->offset == -1 && value->stride == 0;
+}
+
+/* What a register holds where two ways meet. */
+static void meet(struct mete__block_value *value, const struct mete__block_value *other,
+                 bool unless_unknown) {
+    if (agree(value, other, unless_unknown) || (is_too_large(other) && is_number(value))) return;
+    *value = is_too_large(value) && is_number(other) ? *other : unknown;
+}
+
+/* What a register holds that may have got another's value. Where that is null, or instead of it,
+ * the block's address is meant. */
+static struct mete__block_value select_of(const struct mete__block_value *value,
+                                          const struct mete__block_value *other) {
+    struct mete__block_value result = *value;
+
+    if (value->kind == METE__BLOCK_ADDRESS && is_null(other)) return *value;
+    if (other->kind == METE__BLOCK_ADDRESS && is_null(value)) return *other;
+    meet(&result, other, false);
+    return result;
+}
+
 static void step_base(struct mete__block_walk *walk, const struct mete__instruction *instruction,
                       uint64_t address) {
     struct mete__block_value base = mete__block_walk_register(walk, instruction->base, address);
@@ -247,6 +296,18 @@ void mete__block_step_apply(struct mete__block_walk *walk,
     case METE__INSTRUCTION_NUMBER:
         value = mete__block_walk_register(walk, instruction->from, address);
         mete__block_walk_set(walk, instruction->to, is_number(&value) ? value : unknown);
+        break;
+    case METE__INSTRUCTION_MULTIPLY:
+        value = mete__block_walk_register(walk, instruction->to, address);
+        at = mete__block_walk_register(walk, instruction->from, address);
+        mete__block_walk_set(walk, instruction->to, product_of(&value, &at));
+        at = unknown;
+        break;
+    case METE__INSTRUCTION_SELECT:
+        value = mete__block_walk_register(walk, instruction->to, address);
+        at = mete__block_walk_register(walk, instruction->from, address);
+        mete__block_walk_set(walk, instruction->to, select_of(&value, &at));
+        at = unknown;
         break;
     case METE__INSTRUCTION_SCALE:
         value = mete__block_walk_register(walk, instruction->from, address);
@@ -342,13 +403,6 @@ void mete__block_step_arguments(struct mete__block_walk *walk,
     if (declared(&callee, &function)) count_parameters(&function, walk->flow);
 }
 
-static bool agree(const struct mete__block_value *a, const struct mete__block_value *b,
-                  bool unless_unknown) {
-    if (unless_unknown && b->kind == METE__BLOCK_UNKNOWN) return true;
-    return a->kind == b->kind && a->stride == b->stride && a->offset == b->offset &&
-           a->is_guess == b->is_guess && a->pointee.addr == b->pointee.addr;
-}
-
 void mete__block_step_meet(struct mete__block_state *state, const struct mete__block_state *other) {
     struct mete__block_state partial = *state;
 
@@ -358,14 +412,13 @@ void mete__block_step_meet(struct mete__block_state *state, const struct mete__b
     }
     bool unless_unknown = other->is_partial && !state->is_partial;
     for (size_t i = 0; i < METE__REGISTERS; i++)
-        if (!agree(&state->registers[i], &other->registers[i], unless_unknown))
-            state->registers[i] = unknown;
+        meet(&state->registers[i], &other->registers[i], unless_unknown);
     for (size_t i = 0; i < state->slot_count; i++) {
         struct mete__block_slot *slot = &state->slots[i];
         const struct mete__block_value *value = &unknown;
         for (size_t j = 0; j < other->slot_count; j++)
             if (other->slots[j].at == slot->at) value = &other->slots[j].value;
-        if (!agree(&slot->value, value, unless_unknown)) slot->value = unknown;
+        meet(&slot->value, value, unless_unknown);
     }
     if (state->memory.origin != other->memory.origin || state->memory.at != other->memory.at)
         state->memory.origin = 0;

@@ -128,7 +128,9 @@ bool mete__instruction_decode(struct mete__instruction_decoder *decoder, const u
     switch (out->kind) {
     case METE__INSTRUCTION_COPY:
     case METE__INSTRUCTION_NUMBER:
+    case METE__INSTRUCTION_SELECT:
     case METE__INSTRUCTION_SCALE:
+    case METE__INSTRUCTION_MULTIPLY:
     case METE__INSTRUCTION_ADDRESS: out->written &= ~bit(out->to); break;
     case METE__INSTRUCTION_LOAD: out->written &= ~(bit(out->to) | bit(out->second)); break;
     case METE__INSTRUCTION_PUSH:

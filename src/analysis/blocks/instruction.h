@@ -21,7 +21,9 @@ enum mete__instruction_kind {
     METE__INSTRUCTION_OTHER,          /* only `written` matters */
     METE__INSTRUCTION_COPY,           /* to = from */
     METE__INSTRUCTION_NUMBER,         /* to = from, cut to half a register or extended from one */
+    METE__INSTRUCTION_SELECT,         /* to = from, or it stays */
     METE__INSTRUCTION_SCALE,          /* to = from, or something, times offset */
+    METE__INSTRUCTION_MULTIPLY,       /* to = to times from */
     METE__INSTRUCTION_ADDRESS,        /* to = base + index + offset */
     METE__INSTRUCTION_LOAD,           /* to = the word at base + index + offset */
     METE__INSTRUCTION_STORE,          /* the word there = from; no register: something unknown */

@@ -153,6 +153,37 @@ static void translate_add(const cs_insn *decoded, struct mete__instruction *out)
     }
 }
 
+/* Moves that are made only where the flags say so. */
+static bool is_select(const cs_insn *decoded) {
+    switch (decoded->id) {
+    case X86_INS_CMOVA:
+    case X86_INS_CMOVAE:
+    case X86_INS_CMOVB:
+    case X86_INS_CMOVBE:
+    case X86_INS_CMOVE:
+    case X86_INS_CMOVG:
+    case X86_INS_CMOVGE:
+    case X86_INS_CMOVL:
+    case X86_INS_CMOVLE:
+    case X86_INS_CMOVNE:
+    case X86_INS_CMOVNO:
+    case X86_INS_CMOVNS:
+    case X86_INS_CMOVO:
+    case X86_INS_CMOVS: return true;
+    default: return false;
+    }
+}
+
+static void translate_select(const cs_insn *decoded, struct mete__instruction *out) {
+    const cs_x86_op *to = &decoded->detail->x86.operands[0];
+    const cs_x86_op *from = &decoded->detail->x86.operands[1];
+
+    if (!is_register(to) || !is_register(from)) return;
+    out->kind = METE__INSTRUCTION_SELECT;
+    out->to = number_of(to->reg);
+    out->from = number_of(from->reg);
+}
+
 /* Multiplications by a constant: of sizes, to find which. */
 static void translate_scale(const cs_insn *decoded, struct mete__instruction *out) {
     const cs_x86 *x86 = &decoded->detail->x86;
@@ -169,6 +200,18 @@ static void translate_scale(const cs_insn *decoded, struct mete__instruction *ou
     out->offset = shifts ? (int64_t)1 << by->imm : by->imm;
     if (shifts || x86->operands[1].type == X86_OP_REG)
         out->from = number_of(shifts ? to->reg : x86->operands[1].reg);
+}
+
+/* Of registers: one of them may hold a size. */
+static void translate_product(const cs_insn *decoded, struct mete__instruction *out) {
+    const cs_x86 *x86 = &decoded->detail->x86;
+    const cs_x86_op *from = &x86->operands[x86->op_count - 1];
+
+    out->tests = true;
+    if (x86->op_count == 0 || x86->op_count > 2 || !is_register(from)) return;
+    out->kind = METE__INSTRUCTION_MULTIPLY;
+    out->to = x86->op_count == 1 ? RAX : number_of(x86->operands[0].reg);
+    out->from = number_of(from->reg);
 }
 
 /* cltq and movslq: a number of half a register becomes one of a whole. */
@@ -357,8 +400,14 @@ static void translate(const cs_insn *decoded, struct mete__instruction *out) {
     case X86_INS_MOVABS: translate_move(decoded, out); return;
     case X86_INS_LEA: translate_address(decoded, out); return;
     case X86_INS_SHL:
-    case X86_INS_SAL:
-    case X86_INS_IMUL: translate_scale(decoded, out); return;
+    case X86_INS_SAL: translate_scale(decoded, out); return;
+    case X86_INS_MUL: translate_product(decoded, out); return;
+    case X86_INS_IMUL:
+        if (decoded->detail->x86.op_count == 3)
+            translate_scale(decoded, out);
+        else
+            translate_product(decoded, out);
+        return;
     case X86_INS_CDQE:
     case X86_INS_MOVSXD: translate_extension(decoded, out); return;
     case X86_INS_ADD:
@@ -384,6 +433,8 @@ static void translate(const cs_insn *decoded, struct mete__instruction *out) {
     }
     if (in_group(decoded, X86_GRP_JUMP))
         translate_jump(decoded, METE__INSTRUCTION_BRANCH, out);
+    else if (is_select(decoded))
+        translate_select(decoded, out);
     else
         translate_other(decoded, out);
 }
