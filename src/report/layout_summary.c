@@ -83,7 +83,7 @@ static void write_totals(const struct mete__page *page, const struct mete__layou
     if (between[0] != '\0')
         mete__page_print(page, METE__PAGE_PLAIN, "; %s bytes in one of each",
                          mete__units_count(METE__UNITS, totals->bytes));
-    else if (mete__layout_file_count(file) == 0)
+    else if (mete__layout_file_count(file) == 0 && mete__layout_file_notes(file) == 0)
         mete__page_print(page, METE__PAGE_PLAIN,
                          "; with -g compilers describe all that are used, "
                          "with -g1 none");

@@ -185,3 +185,12 @@ PY
     kill $server
     wait $server || true
 }
+
+@test "types_of_c_plus_plus_are_found_with_a_keyword_too" {
+    echo 'struct plain { int a; } p; class hidden { int b; } h; int main() {}' | g++ -g -x c++ - -o keyed
+    for name in plain 'struct plain' 'class plain' hidden 'class hidden' 'struct hid*'; do
+        run -0 mete layout keyed "$name"
+        [[ $output == *plain\ {* || $output == *hidden\ {* ]] || { echo "$name: $output"; false; }
+    done
+    run -125 mete layout keyed 'struct plane'
+}

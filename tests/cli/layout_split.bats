@@ -293,6 +293,11 @@ C
     readelf -SW first | grep -q gnu_debugaltlink
     types first >out
     diff expected out
+    rm common
+    run -0 --separate-stderr mete layout first
+    # shellcheck disable=SC2154 # set by run
+    [ "$stderr" = "mete: layout: common is not here, in which dwz has put types: they are left out" ]
+    run -125 mete layout first --max-padding=1000
 }
 
 # serve PROGRAM: leaves the program stripped, and a server of what it had at $port.

@@ -158,14 +158,29 @@ static int read_member(struct mete__dwarf_aggregate_reader *reader, Dwarf_Die *d
     return status != 0 ? status : add_member(reader, &member);
 }
 
-/* Whether a function in a class is a constructor that somebody wrote. */
+/* Parameters with that of the object. */
+static int count_parameters(Dwarf_Die *function) {
+    Dwarf_Die child;
+    int count = 0;
+
+    if (dwarf_child(function, &child) != 0) return 0;
+    do count += dwarf_tag(&child) == DW_TAG_formal_parameter;
+    while (dwarf_siblingof(&child, &child) == 0);
+    return count;
+}
+
+/* Whether a function in a class is a constructor that somebody wrote, or one that initialises
+ * members as the class says where they are declared: compilers make it only where there is
+ * something to do. */
 static bool is_constructor(Dwarf_Die *function, Dwarf_Die *type) {
     uint64_t defaulted;
 
-    /* But for a template, which each unit has for what it uses it for. */
-    return !dwarf_hasattr(function, DW_AT_artificial) && !dwarf_hasattr(function, DW_AT_deleted) &&
-           !mete__dwarf_die_number(function, DW_AT_defaulted, &defaulted) &&
-           mete__dwarf_die_constructs(dwarf_diename(function), type);
+    if (dwarf_hasattr(function, DW_AT_deleted) ||
+        !mete__dwarf_die_constructs(dwarf_diename(function), type))
+        return false;
+    bool is_made = dwarf_hasattr(function, DW_AT_artificial) ||
+                   mete__dwarf_die_number(function, DW_AT_defaulted, &defaulted);
+    return !is_made || count_parameters(function) == 1;
 }
 
 static bool has_constructor(Dwarf_Die *type) {

@@ -1,6 +1,7 @@
 #include "analysis/debug_types/dwarf_types.h"
 
 #include <dwarf.h>
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <gelf.h>
 #include <limits.h>
@@ -270,6 +271,20 @@ static void say_files(const struct reading *reading, enum mete__dwo_file_state s
     say(reading, text);
 }
 
+/* What dwz found in several files it put into one more, which is looked for by name and build-id.
+ */
+static void say_supplement(struct reading *reading, Dwarf *dwarf) {
+    const char *name;
+    const void *build_id;
+    char text[512];
+
+    if (dwarf_getalt(dwarf) != NULL || dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) <= 0)
+        return;
+    snprintf(text, sizeof text, "%.400s is not here, in which dwz has put types: they are left out",
+             name);
+    say(reading, text);
+}
+
 static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_split *package = mete__dwarf_split_of(dwarf);
     char text[512];
@@ -287,6 +302,7 @@ static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
         say(reading, text);
     }
 
+    say_supplement(reading, dwarf);
     if (reading->damaged_count > NOTES_MAX) {
         snprintf(text, sizeof text, "%zu more units are damaged: left out",
                  reading->damaged_count - NOTES_MAX);

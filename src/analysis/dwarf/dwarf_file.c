@@ -226,6 +226,9 @@ static void say_no_elf(const char *path, const char start[8], char *why, size_t 
     else if (memcmp(start, "\x28\xb5\x2f\xfd", 4) == 0)
         snprintf(why, why_size,
                  "%s is compressed with zstd, and damaged, or libzstd.so.1 is not installed", path);
+    else if (memcmp(start, "BC\xc0\xde", 4) == 0 || memcmp(start, "\xde\xc0\x17\x0b", 4) == 0)
+        snprintf(why, why_size,
+                 "%s is bitcode of LLVM: link it, or compile without -flto for objects", path);
     else
         snprintf(why, why_size, "%s is no ELF file, or a damaged one", path);
 }

@@ -8,10 +8,12 @@
 #define DEPTH_MAX  64     /* types in each other */
 #define VISITS_MAX 100000 /* of them in one type: hostile files can have any number */
 
-/* With or without its keyword. */
+/* With or without its keyword; where the name has none, as in C++, the pattern may have any. */
 static bool name_matches(const char *name, const char *pattern) {
-    return mete__pattern_matches(pattern, name) ||
-           mete__pattern_matches(pattern, mete__type_without_keyword(name));
+    const char *plain = mete__type_without_keyword(name);
+
+    return mete__pattern_matches(pattern, name) || mete__pattern_matches(pattern, plain) ||
+           (plain == name && mete__pattern_matches(mete__type_without_keyword(pattern), name));
 }
 
 static bool any_name_matches(const struct mete__layout_filter *filter,

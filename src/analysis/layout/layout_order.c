@@ -119,7 +119,6 @@ static const char *refuse(const struct mete__type *type) {
     if (type->flags & METE__TYPE_FOREIGN) return "only structs of C and C++ are reordered";
     if (type->flags & METE__TYPE_BASES) return "it inherits";
     if (type->flags & METE__TYPE_VIRTUAL) return "it has a virtual table";
-    if (type->flags & METE__TYPE_CONSTRUCTED) return "its constructors initialise members in order";
     if (type->member_count == 0) return "it has no members";
     if (is_coroutine(type)) return "it is a coroutine's frame, which the compiler lays out";
     if (type->flags & METE__TYPE_PACKED) return "it is packed";
@@ -129,6 +128,7 @@ static const char *refuse(const struct mete__type *type) {
         const char *refusal = refuse_member(type, i);
         if (refusal != NULL) return refusal;
     }
+    if (type->flags & METE__TYPE_CONSTRUCTED) return "its constructors initialise members in order";
     if (!follows_the_abi(type))
         return "its layout does not follow from its members alone (unnamed bit-fields, packing)";
     return NULL;

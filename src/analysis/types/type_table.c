@@ -54,11 +54,16 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
+/* But for what only units say that need it: compilers make constructors where they are called. */
+static uint32_t own_flags(const struct mete__type *type) {
+    return type->flags & ~(uint32_t)METE__TYPE_CONSTRUCTED;
+}
+
 static uint64_t hash_of(const struct mete__type *type, const struct mete__member *members) {
     static_assert(sizeof *members % sizeof(uint64_t) == 0, "members are hashed as words");
     uint64_t hash = mix((uintptr_t)type->name, type->size);
 
-    hash = mix(hash, (uint64_t)type->align << 32 | (uint64_t)type->flags << 8 | type->kind);
+    hash = mix(hash, (uint64_t)type->align << 32 | (uint64_t)own_flags(type) << 8 | type->kind);
     for (size_t i = 0; i < bytes_of_members(type); i += sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, (const char *)members + i, sizeof word);
@@ -70,7 +75,7 @@ static uint64_t hash_of(const struct mete__type *type, const struct mete__member
 static bool are_equal(const struct mete__type *one, const struct mete__type *other,
                       const struct mete__member *others_members) {
     return one->name == other->name && one->size == other->size && one->align == other->align &&
-           one->flags == other->flags && one->kind == other->kind &&
+           own_flags(one) == own_flags(other) && one->kind == other->kind &&
            one->member_count == other->member_count &&
            /* Texts and nested types are kept once each, so that equal ones have equal addresses. */
            (one->member_count == 0 ||
@@ -122,6 +127,7 @@ struct mete__type *mete__type_table_keep(struct mete__type_table *table,
     if (*slot != 0) {
         struct mete__type *type = table->types[*slot - 1].type;
         if (counted) type->units++;
+        type->flags |= candidate->flags & METE__TYPE_CONSTRUCTED;
         *is_new = false;
         return type;
     }
