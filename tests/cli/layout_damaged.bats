@@ -242,3 +242,12 @@ PY
     done
     grep -q 'many.cc at 0x[0-9a-f]* is damaged: left out$' err
 }
+
+@test "a_file_without_the_names_of_its_units_is_not_one_without_types" {
+    echo 'struct named_at_some_length { char a; long b; } named_at_some_length; int main(void) { return 0; }' |
+        gcc -g -x c - -o nameless
+    objcopy --remove-section=.debug_str --remove-section=.debug_line_str nameless
+    run -125 --separate-stderr mete layout nameless --max-padding=100
+    # shellcheck disable=SC2154 # set by run
+    [[ $stderr == *'is damaged: left out'* ]] || { echo "$stderr"; false; }
+}

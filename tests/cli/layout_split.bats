@@ -293,11 +293,23 @@ C
     readelf -SW first | grep -q gnu_debugaltlink
     types first >out
     diff expected out
+    mv common ours
+    : >empty
+    head -c 500 ours >cut
+    for other in none empty cut; do
+        [ $other = none ] || cp $other common
+        run -0 --separate-stderr mete layout first
+        # shellcheck disable=SC2154 # set by run
+        [ "$stderr" = "mete: layout: common is not here or damaged, in which dwz has put types: they are left out" ] ||
+            { echo "$other: $stderr"; false; }
+        run -125 mete layout first --max-padding=1000
+    done
     rm common
-    run -0 --separate-stderr mete layout first
-    # shellcheck disable=SC2154 # set by run
-    [ "$stderr" = "mete: layout: common is not here, in which dwz has put types: they are left out" ]
-    run -125 mete layout first --max-padding=1000
+    gcc -g -O2 one.c two.c unit_?.c -o third
+    cp third fourth
+    dwz -m common third fourth
+    run -125 mete layout first
+    [ "$output" = "mete: layout: first: the file in which dwz has put types of it is another build's" ]
 }
 
 # serve PROGRAM: leaves the program stripped, and a server of what it had at $port.

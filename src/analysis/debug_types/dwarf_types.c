@@ -206,6 +206,16 @@ static bool is_root(Dwarf_Die *die) {
     }
 }
 
+/* Whether the section with its name is not there: then all other names are lost, too. What dwz has
+ * put into another file is no damage. */
+static bool is_nameless(Dwarf_Die *root) {
+    Dwarf_Attribute name;
+
+    return dwarf_attr(root, DW_AT_name, &name) != NULL && dwarf_formstring(&name) == NULL &&
+           dwarf_whatform(&name) != DW_FORM_GNU_strp_alt &&
+           dwarf_whatform(&name) != DW_FORM_strp_sup;
+}
+
 static void say_mended(struct reading *reading, Dwarf *dwarf) {
     struct mete__dwarf_mend_unit unit;
 
@@ -229,7 +239,7 @@ static int read_dwarf(struct reading *reading, Dwarf *dwarf) {
 
     while (status == 0 &&
            (more = dwarf_get_units(dwarf, unit, &unit, NULL, &type, &root, NULL)) == 0) {
-        if (root.addr == NULL || !is_root(&root)) {
+        if (root.addr == NULL || !is_root(&root) || is_nameless(&root)) {
             if (root.addr != NULL && !mete__dwarf_mend_is(&root))
                 say_damaged(reading, NULL, dwarf_dieoffset(&root));
             continue;
@@ -271,8 +281,7 @@ static void say_files(const struct reading *reading, enum mete__dwo_file_state s
     say(reading, text);
 }
 
-/* What dwz found in several files it put into one more, which is looked for by name and build-id.
- */
+/* What dwz found in several files it put into one more. */
 static void say_supplement(struct reading *reading, Dwarf *dwarf) {
     const char *name;
     const void *build_id;
@@ -280,9 +289,19 @@ static void say_supplement(struct reading *reading, Dwarf *dwarf) {
 
     if (dwarf_getalt(dwarf) != NULL || dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) <= 0)
         return;
-    snprintf(text, sizeof text, "%.400s is not here, in which dwz has put types: they are left out",
-             name);
+    snprintf(text, sizeof text,
+             "%.400s is not here or damaged, in which dwz has put types: they are left out", name);
     say(reading, text);
+}
+
+/* Whether it is the one that belongs to the file; libdw takes any of that name. */
+static bool is_own_supplement(Dwarf *dwarf, Dwarf *supplement) {
+    const char *name;
+    const void *expected, *found;
+    ssize_t size = dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &expected);
+
+    return size <= 0 || (dwelf_elf_gnu_build_id(dwarf_getelf(supplement), &found) == size &&
+                         memcmp(expected, found, (size_t)size) == 0);
 }
 
 static void say_what_is_missing(struct reading *reading, Dwarf *dwarf) {
@@ -340,6 +359,8 @@ int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options 
     reading.reader.unit.synonyms = mete__type_table_synonyms(table);
     if (reading.reader.cache == NULL || reading.reader.files == NULL) goto fail_reader;
     Dwarf *supplement = dwarf_getalt(dwarf);
+    status = -ESTALE;
+    if (supplement != NULL && !is_own_supplement(dwarf, supplement)) goto fail_reader;
     status = read_shared(&reading, supplement, dwarf);
     if (status == 0 && supplement != NULL) status = read_dwarf(&reading, supplement);
     if (status == 0) status = read_dwarf(&reading, dwarf);

@@ -34,7 +34,8 @@ struct mete__dwarf_types_options {
     void *unit_context;
 };
 
-/* Adds what `dwarf` has to the table. 0 or -ENOMEM. `*units` is how many units were read before,
+/* Adds what `dwarf` has to the table. 0, -ENOMEM, or -ESTALE where the file in which dwz has put
+ * types is another build's. `*units` is how many units were read before,
  * and then in all: they have numbers in this order. */
 int mete__dwarf_types_read(Dwarf *dwarf, const struct mete__dwarf_types_options *options,
                            struct mete__names *names, struct mete__type_table *table,

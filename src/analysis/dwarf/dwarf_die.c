@@ -105,8 +105,8 @@ bool mete__dwarf_die_constructs(const char *function, Dwarf_Die *class) {
 
     if (function == NULL) return false;
     if (name == NULL) return strcmp(function, "<lambda>") == 0; /* g++'s closures */
-    size_t length = strcspn(name, "<");
-    return strlen(function) == length && strncmp(function, name, length) == 0;
+    size_t length = strcspn(name, "<"); /* a constructor may be a template itself */
+    return strcspn(function, "<") == length && strncmp(function, name, length) == 0;
 }
 
 bool mete__dwarf_die_dimensions(Dwarf_Die *array, char *text, size_t size, uint64_t *product) {

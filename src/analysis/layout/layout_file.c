@@ -164,7 +164,11 @@ static int read_types(struct mete__layout_file *file,
         status = read_dwarf(file, dwarf, options);
         note_missing(file, mete__dwarf_file_missing(dwarf));
         mete__dwarf_file_close(dwarf);
-        if (status != 0) {
+        if (status == -ESTALE) {
+            snprintf(why, why_size,
+                     "%s: the file in which dwz has put types of it is another build's",
+                     file->path);
+        } else if (status != 0) {
             snprintf(why, why_size, "%s: %s", file->path, strerror(-status));
         } else if (file->unit_count == 0) {
             status = -ENODATA;
