@@ -299,3 +299,17 @@ C
     grep -q 'saved; not proven: gcc did not answer$' out
     ! pgrep -f 'sleep 1234'
 }
+
+@test "a_first_member_stays_where_no_byte_is_won_without_it" {
+    # The text could lie in one line, but base would not come first.
+    cat >first.c <<'END'
+struct base { long *vtable; int state; };
+struct list { struct base base; char text[52]; long links[4]; char *name; } list;
+struct item { int kind; long value; int count; char *name; } item;
+END
+    gcc -g -c first.c -o first.o
+    mete layout first.o list item --json layout.json
+    holds '[.types[] | .straddling, .reordered.order] == [0, ["kind", "count", "value", "name"], 1, null]'
+    mete layout first.o item --hot=count --json layout.json
+    holds '.types[0].reordered.order[0] == "count"'
+}

@@ -211,8 +211,9 @@ static bool is_root(Dwarf_Die *die) {
 static bool is_nameless(Dwarf_Die *root) {
     Dwarf_Attribute name;
 
-    return dwarf_attr(root, DW_AT_name, &name) != NULL && dwarf_formstring(&name) == NULL &&
-           dwarf_whatform(&name) != DW_FORM_GNU_strp_alt &&
+    if (dwarf_attr(root, DW_AT_name, &name) == NULL) return false;
+    const char *text = dwarf_formstring(&name);
+    return (text == NULL || *text == '\0') && dwarf_whatform(&name) != DW_FORM_GNU_strp_alt &&
            dwarf_whatform(&name) != DW_FORM_strp_sup;
 }
 

@@ -18,6 +18,23 @@ void mete__layout_reorder_free(struct mete__layout_reordered *reordered, size_t 
     free(reordered);
 }
 
+static void swap(struct mete__layout_order *one, struct mete__layout_order *other) {
+    struct mete__layout_order was = *one;
+
+    *one = *other;
+    *other = was;
+}
+
+/* Whether an order that leaves the first member alone is as good. One that is a struct is what code
+ * in C casts to: for that lines of the cache do not count. */
+static bool is_as_good(const struct mete__type *type, const struct mete__layout_order *kept,
+                       const struct mete__layout_order *order) {
+    bool is_struct = type->members[0].name != NULL && mete__type_held(&type->members[0]) != NULL &&
+                     !(type->members[0].flags & METE__MEMBER_ARRAY);
+
+    return kept->size == order->size && (is_struct || kept->straddling == order->straddling);
+}
+
 /* The best order; of equals the one that leaves the head alone. */
 static int find_order(const struct mete__type *type,
                       const struct mete__layout_order_options *options,
@@ -28,18 +45,17 @@ static int find_order(const struct mete__type *type,
     with_head.pinned = reordered->pinned;
     int status = mete__layout_order_find(type, &with_head, &reordered->order);
     reordered->keeps_head = reordered->pinned != 0 && reordered->head == reordered->pinned;
-    if (status != 0 || reordered->head <= reordered->pinned || options->hot_count != 0 ||
+    uint32_t head = reordered->head != 0 ? reordered->head : 1;
+    if (status != 0 || head <= reordered->pinned || options->hot_count != 0 ||
         !reordered->order.is_better)
         return status;
-    with_head.head = reordered->head;
+    with_head.head = head;
     status = mete__layout_order_find(type, &with_head, &kept);
     if (status != 0) return status;
-    reordered->keeps_head = kept.size == reordered->order.size;
-    if (reordered->keeps_head) {
-        struct mete__layout_order freed = reordered->order;
-        reordered->order = kept;
-        kept = freed;
-    }
+    bool keeps = reordered->head != 0 ? kept.size == reordered->order.size
+                                      : is_as_good(type, &kept, &reordered->order);
+    reordered->keeps_head = keeps && reordered->head != 0;
+    if (keeps) swap(&reordered->order, &kept);
     mete__layout_order_free(&kept);
     return 0;
 }
