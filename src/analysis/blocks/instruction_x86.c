@@ -210,7 +210,8 @@ static void translate_product(const cs_insn *decoded, struct mete__instruction *
     out->tests = true;
     if (x86->op_count == 0 || x86->op_count > 2 || !is_register(from)) return;
     out->kind = METE__INSTRUCTION_MULTIPLY;
-    out->to = x86->op_count == 1 ? RAX : number_of(x86->operands[0].reg);
+    out->to = RAX;
+    if (x86->op_count == 2) out->to = number_of(x86->operands[0].reg);
     out->from = number_of(from->reg);
 }
 
