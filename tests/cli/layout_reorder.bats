@@ -300,7 +300,7 @@ C
     ! pgrep -f 'sleep 1234'
 }
 
-@test "a_first_member_stays_where_no_byte_is_won_without_it" {
+@test "a_struct_stays_first_where_no_byte_is_won_without_it" {
     # The text could lie in one line, but base would not come first.
     cat >first.c <<'END'
 struct base { long *vtable; int state; };
@@ -309,7 +309,7 @@ struct item { int kind; long value; int count; char *name; } item;
 END
     gcc -g -c first.c -o first.o
     mete layout first.o list item --json layout.json
-    holds '[.types[] | .straddling, .reordered.order] == [0, ["kind", "count", "value", "name"], 1, null]'
+    holds '[.types[] | .straddling, .reordered.order] == [0, ["value", "name", "kind", "count"], 1, null]'
     mete layout first.o item --hot=count --json layout.json
     holds '.types[0].reordered.order[0] == "count"'
 }

@@ -25,14 +25,15 @@ static void swap(struct mete__layout_order *one, struct mete__layout_order *othe
     *other = was;
 }
 
-/* Whether an order that leaves the first member alone is as good. One that is a struct is what code
- * in C casts to: for that lines of the cache do not count. */
-static bool is_as_good(const struct mete__type *type, const struct mete__layout_order *kept,
-                       const struct mete__layout_order *order) {
-    bool is_struct = type->members[0].name != NULL && mete__type_held(&type->members[0]) != NULL &&
-                     !(type->members[0].flags & METE__MEMBER_ARRAY);
+/* How many first members stay where that costs no byte: of a head that others have, too, or a
+ * struct, which code in C casts to. */
+static uint32_t head_of(const struct mete__type *type,
+                        const struct mete__layout_reordered *reordered) {
+    const struct mete__member *first = &type->members[0];
 
-    return kept->size == order->size && (is_struct || kept->straddling == order->straddling);
+    if (reordered->head != 0) return reordered->head;
+    return first->name != NULL && mete__type_held(first) != NULL &&
+           !(first->flags & METE__MEMBER_ARRAY);
 }
 
 /* The best order; of equals the one that leaves the head alone. */
@@ -45,15 +46,13 @@ static int find_order(const struct mete__type *type,
     with_head.pinned = reordered->pinned;
     int status = mete__layout_order_find(type, &with_head, &reordered->order);
     reordered->keeps_head = reordered->pinned != 0 && reordered->head == reordered->pinned;
-    uint32_t head = reordered->head != 0 ? reordered->head : 1;
-    if (status != 0 || head <= reordered->pinned || options->hot_count != 0 ||
-        !reordered->order.is_better)
-        return status;
+    if (status != 0 || options->hot_count != 0 || !reordered->order.is_better) return status;
+    uint32_t head = head_of(type, reordered);
+    if (head <= reordered->pinned) return 0;
     with_head.head = head;
     status = mete__layout_order_find(type, &with_head, &kept);
     if (status != 0) return status;
-    bool keeps = reordered->head != 0 ? kept.size == reordered->order.size
-                                      : is_as_good(type, &kept, &reordered->order);
+    bool keeps = kept.size == reordered->order.size;
     reordered->keeps_head = keeps && reordered->head != 0;
     if (keeps) swap(&reordered->order, &kept);
     mete__layout_order_free(&kept);
